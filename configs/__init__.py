@@ -1,0 +1,1 @@
+"""Values: YAML files for models, training and pipelines."""

@@ -1,0 +1,1 @@
+"""Protocols: which frames, which ignore rule, which table."""

@@ -1,0 +1,1 @@
+"""Recipes: how stages are put together, one screen each."""

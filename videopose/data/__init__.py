@@ -1,0 +1,1 @@
+"""Training sets, augmentation and sampling."""

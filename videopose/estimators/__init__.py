@@ -1,0 +1,1 @@
+"""Image and boxes in, results in image pixels out."""

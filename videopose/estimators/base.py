@@ -1,0 +1,44 @@
+"""The two interfaces between images and results: who is there, and how they hold themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from videopose.skeletons import Skeleton
+from videopose.types import Detections, Poses
+
+
+class PersonDetector(Protocol):
+    """Finds people in images."""
+
+    def detect(self, images: Sequence[Tensor], /) -> list[Detections]:
+        """Find the people in each image.
+
+        Args:
+            images: each (3, H, W) uint8 RGB, sizes may differ.
+
+        Returns:
+            One `Detections` per image in image pixels, best first; zero rows where nobody is there.
+        """
+        ...
+
+
+class PoseEstimator(Protocol):
+    """Finds the keypoints of people whose boxes are known."""
+
+    skeleton: Skeleton
+
+    def estimate(self, images: Sequence[Tensor], boxes: Sequence[Detections], /) -> list[Poses]:
+        """Estimate a pose for each box of each image; people of all images share batches.
+
+        Args:
+            images: each (3, H, W) uint8 RGB.
+            boxes: for each image the people in it, image pixels.
+
+        Returns:
+            One `Poses` per image, untracked, in image pixels, in the boxes' order but for removed duplicates.
+        """
+        ...

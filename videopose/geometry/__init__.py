@@ -1,0 +1,1 @@
+"""Pure maths on points, boxes and pixels: no files, no weights."""

@@ -1,0 +1,1 @@
+"""Tensor operators PyTorch lacks."""

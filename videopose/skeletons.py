@@ -1,0 +1,172 @@
+"""Named skeletons and the mapping between them. A skeleton owns names, edges, flip pairs and OKS constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from videopose.errors import InputError, UnknownNameError, nearest_name
+from videopose.types import F32, I64
+
+_ONE_SIGMA: dict[str, float] = {  # COCO's constants; the last rows are not COCO's and say where they come from
+    "nose": 0.026, "eye": 0.025, "ear": 0.035, "shoulder": 0.079, "elbow": 0.072, "wrist": 0.062,
+    "hip": 0.107, "knee": 0.087, "ankle": 0.089,
+    "head_bottom": 0.079, "head_top": 0.079,  # CrowdPose's values for neck and head
+    "face": 0.079, "belly": 0.107, "pelvis": 0.107, "thorax": 0.079,  # as the nearest COCO keypoint of like extent
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """Keypoint names with the edges between them and the constants that belong to them.
+
+    Attributes:
+        name: as it is looked up.
+        keypoints: K names; `left_` and `right_` name the person's own sides.
+        edges: pairs of keypoint indices that are drawn as limbs.
+        oks_sigmas: K falloff constants (no unit), COCO's convention.
+    """
+
+    name: str
+    keypoints: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...]
+    oks_sigmas: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(set(self.keypoints)) != len(self.keypoints):
+            raise InputError(f"skeleton {self.name}: a keypoint name stands twice in {list(self.keypoints)}")
+        if len(self.oks_sigmas) != len(self.keypoints):
+            raise InputError(
+                f"skeleton {self.name}: {len(self.oks_sigmas)} OKS sigmas for {len(self.keypoints)} keypoints"
+            )
+        if any(not 0 <= end < len(self.keypoints) for edge in self.edges for end in edge):
+            raise InputError(f"skeleton {self.name}: an edge names a keypoint index that does not exist")
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    @cached_property
+    def flip_pairs(self) -> tuple[tuple[int, int], ...]:
+        """Pairs (left, right) of keypoint indices that change places in a mirrored image."""
+        position = {name: index for index, name in enumerate(self.keypoints)}
+        return tuple(
+            (index, position["right_" + name.removeprefix("left_")])
+            for name, index in position.items()
+            if name.startswith("left_") and "right_" + name.removeprefix("left_") in position
+        )
+
+    @cached_property
+    def flip_index(self) -> I64:
+        """(K,) `keypoints[flip_index]` is the keypoint order of the mirrored person."""
+        index = np.arange(len(self.keypoints))
+        for left, right in self.flip_pairs:
+            index[left], index[right] = right, left
+        index.flags.writeable = False
+        return index
+
+    @cached_property
+    def sigmas(self) -> F32:
+        """(K,) `oks_sigmas` as a read-only array."""
+        array = np.array(self.oks_sigmas, np.float32)
+        array.flags.writeable = False
+        return array
+
+    def index_of(self, keypoint: str) -> int:
+        """Give the position of a keypoint by name.
+
+        Raises:
+            UnknownNameError: the skeleton has no such keypoint.
+        """
+        if keypoint not in self.keypoints:
+            hint = nearest_name(keypoint, self.keypoints)
+            raise UnknownNameError(f"skeleton {self.name} has no keypoint {keypoint!r}. {hint}")
+        return self.keypoints.index(keypoint)
+
+
+def make_skeleton(name: str, keypoints: list[str], edges: list[tuple[str, str]]) -> Skeleton:
+    """Build a skeleton from names; OKS constants follow from the names, 0.079 for a name COCO does not know."""
+    position = {keypoint: index for index, keypoint in enumerate(keypoints)}
+    sigmas = (_ONE_SIGMA.get(keypoint.removeprefix("left_").removeprefix("right_"), 0.079) for keypoint in keypoints)
+    pairs = tuple((position[a], position[b]) for a, b in edges)
+    return Skeleton(name, tuple(keypoints), pairs, tuple(sigmas))
+
+
+def _both(*names: str) -> list[str]:
+    return [f"{side}_{name}" for name in names for side in ("left", "right")]
+
+
+def _sides(*edges: tuple[str, str]) -> list[tuple[str, str]]:
+    return [(f"{side}_{a}", f"{side}_{b}") for side in ("left", "right") for a, b in edges]
+
+
+_LIMBS = _sides(("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"), ("shoulder", "hip"))
+_TRUNK = [("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"), *_LIMBS]
+_FACE = [("nose", "left_eye"), ("nose", "right_eye"), ("left_eye", "left_ear"), ("right_eye", "right_ear")]
+_BODY = _both("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+_COCO17 = ["nose", *_both("eye", "ear"), *_BODY]
+_NECK = [("head_bottom", "left_shoulder"), ("head_bottom", "right_shoulder"), ("head_bottom", "head_top")]
+_RIGHT_FIRST_LEG_ARM = [
+    "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle",
+    "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist",
+]  # fmt: skip
+
+SKELETONS: dict[str, Skeleton] = {
+    skeleton.name: skeleton
+    for skeleton in (
+        make_skeleton("coco17", _COCO17, _TRUNK + _FACE),
+        # The product's own: COCO's 17 in COCO's order, then the two points PoseTrack adds.
+        make_skeleton(
+            "body19",
+            [*_COCO17, "head_bottom", "head_top"],
+            [*_TRUNK, *_FACE, *_NECK, ("head_bottom", "nose")],
+        ),
+        make_skeleton(
+            "posetrack15",
+            ["nose", "head_bottom", "head_top", *_BODY],
+            [*_TRUNK, *_NECK, ("head_bottom", "nose")],
+        ),
+        make_skeleton("lsp14", [*_RIGHT_FIRST_LEG_ARM, "head_bottom", "head_top"], [*_TRUNK, *_NECK]),
+        make_skeleton("crowdpose14", [*_BODY, "head_top", "head_bottom"], [*_TRUNK, *_NECK]),
+        make_skeleton(
+            "mpii16",
+            [*_RIGHT_FIRST_LEG_ARM[:6], "pelvis", "thorax", "head_bottom", "head_top", *_RIGHT_FIRST_LEG_ARM[6:]],
+            [*_LIMBS, ("pelvis", "thorax"), ("thorax", "head_bottom"), ("head_bottom", "head_top")],
+        ),
+        make_skeleton(
+            "jhmdb15",
+            ["head_bottom", "belly", "face", "right_shoulder", "left_shoulder", "right_hip", "left_hip",
+             "right_elbow", "left_elbow", "right_knee", "left_knee", "right_wrist", "left_wrist",
+             "right_ankle", "left_ankle"],
+            [*_TRUNK, ("head_bottom", "face"), ("head_bottom", "belly")],
+        ),
+        make_skeleton("penn13", ["head_top", *_BODY], _TRUNK),
+    )
+}  # fmt: skip
+
+
+def skeleton_named(name: str) -> Skeleton:
+    """Look a skeleton up.
+
+    Raises:
+        UnknownNameError: no skeleton has that name.
+    """
+    if name not in SKELETONS:
+        raise UnknownNameError(f"no skeleton is named {name!r}. {nearest_name(name, SKELETONS)}")
+    return SKELETONS[name]
+
+
+def shared_keypoints(source: Skeleton, target: Skeleton) -> tuple[I64, I64]:
+    """Pair the keypoints two skeletons share, by name.
+
+    Returns:
+        Two index arrays of equal length: positions in `source` and positions in `target`.
+    """
+    pairs = [
+        (source.keypoints.index(name), position)
+        for position, name in enumerate(target.keypoints)
+        if name in source.keypoints
+    ]
+    rows = np.array(pairs, np.int64).reshape(-1, 2)
+    return rows[:, 0], rows[:, 1]

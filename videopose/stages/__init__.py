@@ -1,0 +1,1 @@
+"""Adapters from the other rooms to streams of records."""

@@ -1,0 +1,1 @@
+"""Time, but no streams and no pixels."""

@@ -1,0 +1,238 @@
+"""The array containers that flow through a pipeline. Every shape, unit and coordinate frame is stated once, here.
+
+Results are numpy arrays, images are torch tensors. Containers are frozen and checked once, at birth. `None` means
+"nobody has computed it yet"; zero rows mean "computed, and nobody is there".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from videopose.errors import check_shape
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+U8 = NDArray[np.uint8]
+Bool = NDArray[np.bool_]
+
+UNTRACKED = -1
+"""The `track_id` of a person no tracker has seen yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A run of frames that could not be decoded.
+
+    Attributes:
+        first: index of the first missing frame.
+        last: index of the last missing frame, inclusive.
+        start: presentation time of the first missing frame, seconds.
+        end: presentation time at which decoding goes on, seconds.
+        reason: what the decoder said.
+    """
+
+    first: int
+    last: int
+    start: float
+    end: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a container says about its video stream.
+
+    Attributes:
+        path: as the caller gave it.
+        size_hw: (height, width) of the displayed image, after rotation, pixels.
+        frame_rate: nominal frames per second.
+        frames: number of frames the container claims, None if it does not say. A hint: containers lie.
+        duration: seconds, None if unknown.
+        rotation: degrees counter-clockwise the reader turns decoded pictures by, one of 0, 90, 180, 270.
+    """
+
+    path: str
+    size_hw: tuple[int, int]
+    frame_rate: Fraction
+    frames: int | None = None
+    duration: float | None = None
+    rotation: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One displayed picture of a video.
+
+    Attributes:
+        index: 0, 1, 2 … in presentation order, counted over the whole file.
+        time: seconds, from the container's timestamps; never index / frame rate.
+        image: (3, H, W) uint8 RGB on any device; None once no later stage needs pixels.
+    """
+
+    index: int
+    time: float
+    image: Tensor | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """The people a detector sees in one frame.
+
+    Attributes:
+        xyxy: (N, 4) x1, y1, x2, y2 in image pixels.
+        score: (N,) in [0, 1].
+    """
+
+    xyxy: F32
+    score: F32
+
+    def __post_init__(self) -> None:
+        check_shape("Detections.xyxy", self.xyxy, None, 4)
+        check_shape("Detections.score", self.score, len(self.xyxy))
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+    def __getitem__(self, rows: Any) -> Detections:  # Any: a mask, a slice or an index array, as numpy takes them
+        return Detections(self.xyxy[rows], self.score[rows])
+
+    @staticmethod
+    def empty() -> Detections:
+        """Give the detections of a frame in which nobody is there."""
+        return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Poses:
+    """The people in one frame.
+
+    Attributes:
+        keypoints: (N, K, 3) x, y in image pixels and score in [0, 1].
+        score: (N,) in [0, 1].
+        xyxy: (N, 4) person boxes in image pixels.
+        track_id: (N,) -1 = not tracked.
+    """
+
+    keypoints: F32
+    score: F32
+    xyxy: F32
+    track_id: I64
+
+    def __post_init__(self) -> None:
+        n = len(self.keypoints)
+        check_shape("Poses.keypoints", self.keypoints, None, None, 3)
+        check_shape("Poses.score", self.score, n)
+        check_shape("Poses.xyxy", self.xyxy, n, 4)
+        check_shape("Poses.track_id", self.track_id, n)
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    def __getitem__(self, rows: Any) -> Poses:  # Any: a mask, a slice or an index array, as numpy takes them
+        return Poses(self.keypoints[rows], self.score[rows], self.xyxy[rows], self.track_id[rows])
+
+    @staticmethod
+    def empty(num_keypoints: int) -> Poses:
+        """Give the poses of a frame in which nobody is there."""
+        return Poses(
+            np.zeros((0, num_keypoints, 3), np.float32),
+            np.zeros(0, np.float32),
+            np.zeros((0, 4), np.float32),
+            np.zeros(0, np.int64),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """What flows through a pipeline: a frame and what is known of it so far.
+
+    Attributes:
+        frame: the picture, or only its index and time.
+        detections: None until a detector has run.
+        poses: None until an estimator has run.
+        gaps: frames lost immediately before this one.
+    """
+
+    frame: Frame
+    detections: Detections | None = None
+    poses: Poses | None = None
+    gaps: tuple[Gap, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """One person through time.
+
+    Attributes:
+        track_id: the person's id.
+        index: (T,) frame indices, increasing; frames in which the person is absent are left out.
+        time: (T,) seconds.
+        keypoints: (T, K, 3) x, y in image pixels and score.
+        score: (T,) pose scores.
+        xyxy: (T, 4) boxes in image pixels.
+    """
+
+    track_id: int
+    index: I64
+    time: F64
+    keypoints: F32
+    score: F32
+    xyxy: F32
+
+    def __post_init__(self) -> None:
+        t = len(self.index)
+        check_shape("Track.time", self.time, t)
+        check_shape("Track.keypoints", self.keypoints, t, None, 3)
+        check_shape("Track.score", self.score, t)
+        check_shape("Track.xyxy", self.xyxy, t, 4)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+def tracks_from(records: Iterable[Record]) -> list[Track]:
+    """Collect the view along time: one `Track` per id, in the order in which the ids first appear.
+
+    Untracked people (id -1) and records without poses are left out.
+    """
+    rows: dict[int, list[tuple[int, float, F32, np.float32, F32]]] = {}
+    for record in records:
+        if record.poses is None:
+            continue
+        poses = record.poses
+        for row, track_id in enumerate(poses.track_id.tolist()):
+            if track_id == UNTRACKED:
+                continue
+            rows.setdefault(track_id, []).append(
+                (
+                    record.frame.index,
+                    record.frame.time,
+                    poses.keypoints[row],
+                    poses.score[row],
+                    poses.xyxy[row],
+                )
+            )
+    tracks = []
+    for track_id, parts in rows.items():
+        index, time, keypoints, score, xyxy = zip(*parts, strict=True)
+        tracks.append(
+            Track(
+                track_id,
+                np.array(index, np.int64),
+                np.array(time, np.float64),
+                np.stack(keypoints),
+                np.array(score, np.float32),
+                np.stack(xyxy),
+            )
+        )
+    return tracks
