@@ -23,7 +23,7 @@ def translation(x: float, y: float) -> F64:
 
 def scaling(x: float, y: float | None = None) -> F64:
     """Build the transform that multiplies x and y by factors; one factor serves both if only one is given."""
-    return np.diag(np.array([x, x if y is None else y, 1.0], np.float64))
+    return np.array([[x, 0, 0], [0, x if y is None else y, 0], [0, 0, 1]], np.float64)
 
 
 def rotation(degrees: float) -> F64:
