@@ -40,7 +40,7 @@ def mirror(width: float) -> F64:
 
 def invert(matrix: F64) -> F64:
     """Invert 3x3 transforms, (3, 3) or (N, 3, 3)."""
-    return np.linalg.inv(matrix)
+    return np.asarray(np.linalg.inv(matrix), np.float64)
 
 
 def apply(matrix: ArrayLike, points: ArrayLike) -> F64:
