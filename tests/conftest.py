@@ -1,0 +1,28 @@
+"""Seeds for every test, and the folder of shared data where it is present."""
+
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SHARED = Path(os.environ.get("VIDEOPOSE_SHARED", Path(__file__).parents[2] / "shared"))
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    """Give every test the same random state, and fail none for what the one before it drew."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 - third-party code still draws from the global state
+    torch = __import__("sys").modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def shared_dir():
+    """Give `../shared`, or skip with a reason."""
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is absent; set VIDEOPOSE_SHARED to the folder of shared data")
+    return SHARED
