@@ -153,6 +153,30 @@ class Poses:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Cues:
+    """What a tracker takes from the pixels of one frame, as small arrays that outlive the picture.
+
+    Attributes:
+        camera: (3, 3) transform from the previous frame's image pixels to this frame's; None = not measured.
+        propagated: entry i holds (N, K, 2) the poses of the frame i + 1 before this one, row by row, carried here by
+            optical flow, image pixels; empty = not measured.
+        appearance: (N, D) embeddings of unit length, one per row of this frame's poses; None = not measured.
+    """
+
+    camera: F64 | None = None
+    propagated: tuple[F32, ...] = ()
+    appearance: F32 | None = None
+
+    def __post_init__(self) -> None:
+        if self.camera is not None:
+            check_shape("Cues.camera", self.camera, 3, 3)
+        for rows in self.propagated:
+            check_shape("Cues.propagated", rows, None, None, 2)
+        if self.appearance is not None:
+            check_shape("Cues.appearance", self.appearance, None, None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Record:
     """What flows through a pipeline: a frame and what is known of it so far.
 
@@ -161,12 +185,14 @@ class Record:
         detections: None until a detector has run.
         poses: None until an estimator has run.
         gaps: frames lost immediately before this one.
+        cues: None unless the tracker needs something from the pixels.
     """
 
     frame: Frame
     detections: Detections | None = None
     poses: Poses | None = None
     gaps: tuple[Gap, ...] = field(default=())
+    cues: Cues | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
