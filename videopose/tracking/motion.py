@@ -1,0 +1,279 @@
+"""Where tracked people are expected to be: constant-velocity Kalman filters, run for all people at once.
+
+A filter keeps its state as of the last observation and extrapolates from there, so a prediction never depends on how
+many frames lay between, only on the time: variable frame rates and dropped frames need no special case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Protocol
+
+import numpy as np
+
+from videopose.geometry import affine, boxes
+from videopose.tracking.cost import person_size
+from videopose.types import F64, I64, Bool, Cues, Poses
+
+_UNSEEN_VARIANCE = 1e12
+"""Measurement variance that leaves a state as it is, square pixels."""
+
+_START_SPEED = 1.0
+"""Standard deviation of a new filter's velocity, person sizes per second: people start still or walking."""
+
+
+@dataclass(frozen=True, eq=False)
+class CvState:
+    """Independent constant-velocity filters for 2-D points; x and y share one covariance.
+
+    Attributes:
+        position: (..., 2) image pixels.
+        velocity: (..., 2) pixels per second.
+        pp: (...) variance of the position.
+        pv: (...) covariance of position and velocity.
+        vv: (...) variance of the velocity.
+    """
+
+    position: F64
+    velocity: F64
+    pp: F64
+    pv: F64
+    vv: F64
+
+    def __getitem__(self, rows: Bool | I64) -> CvState:
+        return CvState(*(getattr(self, part.name)[rows] for part in fields(self)))
+
+    def put(self, rows: I64, other: CvState) -> None:
+        """Overwrite rows with those of another state, in place."""
+        for part in fields(self):
+            getattr(self, part.name)[rows] = getattr(other, part.name)
+
+    @staticmethod
+    def joined(first: CvState, second: CvState) -> CvState:
+        """Stack two states along the first axis."""
+        return CvState(
+            *(np.concatenate([getattr(first, part.name), getattr(second, part.name)]) for part in fields(first))
+        )
+
+
+def cv_start(measured: F64, variance: F64, speed_variance: F64) -> CvState:
+    """Begin filters at measurements.
+
+    Args:
+        measured: (..., 2) image pixels.
+        variance: (...) of the measurement, square pixels.
+        speed_variance: (...) of the unknown velocity, (pixels per second) squared.
+    """
+    measured = np.asarray(measured, np.float64)
+    return CvState(
+        measured.copy(), np.zeros_like(measured), variance.copy(), np.zeros_like(variance), speed_variance.copy()
+    )
+
+
+def cv_predict(state: CvState, dt: F64, noise: F64) -> CvState:
+    """Move filters on in time.
+
+    Args:
+        state: as of now.
+        dt: seconds, broadcastable to the filters' shape.
+        noise: spectral density of the acceleration, square pixels per second cubed, broadcastable likewise.
+
+    Source:
+        Constant-velocity model driven by white acceleration; Bar-Shalom, Li, Kirubarajan, Estimation with Applications
+        to Tracking and Navigation, section 6.2.2 (discretised exactly, so one long step equals many short ones).
+    """
+    return CvState(
+        state.position + state.velocity * dt[..., None],
+        state.velocity,
+        state.pp + dt * (2 * state.pv + dt * (state.vv + noise * dt / 3)),
+        state.pv + dt * (state.vv + noise * dt / 2),
+        state.vv + noise * dt,
+    )
+
+
+def cv_update(state: CvState, measured: F64, variance: F64) -> CvState:
+    """Take a measurement into filters.
+
+    Args:
+        state: predicted to the measurement's time.
+        measured: (..., 2) image pixels.
+        variance: (...) of the measurement, square pixels.
+    """
+    total = state.pp + variance
+    gain_position, gain_velocity = state.pp / total, state.pv / total
+    innovation = measured - state.position
+    return CvState(
+        state.position + gain_position[..., None] * innovation,
+        state.velocity + gain_velocity[..., None] * innovation,
+        state.pp * (1 - gain_position),
+        state.pv * (1 - gain_position),
+        state.vv - gain_velocity * state.pv,
+    )
+
+
+def travelled(dt: F64, horizon: float) -> F64:
+    """Give the seconds of travel left of `dt` when a velocity fades with time constant `horizon`."""
+    return np.asarray(horizon * -np.expm1(-dt / horizon))
+
+
+class Motion(Protocol):
+    """Predicts tracks; row i of everything is track i of the tracker that owns it."""
+
+    def add(self, poses: Poses, time: float, source: I64, /) -> None:
+        """Start tracks at poses; `source` are their rows in the frame as the estimator gave it."""
+        ...
+
+    def keep(self, rows: Bool, /) -> None:
+        """Forget the tracks that are not kept."""
+        ...
+
+    def update(self, rows: I64, poses: Poses, time: float, source: I64, /) -> None:
+        """Tell where tracks `rows` were seen."""
+        ...
+
+    def predict(self, last: Poses, time: float, cues: Cues | None, /) -> Poses:
+        """Give the tracks' poses at a time, from where they were seen last; called once per frame."""
+        ...
+
+
+class StandStill:
+    """Expect everybody where they were seen last."""
+
+    def add(self, poses: Poses, time: float, source: I64, /) -> None:
+        """Need nothing."""
+
+    def keep(self, rows: Bool, /) -> None:
+        """Need nothing."""
+
+    def update(self, rows: I64, poses: Poses, time: float, source: I64, /) -> None:
+        """Need nothing."""
+
+    def predict(self, last: Poses, time: float, cues: Cues | None, /) -> Poses:
+        """Give the last poses, carried along with a moving camera where that is known."""
+        return last
+
+
+@dataclass
+class KalmanMotion:
+    """Constant-velocity filters on each person's keypoints, or on the centre and size of the box.
+
+    Noise follows scores (a keypoint of low score is believed less) and real frame times. Velocities fade over
+    `horizon` seconds without support, a keypoint's own motion relative to the body over `limb_horizon`.
+
+    Attributes:
+        on: what is filtered.
+        measurement_noise: standard deviation of a keypoint of score 1, in parts of the person's size.
+        acceleration: square root of the acceleration's spectral density, person sizes per second ** 1.5.
+        horizon: seconds.
+        limb_horizon: seconds.
+        observation_centric: re-run the filter along a straight line over each gap once the person is seen again.
+        min_score: keypoints below it are not taken into the filter.
+    """
+
+    on: str
+    measurement_noise: float = 0.02
+    acceleration: float = 2.0
+    horizon: float = 0.5
+    limb_horizon: float = 0.12
+    observation_centric: bool = False
+    min_score: float = 0.2
+
+    def __post_init__(self) -> None:
+        self._state: CvState | None = None
+        self._size = np.zeros(0)
+        self._time = np.zeros(0)
+
+    def add(self, poses: Poses, time: float, source: I64, /) -> None:
+        """Start filters at poses."""
+        size = person_size(poses.xyxy).astype(np.float64)
+        measured, variance = self._measure(poses, size)
+        speed = np.broadcast_to((_START_SPEED * size[:, None]) ** 2, variance.shape)
+        fresh = cv_start(measured, variance, speed)
+        self._state = fresh if self._state is None else CvState.joined(self._state, fresh)
+        self._size = np.concatenate([self._size, size])
+        self._time = np.concatenate([self._time, np.full(len(poses), time)])
+
+    def keep(self, rows: Bool, /) -> None:
+        """Forget the filters that are not kept."""
+        if self._state is not None:
+            self._state, self._size, self._time = self._state[rows], self._size[rows], self._time[rows]
+
+    def update(self, rows: I64, poses: Poses, time: float, source: I64, /) -> None:
+        """Take observed poses into the filters of their tracks."""
+        if self._state is None or not len(rows):
+            return
+        size = 0.8 * self._size[rows] + 0.2 * person_size(poses.xyxy)
+        measured, variance = self._measure(poses, size)
+        state, dt = self._state[rows], (time - self._time[rows])[:, None]
+        noise = (self.acceleration * size[:, None]) ** 2
+        if self.observation_centric:
+            state = _straight_start(state, measured, dt, variance < _UNSEEN_VARIANCE)
+        self._state.put(rows, cv_update(cv_predict(state, dt, noise), measured, variance))
+        self._size[rows], self._time[rows] = size, time
+
+    def predict(self, last: Poses, time: float, cues: Cues | None, /) -> Poses:
+        """Extrapolate every track to a time."""
+        if self._state is None or not len(last):
+            return last
+        if cues is not None and cues.camera is not None:
+            self._state = _carried(self._state, cues.camera)
+        dt = time - self._time
+        if self.on == "box":
+            return self._moved_boxes(last, dt)
+        shift = self._keypoint_shift(dt)
+        keypoints = last.keypoints.copy()
+        keypoints[..., :2] = self._state.position + shift
+        seen = last.keypoints[..., 2:] >= self.min_score
+        drift = (shift * seen).sum(1) / np.maximum(seen.sum(1), 1)
+        return replace(last, keypoints=keypoints, xyxy=last.xyxy + np.tile(drift, 2).astype(np.float32))
+
+    def _keypoint_shift(self, dt: F64) -> F64:
+        assert self._state is not None
+        sureness = 1 / self._state.vv[..., None]
+        body = (self._state.velocity * sureness).sum(1, keepdims=True) / sureness.sum(1, keepdims=True)
+        own = self._state.velocity - body
+        far, near = travelled(dt, self.horizon), travelled(dt, self.limb_horizon)
+        return np.asarray(body * far[:, None, None] + own * near[:, None, None])
+
+    def _moved_boxes(self, last: Poses, dt: F64) -> Poses:
+        assert self._state is not None
+        moved = self._state.position + self._state.velocity * travelled(dt, self.horizon)[:, None, None]
+        center, half = moved[:, 0], np.maximum(moved[:, 1], 1.0) / 2
+        xyxy = np.concatenate([center - half, center + half], axis=1).astype(np.float32)
+        keypoints = last.keypoints.copy()
+        keypoints[..., :2] += (center - (last.xyxy[:, :2] + last.xyxy[:, 2:]) / 2)[:, None]
+        return replace(last, keypoints=keypoints, xyxy=xyxy)
+
+    def _measure(self, poses: Poses, size: F64) -> tuple[F64, F64]:
+        """Give (N, C, 2) measured points and (N, C) their variances."""
+        base = (self.measurement_noise * size) ** 2
+        if self.on == "box":
+            xywh = boxes.xywh_from_xyxy(poses.xyxy).astype(np.float64)
+            measured = np.stack([xywh[:, :2] + xywh[:, 2:] / 2, xywh[:, 2:]], axis=1)
+            variance = np.repeat((base / np.maximum(poses.score, 0.1) ** 2)[:, None], 2, axis=1)
+            return measured, variance
+        score = poses.keypoints[..., 2].astype(np.float64)
+        variance = base[:, None] / np.maximum(score, 0.1) ** 2
+        return poses.keypoints[..., :2].astype(np.float64), np.where(score < self.min_score, _UNSEEN_VARIANCE, variance)
+
+
+def _carried(state: CvState, camera: F64) -> CvState:
+    """Bring filters into the frame of a camera that has moved."""
+    return replace(state, position=affine.apply(camera, state.position), velocity=state.velocity @ camera[:2, :2].T)
+
+
+def _straight_start(state: CvState, measured: F64, dt: F64, seen: Bool) -> CvState:
+    """Aim filters at the observation that ended their gap.
+
+    Source:
+        Observation-centric re-update of Cao et al., Observation-Centric SORT, CVPR 2023, section 4.1: a virtual
+        straight trajectory replaces what the filter dreamt up in the gap. The limit of many virtual observations on a
+        line is the line's own velocity, which is what is set here.
+    """
+    straight = (measured - state.position) / np.maximum(dt, 1e-6)[..., None]
+    gap = (seen & (dt > _LONG_GAP))[..., None]
+    return replace(state, velocity=np.where(gap, straight, state.velocity))
+
+
+_LONG_GAP = 0.15
+"""Seconds without observation from which the filter's own extrapolation is replaced."""

@@ -1,0 +1,78 @@
+"""The values of trackers, linking and smoothing, with the presets behind the trackers' names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from videopose.config import Options
+
+TrackerName = Literal[
+    "whole-video",
+    "iou",
+    "oks",
+    "oks-iou",
+    "distance",
+    "kalman",
+    "two-stage",
+    "observation",
+]
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "whole-video": {"motion": "keypoints"},
+    "iou": {"similarity": "iou", "min_similarity": 0.2},
+    "oks": {},
+    "oks-iou": {"similarity": "oks-iou"},
+    "distance": {"similarity": "distance"},
+    "kalman": {"motion": "keypoints"},
+    "two-stage": {"motion": "keypoints", "two_stage": True},
+    "observation": {"motion": "keypoints", "observation_centric": True},
+}
+"""What a tracker's name stands for: the options that differ from the defaults below. A value the user sets wins."""
+
+
+class TrackerOptions(Options):
+    """Which tracker, and its gates. Times are seconds, similarities and scores lie in [0, 1]."""
+
+    name: TrackerName = "whole-video"
+    similarity: Literal["oks", "iou", "oks-iou", "distance"] = "oks"
+    iou_weight: float = Field(0.5, ge=0, le=1, description="share of box IoU in the oks-iou mixture")
+    assignment: Literal["hungarian", "greedy"] = "hungarian"
+    motion: Literal["none", "box", "keypoints"] = "none"
+    two_stage: bool = Field(False, description="poses under high_score only continue tracks, after the others")
+    observation_centric: bool = Field(False, description="repair the motion filter after a gap from what was observed")
+    min_hits: int = Field(2, ge=1, description="frames with support before a track is reported")
+    max_age: float = Field(1.0, ge=0, description="seconds without support before a track ends")
+    min_score: float = Field(0.1, ge=0, le=1, description="poses below are never tracked")
+    new_score: float = Field(0.3, ge=0, le=1, description="poses below start no track")
+    high_score: float = Field(0.5, ge=0, le=1, description="border between the two stages")
+    min_similarity: float = Field(0.1, ge=0, le=1, description="less similar pairs are never joined")
+    low_similarity: float = Field(0.2, ge=0, le=1, description="the same, in the second stage")
+    duplicate_similarity: float = Field(0.75, ge=0, le=1, description="poses closer to a better one are left untracked")
+    tolerance: float = Field(2.0, gt=0, description="factor on the OKS falloff: how far a person may move in a frame")
+    min_keypoint_score: float = Field(0.2, ge=0, le=1, description="keypoints below do not count for similarity")
+    min_keypoints: int = Field(4, ge=0, description="with fewer shared keypoints, box IoU stands in for OKS")
+    appearance_weight: float = Field(0.0, ge=0, le=1, description="share of appearance, where cues bring it")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lay_over_preset(cls, values: Any) -> Any:  # Any: pydantic hands over whatever the caller gave
+        if not isinstance(values, Mapping):
+            return values
+        name = values.get("name", "whole-video")
+        return {**PRESETS.get(name, {}), **values} if isinstance(name, str) else values
+
+
+class SmoothingOptions(Options):
+    """How whole tracks are cleaned: repair, rejection, smoothing and filling, in this order."""
+
+    method: Literal["rts", "one-euro", "savitzky-golay", "median", "gaussian", "none"] = "rts"
+    max_shift: float = Field(
+        0.05, ge=0, description="bound on what smoothing moves a confident keypoint, in parts of the person's size"
+    )
+    confident_score: float = Field(0.3, ge=0, le=1, description="keypoints from here up are confident")
+    max_fill: float = Field(0.5, ge=0, description="gaps up to this many seconds are filled; 0 fills none")
+    repair_swaps: bool = Field(True, description="exchange left and right where a track shows they were swapped")
+    reject_outliers: bool = Field(True, description="replace keypoints that jump away and come back")

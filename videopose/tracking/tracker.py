@@ -1,0 +1,219 @@
+"""Online tracking: `Tracker.step(poses, time) -> track ids`, built of a similarity, an assignment and a motion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from videopose.geometry import affine, boxes
+from videopose.skeletons import Skeleton
+from videopose.tracking.assign import assign
+from videopose.tracking.cost import BoxIou, KeypointDistance, Mixture, PoseOks, Similarity
+from videopose.tracking.motion import KalmanMotion, Motion, StandStill
+from videopose.tracking.options import TrackerOptions
+from videopose.types import F32, F64, I64, UNTRACKED, Bool, Cues, Poses
+
+
+class Tracker(Protocol):
+    """Gives people ids, one frame at a time, seeing only the past."""
+
+    def step(self, poses: Poses, time: float, cues: Cues | None = None) -> I64:
+        """Give the track id of each person in the next frame.
+
+        Args:
+            poses: people of the frame; their `track_id` is ignored.
+            time: seconds, later than that of the step before.
+            cues: what was measured in the picture, where the tracker uses it.
+
+        Returns:
+            (N,) ids from 1, unique within the frame; -1 = belongs to no track (yet).
+        """
+        ...
+
+
+def create_similarity(options: TrackerOptions, skeleton: Skeleton) -> Similarity:
+    """Build the similarity the options name."""
+    oks = PoseOks(skeleton.sigmas, options.tolerance, options.min_keypoint_score, options.min_keypoints)
+    if options.similarity == "iou":
+        return BoxIou()
+    if options.similarity == "oks-iou":
+        return Mixture(oks, BoxIou(), options.iou_weight)
+    if options.similarity == "distance":
+        return KeypointDistance(options.min_keypoint_score)
+    return oks
+
+
+def create_motion(options: TrackerOptions) -> Motion:
+    """Build the motion model the options name."""
+    if options.motion == "none":
+        return StandStill()
+    return KalmanMotion(
+        options.motion, observation_centric=options.observation_centric, min_score=options.min_keypoint_score
+    )
+
+
+def create_tracker(options: TrackerOptions, skeleton: Skeleton) -> Tracker:
+    """Build an online tracker; `whole-video` gives its online pass.
+
+    Args:
+        options: the tracker's name and values.
+        skeleton: of the poses that will be tracked.
+    """
+    return AssociationTracker(options, create_similarity(options, skeleton), create_motion(options), len(skeleton))
+
+
+def canonical_order(poses: Poses) -> I64:
+    """Sort people by what they are, not by where they stand in the list, so that ids cannot depend on the list."""
+    keys = (poses.keypoints[:, 0, 0], *poses.xyxy.T[::-1], -poses.score)
+    return np.lexsort(keys).astype(np.int64)
+
+
+class AssociationTracker:
+    """Joins poses to predicted tracks by one assignment per frame; the others start new tracks.
+
+    A track is reported after `min_hits` frames with support (at once in the very first frame), and ends `max_age`
+    seconds after the last one; one not yet reported ends at its first frame without.
+    """
+
+    def __init__(self, options: TrackerOptions, similarity: Similarity, motion: Motion, num_keypoints: int) -> None:
+        self._options = options
+        self._similarity = similarity
+        self._motion = motion
+        self._last = Poses.empty(num_keypoints)  # as seen last; track_id is -1 until reported
+        self._time = np.zeros(0)
+        self._hits = np.zeros(0, np.int64)
+        self._appearance: F32 | None = None
+        self._next_id = 1
+        self._is_first = True
+
+    def step(self, poses: Poses, time: float, cues: Cues | None = None) -> I64:
+        """Give the track id of each person in the next frame; see `Tracker.step`."""
+        order = canonical_order(poses)
+        ids = np.full(len(poses), UNTRACKED, np.int64)
+        ids[order] = self._step(poses[order], time, cues, order)
+        return ids
+
+    def _step(self, poses: Poses, time: float, cues: Cues | None, source: I64) -> I64:
+        options = self._options
+        self._keep(time - self._time <= options.max_age)
+        if cues is not None and cues.camera is not None:
+            self._last = carry(self._last, cues.camera)
+        usable = self._usable(poses)
+        tracks, people = self._associate(poses, usable, time, cues, source)
+        self._update(tracks, people, poses, time, cues, source)
+        missed = np.ones(len(self._time), bool)
+        missed[tracks] = False
+        taken = np.zeros(len(poses), bool)
+        taken[people] = True
+        fresh = np.flatnonzero(usable & ~taken & (poses.score >= options.new_score))
+        alive = ~missed | (self._last.track_id != UNTRACKED)
+        row_of = np.cumsum(alive) - 1
+        self._keep(alive)
+        first_new = len(self._time)
+        self._add(fresh, poses, time, cues, source)
+        self._is_first = False
+        ids = np.full(len(poses), UNTRACKED, np.int64)
+        ids[people] = self._report(row_of[tracks])
+        ids[fresh] = self._report(np.arange(first_new, len(self._time)))
+        return ids
+
+    def _usable(self, poses: Poses) -> Bool:
+        """Say who may be tracked: not those of too low a score, nor the second pose of one person."""
+        usable = poses.score >= self._options.min_score
+        if self._options.duplicate_similarity < 1 and len(poses) > 1:
+            alike = self._similarity(poses, poses)
+            kept = boxes.suppress(alike, np.where(usable, poses.score, -1), self._options.duplicate_similarity)
+            unique = np.zeros(len(poses), bool)
+            unique[kept] = True
+            usable &= unique
+        return usable
+
+    def _associate(self, poses: Poses, usable: Bool, time: float, cues: Cues | None, source: I64) -> tuple[I64, I64]:
+        if not len(self._time) or not usable.any():
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        options = self._options
+        expected = self._motion.predict(self._last, time, cues)
+        similarity = self._similarity(expected, poses)
+        if options.appearance_weight and self._appearance is not None and cues is not None:
+            similarity = self._with_appearance(similarity, cues, source)
+        strong = usable & (poses.score >= options.high_score) if options.two_stage else usable
+        tracks, people = assign(np.where(strong, similarity, 0), options.min_similarity, options.assignment)
+        if options.two_stage:
+            left = similarity * (usable & ~strong)
+            left[tracks] = 0
+            more = assign(left, options.low_similarity, options.assignment)
+            tracks, people = np.concatenate([tracks, more[0]]), np.concatenate([people, more[1]])
+        if options.observation_centric:  # recovery: who is still unclaimed may stand where it was seen last
+            again = self._similarity(self._last, poses) * usable
+            again[tracks], again[:, people] = 0, 0
+            more = assign(again, options.low_similarity, options.assignment)
+            tracks, people = np.concatenate([tracks, more[0]]), np.concatenate([people, more[1]])
+        return tracks, people
+
+    def _with_appearance(self, similarity: F32, cues: Cues, source: I64) -> F32:
+        if cues.appearance is None or self._appearance is None:
+            return similarity
+        alike = np.clip(self._appearance @ cues.appearance[source].T, 0, 1)
+        weight = self._options.appearance_weight
+        return np.where(similarity > 0, (1 - weight) * similarity + weight * alike, 0).astype(np.float32)
+
+    def _update(self, tracks: I64, people: I64, poses: Poses, time: float, cues: Cues | None, source: I64) -> None:
+        seen = poses[people]
+        self._motion.update(tracks, seen, time, source[people])
+        self._last.keypoints[tracks] = seen.keypoints
+        self._last.score[tracks], self._last.xyxy[tracks] = seen.score, seen.xyxy
+        self._time[tracks] = time
+        self._hits[tracks] += 1
+        if self._appearance is not None and cues is not None and cues.appearance is not None:
+            mixed = 0.9 * self._appearance[tracks] + 0.1 * cues.appearance[source[people]]
+            self._appearance[tracks] = mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-6)
+
+    def _add(self, people: I64, poses: Poses, time: float, cues: Cues | None, source: I64) -> None:
+        if not len(people):
+            return
+        fresh = replace(poses[people], track_id=np.full(len(people), UNTRACKED, np.int64))
+        self._motion.add(fresh, time, source[people])
+        self._last = join(self._last, fresh)
+        self._time = np.concatenate([self._time, np.full(len(people), time)])
+        first = self._options.min_hits if self._is_first else 1
+        self._hits = np.concatenate([self._hits, np.full(len(people), first)])
+        if cues is not None and cues.appearance is not None:
+            seen = cues.appearance[source[people]]
+            self._appearance = seen.copy() if self._appearance is None else np.concatenate([self._appearance, seen])
+
+    def _keep(self, rows: Bool) -> None:
+        if rows.all():
+            return
+        self._motion.keep(rows)
+        self._last, self._time, self._hits = self._last[rows], self._time[rows], self._hits[rows]
+        if self._appearance is not None:
+            self._appearance = self._appearance[rows]
+
+    def _report(self, rows: I64) -> I64:
+        """Give ids of tracks, a new one to each that has just gathered enough hits."""
+        ids = self._last.track_id
+        for row in rows.tolist():
+            if ids[row] == UNTRACKED and self._hits[row] >= self._options.min_hits:
+                ids[row] = self._next_id
+                self._next_id += 1
+        return ids[rows]
+
+
+def join(first: Poses, second: Poses) -> Poses:
+    """Stack two sets of people."""
+    return Poses(
+        np.concatenate([first.keypoints, second.keypoints]),
+        np.concatenate([first.score, second.score]),
+        np.concatenate([first.xyxy, second.xyxy]),
+        np.concatenate([first.track_id, second.track_id]),
+    )
+
+
+def carry(poses: Poses, camera: F64) -> Poses:
+    """Bring people into the frame of a camera that has moved."""
+    keypoints = poses.keypoints.copy()
+    keypoints[..., :2] = affine.apply(camera, keypoints[..., :2])
+    corners = affine.apply(camera, poses.xyxy.reshape(-1, 2, 2))
+    return replace(poses, keypoints=keypoints, xyxy=corners.reshape(-1, 4).astype(np.float32))
