@@ -1,0 +1,152 @@
+"""What the heatmap codecs share: Gaussian targets, peaks, blur. All of it runs on the heatmaps' device."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from videopose.errors import check_shape
+
+
+def default_sigma(input_hw: tuple[int, int]) -> float:
+    """Give the spread the published models use: 2 heatmap pixels for crops 256 high, 3 for 384."""
+    return 2.0 * input_hw[0] / 256
+
+
+def gaussian_targets(
+    centers: Tensor, heatmap_hw: tuple[int, int], heatmap_sigma: float, *, window: Tensor | None
+) -> Tensor:
+    """Draw one unnormalised Gaussian per keypoint.
+
+    Args:
+        centers: (N, K, 2) x, y of the peaks, heatmap pixels.
+        heatmap_hw: (height, width) of the heatmaps.
+        heatmap_sigma: spread, heatmap pixels.
+        window: (N, K, 2) pixel around which the Gaussian is cut off after three spreads; None = not cut.
+
+    Returns:
+        (N, K, h, w) float32 with a peak of 1.
+    """
+    height, width = heatmap_hw
+    rows = torch.arange(height, device=centers.device, dtype=torch.float32)
+    columns = torch.arange(width, device=centers.device, dtype=torch.float32)
+    spread = -0.5 / heatmap_sigma**2
+    along_x = torch.exp((columns - centers[..., :1]) ** 2 * spread)
+    along_y = torch.exp((rows - centers[..., 1:]) ** 2 * spread)
+    if window is not None:
+        radius = int(heatmap_sigma * 3)
+        along_x = along_x * ((columns - window[..., :1]).abs() <= radius)
+        along_y = along_y * ((rows - window[..., 1:]).abs() <= radius)
+    return along_y[..., :, None] * along_x[..., None, :]
+
+
+def target_weights(keypoints: Tensor, pixel: Tensor, heatmap_hw: tuple[int, int], heatmap_sigma: float) -> Tensor:
+    """Say which keypoints can be learned from: labelled, and their Gaussian's window touches the heatmap.
+
+    Args:
+        keypoints: (N, K, 3) with the visibility last.
+        pixel: (N, K, 2) heatmap pixel of each keypoint.
+        heatmap_hw: (height, width) of the heatmaps.
+        heatmap_sigma: spread, heatmap pixels.
+
+    Returns:
+        (N, K) float32, 0 or 1.
+    """
+    radius = heatmap_sigma * 3
+    height, width = heatmap_hw
+    # the far edge is exclusive, hence the + 1, and both are cut towards zero: the published code counts a window as
+    # touching that ends just before column 0
+    low, high = torch.trunc(pixel - radius), torch.trunc(pixel + radius + 1)
+    touches = (low[..., 0] < width) & (low[..., 1] < height) & (high >= 0).all(-1)
+    return ((keypoints[..., 2] > 0) & touches).float()
+
+
+def peaks(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+    """Find each heatmap's maximum; NaN counts as nothing there.
+
+    Args:
+        heatmaps: (N, K, h, w).
+
+    Returns:
+        (N, K, 2) int64 x, y of the first maximum, (0, 0) where the maximum is not positive; (N, K) float32 maxima.
+
+    Raises:
+        ShapeError: the heatmaps do not have four axes.
+    """
+    check_shape("heatmaps", heatmaps, None, None, None, None)
+    width = heatmaps.shape[3]
+    score, index = torch.nan_to_num(heatmaps.float()).flatten(2).max(-1)
+    index = torch.where(score > 0, index, 0)
+    return torch.stack([index % width, index // width], -1), score
+
+
+def gather(heatmaps: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Read each heatmap at one place per keypoint, (N, K) int64 x and y; places outside read the nearest edge."""
+    height, width = heatmaps.shape[2:]
+    index = y.clamp(0, height - 1) * width + x.clamp(0, width - 1)
+    return heatmaps.flatten(2).gather(2, index[..., None])[..., 0]
+
+
+def quarter_shift(heatmaps: Tensor, peak: Tensor) -> Tensor:
+    """Give the quarter pixel from each peak towards its higher neighbour, per axis.
+
+    Args:
+        heatmaps: (N, K, h, w).
+        peak: (N, K, 2) int64 x, y.
+
+    Returns:
+        (N, K, 2) shifts of -0.25, 0 or 0.25; 0 on both axes near the border, as in the published code.
+
+    Source:
+        Newell et al., Stacked Hourglass Networks, ECCV 2016, section 3.4.
+    """
+    height, width = heatmaps.shape[2:]
+    x, y = peak[..., 0], peak[..., 1]
+    along_x = gather(heatmaps, x + 1, y) - gather(heatmaps, x - 1, y)
+    along_y = gather(heatmaps, x, y + 1) - gather(heatmaps, x, y - 1)
+    inner = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)
+    return torch.stack([along_x, along_y], -1).sign() * 0.25 * inner[..., None]
+
+
+def blur(heatmaps: Tensor, kernel: int, *, border: str) -> Tensor:
+    """Smooth heatmaps with a Gaussian whose spread follows from the kernel's size, OpenCV's rule.
+
+    Args:
+        heatmaps: (N, K, h, w).
+        kernel: odd width of the kernel, heatmap pixels.
+        border: `zero`, or `reflect` (the edge pixel not repeated).
+
+    Returns:
+        (N, K, h, w).
+    """
+    spread = 0.3 * ((kernel - 1) * 0.5 - 1) + 0.8
+    offset = torch.arange(kernel, device=heatmaps.device, dtype=torch.float64) - kernel // 2
+    weights = torch.exp(-0.5 * (offset / spread) ** 2)
+    weights = (weights / weights.sum()).to(heatmaps.dtype)
+    planes = heatmaps.flatten(0, 1)[:, None]
+    mode = "constant" if border == "zero" else "reflect"
+    planes = functional.pad(planes, (kernel // 2,) * 4, mode=mode)
+    planes = functional.conv2d(planes, weights[None, None, None, :])
+    planes = functional.conv2d(planes, weights[None, None, :, None])
+    return planes[:, 0].view_as(heatmaps)
+
+
+def newton_step(gradient: Tensor, xx: Tensor, yy: Tensor, xy: Tensor) -> Tensor:
+    """Solve the 2x2 systems of one Newton step towards a maximum.
+
+    Args:
+        gradient: (..., 2) first derivatives along x and y.
+        xx: (...) second derivatives, as are `yy` and `xy`.
+        yy: (...).
+        xy: (...).
+
+    Returns:
+        (..., 2) the step; 0 where the system has no solution.
+    """
+    determinant = xx * yy - xy * xy
+    solvable = determinant != 0
+    safe = torch.where(solvable, determinant, 1.0)
+    x = (xy * gradient[..., 1] - yy * gradient[..., 0]) / safe
+    y = (xy * gradient[..., 0] - xx * gradient[..., 1]) / safe
+    return torch.stack([x, y], -1) * solvable[..., None]

@@ -1,0 +1,76 @@
+"""MSRA: a Gaussian on the nearest heatmap pixel; decoded by the maximum and a quarter pixel towards its neighbour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from videopose.codecs.heatmaps import default_sigma, gaussian_targets, peaks, quarter_shift, target_weights
+
+
+@dataclass(frozen=True)
+class MSRACodec:
+    """Keypoints <-> heatmaps as in SimpleBaseline and HRNet; heatmap pixel (i, j) is crop pixel (stride i, stride j).
+
+    Attributes:
+        input_hw: (height, width) of the crop, crop pixels.
+        stride: crop pixels per heatmap pixel.
+        heatmap_sigma: spread of the target, heatmap pixels; None = as the published models of this input size.
+
+    Source:
+        Xiao et al., Simple Baselines for Human Pose Estimation and Tracking, ECCV 2018.
+    """
+
+    input_hw: tuple[int, int]
+    stride: int = 4
+    heatmap_sigma: float | None = None
+    name: str = "msra"
+
+    @property
+    def heatmap_hw(self) -> tuple[int, int]:
+        """(height, width) of the heatmap, heatmap pixels."""
+        return self.input_hw[0] // self.stride, self.input_hw[1] // self.stride
+
+    @property
+    def spread(self) -> float:
+        """The spread in use, heatmap pixels."""
+        return default_sigma(self.input_hw) if self.heatmap_sigma is None else self.heatmap_sigma
+
+    def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
+        """Make target heatmaps.
+
+        Args:
+            keypoints: (N, K, 3) x, y in crop pixels and visibility; 0 = not labelled.
+
+        Returns:
+            (N, K, h, w) targets, peak 1, and (N, K) weights, 0 where not labelled or outside.
+        """
+        # truncated towards zero, not floored: the published code casts to int
+        pixel = torch.trunc(keypoints[..., :2] / self.stride + 0.5)
+        weights = target_weights(keypoints, pixel, self.heatmap_hw, self.spread)
+        targets = gaussian_targets(pixel, self.heatmap_hw, self.spread, window=pixel)
+        return targets * weights[..., None, None], weights
+
+    def decode(self, output: Tensor, /) -> Tensor:
+        """Find keypoints in heatmaps.
+
+        Args:
+            output: (N, K, h, w).
+
+        Returns:
+            (N, K, 3) float32 x, y in crop pixels and score in [0, 1], which is 0 where no value is positive.
+        """
+        peak, score = peaks(output)
+        place = peak + quarter_shift(output, peak)
+        return torch.cat([place * self.stride, score.clamp(0, 1)[..., None]], -1)
+
+    def flip_back(self, output: Tensor, flip_index: Tensor, /) -> Tensor:
+        """Bring heatmaps of a mirrored crop back, and move them one pixel to the right.
+
+        Mirroring sends crop column x to W - 1 - x, and with plain stride that is not the mirrored heatmap column:
+        the two differ by (stride - 1) / stride of a heatmap pixel, which whole pixels meet best with one.
+        """
+        restored = output.flip(-1)[:, flip_index]
+        return torch.cat([restored[..., :1], restored[..., :-1]], -1)

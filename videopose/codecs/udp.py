@@ -1,0 +1,102 @@
+"""UDP: lengths are counted in intervals between pixel centres, so that mirroring and scaling commute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from videopose.codecs.heatmaps import blur, default_sigma, gather, gaussian_targets, newton_step, peaks, target_weights
+
+_FLOOR, _CEILING = 0.001, 50.0
+"""Bounds before the logarithm; the published code's."""
+_RIDGE = 1e-7
+"""Keeps the 2x2 systems solvable on a plateau."""
+
+
+@dataclass(frozen=True)
+class UDPCodec:
+    """Keypoints <-> heatmaps; heatmap pixel i is crop pixel i (W - 1) / (w - 1).
+
+    The crop itself is UDP's too: see `videopose.codecs.crop_alignment`.
+
+    Attributes:
+        input_hw: (height, width) of the crop, crop pixels.
+        stride: crop pixels per heatmap pixel, nominally.
+        heatmap_sigma: spread of the target, heatmap pixels; None = as the published models of this input size.
+
+    Source:
+        Huang et al., The Devil Is in the Details: Delving Into Unbiased Data Processing, CVPR 2020.
+    """
+
+    input_hw: tuple[int, int]
+    stride: int = 4
+    heatmap_sigma: float | None = None
+    name: str = "udp"
+
+    @property
+    def heatmap_hw(self) -> tuple[int, int]:
+        """(height, width) of the heatmap, heatmap pixels."""
+        return self.input_hw[0] // self.stride, self.input_hw[1] // self.stride
+
+    @property
+    def spread(self) -> float:
+        """The spread in use, heatmap pixels."""
+        return default_sigma(self.input_hw) if self.heatmap_sigma is None else self.heatmap_sigma
+
+    @property
+    def blur_kernel(self) -> int:
+        """Width of the smoothing kernel, heatmap pixels: 11 for a spread of 2, 17 for 3, as published."""
+        return 6 * round(self.spread) - 1
+
+    def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
+        """Make target heatmaps.
+
+        Args:
+            keypoints: (N, K, 3) x, y in crop pixels and visibility; 0 = not labelled.
+
+        Returns:
+            (N, K, h, w) targets, peak 1 at the exact place, and (N, K) weights, 0 where not labelled or outside.
+        """
+        center = keypoints[..., :2] / self._interval(keypoints)
+        pixel = torch.trunc(center + 0.5)
+        weights = target_weights(keypoints, pixel, self.heatmap_hw, self.spread)
+        targets = gaussian_targets(center, self.heatmap_hw, self.spread, window=pixel)
+        return targets * weights[..., None, None], weights
+
+    def decode(self, output: Tensor, /) -> Tensor:
+        """Find keypoints in heatmaps.
+
+        Args:
+            output: (N, K, h, w).
+
+        Returns:
+            (N, K, 3) float32 x, y in crop pixels and score in [0, 1], which is 0 where no value is positive.
+        """
+        peak, score = peaks(output)
+        smooth = blur(torch.nan_to_num(output.float()), self.blur_kernel, border="reflect")
+        place = peak + _newton_shift(smooth.clamp(_FLOOR, _CEILING).log(), peak)
+        place = torch.where(score[..., None] > 0, place, 0.0)
+        return torch.cat([place * self._interval(place), score.clamp(0, 1)[..., None]], -1)
+
+    def flip_back(self, output: Tensor, flip_index: Tensor, /) -> Tensor:
+        """Bring heatmaps of a mirrored crop back; with UDP's intervals no shift is needed."""
+        return output.flip(-1)[:, flip_index]
+
+    def _interval(self, like: Tensor) -> Tensor:
+        (height, width), (h, w) = self.input_hw, self.heatmap_hw
+        return like.new_tensor([(width - 1) / (w - 1), (height - 1) / (h - 1)])
+
+
+def _newton_shift(log_maps: Tensor, peak: Tensor) -> Tensor:
+    x, y = peak[..., 0], peak[..., 1]
+
+    def at(dx: int, dy: int) -> Tensor:
+        return gather(log_maps, x + dx, y + dy)  # the nearest edge stands for what lies outside, as published
+
+    center, right, left, below, above = at(0, 0), at(1, 0), at(-1, 0), at(0, 1), at(0, -1)
+    gradient = torch.stack([right - left, below - above], -1) * 0.5
+    xx, yy = right - 2 * center + left, below - 2 * center + above
+    xy = 0.5 * (at(1, 1) - right - below + 2 * center - left - above + at(-1, -1))
+    return newton_step(gradient, xx + _RIDGE, yy + _RIDGE, xy)
