@@ -1,1 +1,103 @@
-"""Torch modules only: tensors in, tensors out."""
+"""Torch modules only: tensors in, tensors out. This file is the table of names; importing it does not import torch."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from videopose.errors import UnknownNameError, nearest_name
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How a network is built, and what it was made for.
+
+    Attributes:
+        module: file in this folder that holds it.
+        builder: name of the class or function in there.
+        options: keyword arguments that make this member of its family (hence `Any`).
+        input_hw: (height, width) of the input it is usually trained with, pixels.
+        codec: the codec it is usually trained with.
+        convert: name of the pure function in `module` that brings the names of other releases to ours.
+        skeleton: what its published weights predict.
+        task: `pose` (crop to keypoints), `detector` or `temporal` (several crops of one person to keypoints).
+        takes_input_hw: whether the builder needs `input_hw`, because parameters depend on it.
+        flops: how its paper counts, a key of `complexity.CONVENTIONS`.
+    """
+
+    module: str
+    builder: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    input_hw: tuple[int, int] = (256, 192)
+    codec: str = "msra"
+    convert: str = ""
+    skeleton: str = "coco17"
+    task: str = "pose"
+    takes_input_hw: bool = False
+    flops: str = "macs"
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "hrnet_w16": Architecture("hrnet", "HRNet", {"width": 16}, convert="convert_names", flops="hrnet"),
+    "hrnet_w32": Architecture("hrnet", "HRNet", {"width": 32}, convert="convert_names", flops="hrnet"),
+    "hrnet_w48": Architecture("hrnet", "HRNet", {"width": 48}, convert="convert_names", flops="hrnet"),
+    "fpn_pose": Architecture("fpn_pose", "FpnPose", codec="spatial", skeleton="body19"),
+    "fpn_detector": Architecture("fpn_detector", "FpnDetector", codec="", skeleton="", task="detector"),
+}
+
+
+def architecture_named(name: str) -> Architecture:
+    """Look an architecture up.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
+    if name not in ARCHITECTURES:
+        raise UnknownNameError(f"no architecture is named {name!r}. {nearest_name(name, ARCHITECTURES)}")
+    return ARCHITECTURES[name]
+
+
+def create_model(
+    name: str, *, num_keypoints: int | None = None, input_hw: tuple[int, int] | None = None, **options: Any
+) -> nn.Module:
+    """Build a network with random weights, in evaluation mode.
+
+    Args:
+        name: a key of `ARCHITECTURES`.
+        num_keypoints: number of output keypoints; None = the architecture's own (detectors have none).
+        input_hw: (height, width) of the crop, pixels; only networks whose parameters depend on it look at it.
+        options: further keyword arguments of the builder (`Any`: they are the builder's business).
+
+    Raises:
+        UnknownNameError: there is no such architecture.
+    """
+    entry = architecture_named(name)
+    arguments: dict[str, Any] = {**entry.options, **options}
+    if num_keypoints is not None:
+        arguments["num_keypoints"] = num_keypoints
+    if entry.takes_input_hw:
+        arguments["input_hw"] = input_hw or entry.input_hw
+    model: nn.Module = _member(entry.module, entry.builder)(**arguments)
+    return model.eval()
+
+
+def name_converter(name: str) -> Callable[[Mapping[str, Tensor]], dict[str, Tensor]]:
+    """Give the function that brings a state dict of another release to the names of our architecture.
+
+    Raises:
+        UnknownNameError: there is no such architecture.
+    """
+    entry = architecture_named(name)
+    if not entry.convert:
+        return dict
+    converter: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = _member(entry.module, entry.convert)
+    return converter
+
+
+def _member(module: str, name: str) -> Any:  # Any: a class or a function, known to the table only by name
+    return getattr(importlib.import_module(f"videopose.models.{module}"), name)

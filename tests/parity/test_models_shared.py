@@ -1,0 +1,67 @@
+"""Every network with a reference file against the official code's output, weights made by the documented rule."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from reference_inputs import reference_input, reference_tensor
+
+from videopose.models import create_model, name_converter
+from videopose.models.weights import load_into
+
+pytestmark = [pytest.mark.shared, pytest.mark.slow]
+
+# reference file -> (architecture, builder options)
+NETWORKS = {
+    "hrnet_w32_256x192": ("hrnet_w32", {}),
+    "hrnet_w48_384x288": ("hrnet_w48", {"input_hw": (384, 288)}),
+}
+
+
+def reference_state(spec):
+    skipped = set(spec["constant_keys"])
+    return {
+        name: torch.from_numpy(reference_tensor(name, tuple(shape), spec["gain"]))
+        for name, shape, _ in spec["state_dict"]
+        if name not in skipped
+    }
+
+
+def every_nth(array, steps):
+    return array[tuple(slice(None, None, step) for step in steps)]
+
+
+@pytest.mark.parametrize("reference", NETWORKS)
+def test_network_gives_the_release_s_outputs(shared_dir, reference):
+    folder = shared_dir / "parity"
+    spec = json.loads((folder / f"{reference}.json").read_text())
+    name, options = NETWORKS[reference]
+    model = create_model(name, **options)
+    load_into(model, name_converter(name)(reference_state(spec)), source=reference)
+    given = spec["inputs"][0]
+    crop = torch.from_numpy(reference_input(given["seed_name"], tuple(given["shape"])))
+
+    with torch.inference_mode():
+        outputs = model(crop)
+
+    assert sum(p.numel() for p in model.parameters()) == spec["num_parameters"]
+    expected = np.load(folder / f"{reference}.npz")
+    outputs = (outputs,) if isinstance(outputs, torch.Tensor) else outputs
+    for output, stated in zip(outputs, spec["outputs"], strict=True):
+        theirs = expected[stated["name"]]
+        ours = every_nth(output.numpy(), stated["stored_strides"])
+        assert list(output.shape) == stated["shape"]
+        difference = float(np.abs(ours - theirs).max())
+        line = f"{reference} {stated['name']:10s} ours {ours.flat[7]:.6f} theirs {theirs.flat[7]:.6f}"
+        print(f"{line} max difference {difference:.1e} of {stated['recommended_atol']:.1e}")
+        assert difference <= stated["recommended_atol"]
+
+
+def test_mmpose_names_of_hrnet_lead_to_the_same_tensors(shared_dir):
+    table = json.loads((shared_dir / "parity" / "hrnet_w32_mmpose_keys.json").read_text())
+    theirs = {mmpose: official for official, mmpose in table["key_map"]}
+
+    ours = name_converter("hrnet_w32")({name: torch.zeros(0) for name, *_ in table["state_dict"]})
+
+    assert sorted(ours) == sorted(theirs.values())

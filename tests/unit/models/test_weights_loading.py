@@ -1,0 +1,216 @@
+"""Loading is strict, all or nothing, and never runs code from a file."""
+
+import os
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from videopose.errors import UnknownNameError, WeightsError
+from videopose.models import create_model
+from videopose.models import weights as loader
+from videopose.models.weights import describe, load_into, load_model, locate, read_state, save_weights, verify
+from videopose.models.zoo import Weights, weights_for_file
+
+TINY = {"width": 4, "modules": (1, 1, 1), "blocks": 1, "stem_blocks": 1, "stem_width": 8}
+
+
+@pytest.fixture
+def tiny():
+    return create_model("hrnet_w16", **TINY)
+
+
+@pytest.fixture
+def described():
+    return Weights("hrnet_w16.tiny", "tiny.safetensors", options=TINY, licence="Apache-2.0")
+
+
+@pytest.fixture
+def saved(tmp_path, tiny, described):
+    path = tmp_path / "tiny.safetensors"
+    save_weights(path, tiny.state_dict(), described)
+    return path
+
+
+def test_saved_weights_describe_themselves(saved, tiny):
+    model, weights = load_model("hrnet_w16", checkpoint=saved)
+
+    assert weights.name == "hrnet_w16.tiny"
+    assert weights.options["width"] == 4
+    assert torch.equal(model.final_layer.weight, tiny.final_layer.weight)
+    assert not model.training
+
+
+def test_saving_twice_gives_the_same_bytes(tmp_path, tiny, described, saved):
+    again = tmp_path / "again" / "tiny.safetensors"
+    again.parent.mkdir()
+    save_weights(again, tiny.state_dict(), described)
+
+    assert again.read_bytes() == saved.read_bytes()
+
+
+def test_nothing_is_left_of_a_save_that_failed(tmp_path, described):
+    shared = torch.zeros(2)
+
+    with pytest.raises(RuntimeError, match="share memory"):
+        save_weights(tmp_path / "x.safetensors", {"a": shared, "b": shared}, described)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_and_unexpected_names_are_listed_and_nothing_is_loaded(tiny):
+    before = {name: value.clone() for name, value in tiny.state_dict().items()}
+    state = {name: value + 1 for name, value in before.items()}
+    state["final_layer.extra"] = state.pop("final_layer.bias")
+
+    with pytest.raises(WeightsError, match=r"1 missing \(final_layer.bias\); 1 unexpected \(final_layer.extra\)"):
+        load_into(tiny, state, source="a.pth")
+
+    assert all(torch.equal(value, before[name]) for name, value in tiny.state_dict().items())
+
+
+def test_long_lists_of_names_are_cut(tiny):
+    with pytest.raises(WeightsError, match=r"and \d+ more"):
+        load_into(tiny, {}, source="a.pth")
+
+
+def test_another_number_of_keypoints_is_named(tiny):
+    state = create_model("hrnet_w16", num_keypoints=16, **TINY).state_dict()
+
+    with pytest.raises(WeightsError, match=r"final_layer.weight \(16, 4, 1, 1\) instead of \(17, 4, 1, 1\)"):
+        load_into(tiny, state, source="a.pth")
+
+
+def test_weights_that_are_not_finite_are_refused(tiny):
+    state = {**tiny.state_dict(), "final_layer.bias": torch.full((17,), float("nan"))}
+
+    with pytest.raises(WeightsError, match=r"1 tensors hold NaN or infinity \(final_layer.bias\)"):
+        load_into(tiny, state, source="a.pth")
+
+
+def test_counters_older_releases_did_not_have_may_be_missing(tiny):
+    state = {name: value for name, value in tiny.state_dict().items() if "num_batches" not in name}
+
+    load_into(tiny, state, source="old.pth")
+
+
+class _Bomb:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (os.mkdir, (str(self.path),))
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("write", [torch.save, lambda content, path: path.write_bytes(pickle.dumps(content))])
+def test_a_pickle_bomb_is_refused_and_does_not_go_off(tmp_path, write):
+    path, crater = tmp_path / "bomb.pth", tmp_path / "crater"
+    write({"state_dict": {"a": torch.zeros(1), "b": _Bomb(crater)}}, path)
+
+    with pytest.raises(WeightsError, match="refused and nothing was executed"):
+        read_state(path)
+
+    assert not crater.exists()
+
+
+@pytest.mark.parametrize("kept", [0, 10, 0.5, 0.95])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_truncated_file_is_one_clear_error(tmp_path, saved, tiny, suffix, kept):
+    path = tmp_path / f"cut{suffix}"
+    if suffix == ".pth":
+        torch.save(tiny.state_dict(), path)
+    else:
+        path.write_bytes(saved.read_bytes())
+    whole = path.read_bytes()
+    path.write_bytes(whole[: kept if isinstance(kept, int) else int(len(whole) * kept)])
+
+    with pytest.raises(WeightsError, match=r"cut\.\w+: .*(cut off|refused)") as caught:
+        load_model("hrnet_w16", checkpoint=path)
+
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_text_is_not_a_checkpoint(tmp_path):
+    path = tmp_path / "readme.pth"
+    path.write_text("Download the weights from the following address.\n" * 3)
+
+    with pytest.raises(WeightsError, match=r"refused|not a readable checkpoint"):
+        read_state(path)
+
+
+def test_numpy_constants_beside_the_parameters_are_accepted(tmp_path):
+    path = tmp_path / "openmmlab.pth"
+    torch.save({"meta": {"sigmas": np.ones(17, np.float32)}, "state_dict": {"a": torch.ones(1)}}, path)
+
+    assert read_state(path)["a"].item() == 1
+
+
+@pytest.mark.parametrize("content", [{"epoch": 3}, [torch.zeros(1)], {}, torch.zeros(2)])
+def test_a_file_without_a_state_dict_says_so(tmp_path, content):
+    path = tmp_path / "odd.pth"
+    torch.save(content, path)
+
+    with pytest.raises(WeightsError, match="holds no state dict"):
+        read_state(path)
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(saved):
+    with pytest.raises(WeightsError, match="holds hrnet_w16, not hrnet_w32"):
+        load_model("hrnet_w32", checkpoint=saved)
+
+
+def test_a_foreign_checkpoint_counts_as_trained_the_usual_way(tmp_path):
+    weights = weights_for_file("hrnet_w32", tmp_path / "mine.pth")
+
+    assert (weights.codec, weights.input_hw, weights.skeleton) == ("msra", (256, 192), "coco17")
+
+
+def test_weights_that_were_not_fetched_say_how_to_get_them(tmp_path, monkeypatch, described):
+    monkeypatch.setenv("VIDEOPOSE_HOME", str(tmp_path))
+
+    with pytest.raises(WeightsError, match=r"videopose models fetch hrnet_w16.tiny.*https://example.org/tiny"):
+        locate(replace(described, origin="https://example.org/tiny"))
+
+
+def test_a_checkpoint_that_is_not_there_says_so(tmp_path):
+    with pytest.raises(WeightsError, match=r"nowhere.pth: no such checkpoint"):
+        load_model("hrnet_w32", checkpoint=tmp_path / "nowhere.pth")
+
+
+@pytest.mark.parametrize(("field", "message"), [({"sha256": "0" * 64}, "sha256"), ({"bytes": 3}, "bytes, but")])
+def test_a_file_that_is_not_the_published_one_is_refused(saved, described, field, message):
+    with pytest.raises(WeightsError, match=message):
+        verify(saved, replace(described, **field))
+
+
+def test_a_publisher_s_short_checksum_is_enough(saved, described):
+    verify(saved, replace(described, sha256=loader.file_sha256(saved)[:8]))
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(UnknownNameError, match="Did you mean hrnet_w32"):
+        describe("hrnet_w33x")
+
+
+def test_an_architecture_without_checkpoint_asks_for_one():
+    with pytest.raises(UnknownNameError, match="give a checkpoint by path"):
+        describe("hrnet_w16")
+
+
+def test_a_damaged_card_is_an_error(tmp_path):
+    path = tmp_path / "odd.safetensors"
+    save_file({"a": torch.zeros(1)}, path, metadata={"videopose": '{"nme": 3}'})
+
+    with pytest.raises(WeightsError, match="its card cannot be read"):
+        load_model("hrnet_w16", checkpoint=path)
+
+
+def test_models_are_built_in_evaluation_mode(tiny):
+    assert isinstance(tiny, nn.Module)
+    assert not tiny.training

@@ -1,0 +1,264 @@
+"""Find, verify and load weights: strictly, all or nothing, and without ever running code from a file."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import os
+import pickle
+import struct
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from videopose.errors import WeightsError
+from videopose.models import ARCHITECTURES, create_model, name_converter
+from videopose.models.zoo import Weights, from_card, to_card, weights_for_file, weights_named
+
+_CARD = "videopose"
+_BROKEN = (
+    RuntimeError,
+    EOFError,
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    struct.error,
+    zipfile.BadZipFile,
+)
+"""What torch's own unpickler raises on damaged bytes."""
+
+
+def weights_folder() -> Path:
+    """Give the folder fetched weights live in: `$VIDEOPOSE_HOME/weights`, by default under `~/.cache`."""
+    home = os.environ.get("VIDEOPOSE_HOME")
+    return (Path(home) if home else Path.home() / ".cache" / "videopose") / "weights"
+
+
+def locate(weights: Weights) -> Path:
+    """Give the path of a file of weights.
+
+    Raises:
+        WeightsError: it is not there; the message says how to get it.
+    """
+    if weights.is_shipped:
+        path = Path(__file__).parents[1] / "assets" / weights.file
+    else:
+        path = weights_folder() / weights.file  # an absolute `file` stands for itself
+    if path.is_file():
+        return path
+    if weights.is_shipped:
+        raise WeightsError(f"{path}: the package's own weights are missing; install videopose again")
+    if weights.origin:
+        fetch = f"run `videopose models fetch {weights.name}`, or put {weights.origin} there"
+        raise WeightsError(f"{path}: no weights there; {fetch}")
+    raise WeightsError(f"{path}: no such checkpoint; check the path")
+
+
+def verify(path: Path, weights: Weights) -> None:
+    """Check a file against what the table says about it; a file the user brought has nothing to be checked.
+
+    Raises:
+        WeightsError: size or checksum differ.
+    """
+    size = path.stat().st_size
+    if weights.bytes and size != weights.bytes:
+        raise WeightsError(f"{path}: {size} bytes, but {weights.name} has {weights.bytes}; {_again(weights)}")
+    if not weights.sha256:
+        return
+    actual = file_sha256(path)
+    if not actual.startswith(weights.sha256):
+        raise WeightsError(f"{path}: sha256 {actual[:12]}… is not {weights.sha256[:12]}…; {_again(weights)}")
+
+
+def _again(weights: Weights) -> str:
+    return "install videopose again" if weights.is_shipped else "delete the file and fetch it again"
+
+
+def file_sha256(path: Path) -> str:
+    """Give the sha256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_card(path: Path) -> Weights | None:
+    """Read the description a file of ours carries; None if it carries none.
+
+    Raises:
+        WeightsError: the file is damaged or its card is.
+    """
+    if path.suffix != ".safetensors":
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: not a readable safetensors file ({error}); it may be cut off") from error
+    return from_card(metadata[_CARD], path) if _CARD in metadata else None
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Read a state dict: safetensors, or a pickle from which nothing but plain data is accepted.
+
+    Raises:
+        WeightsError: the file is missing, damaged, holds Python objects, or holds no state dict.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt") as file:
+                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        with torch.serialization.safe_globals(_PLAIN_ARRAYS):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path}: damaged, or it holds Python objects besides tensors; it was refused and nothing was executed. "
+            "Save its state dict alone"
+        ) from error
+    except (SafetensorError, OSError, *_BROKEN) as error:
+        first_line = str(error).partition("\n")[0]
+        raise WeightsError(f"{path}: not a readable checkpoint ({first_line}); it may be cut off") from error
+    return _find_state(content, path)
+
+
+_rebuild_array = np.zeros(0).__reduce__()[0]
+# OpenMMLab's files hold dataset constants as numpy arrays beside the parameters: data, no code
+_PLAIN_ARRAYS: list[Any] = [
+    np.ndarray,
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("float32", "float64", "int64", "int32", "bool")),
+    (_rebuild_array, "numpy.core.multiarray._reconstruct"),  # its name before NumPy 2 and since
+    (_rebuild_array, "numpy._core.multiarray._reconstruct"),
+    (codecs.encode, "_codecs.encode"),  # how pickle's protocol 2 spells bytes
+]
+
+
+def _find_state(content: Any, path: Path) -> dict[str, Tensor]:  # Any: whatever was in the file
+    for key in ("state_dict", "model", "model_state_dict"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+            break
+    is_state = isinstance(content, Mapping) and content and all(isinstance(value, Tensor) for value in content.values())
+    if not is_state:
+        raise WeightsError(f"{path}: holds no state dict (names and tensors); save `model.state_dict()` alone")
+    return {str(name): value for name, value in content.items()}
+
+
+def load_into(model: nn.Module, state: Mapping[str, Tensor], *, source: str) -> None:
+    """Copy a state dict into a model whose tensors have exactly these names and shapes; all or nothing.
+
+    The counters of batch norm layers may be missing: releases made before PyTorch 0.4.1 had none.
+
+    Raises:
+        WeightsError: names are missing, unexpected or of another shape, or values are not finite. The model is then
+            as it was before.
+    """
+    own = model.state_dict()
+    counters = {name: value for name, value in own.items() if name.endswith("num_batches_tracked")}
+    state = {**counters, **state}
+    missing = [name for name in own if name not in state]
+    unexpected = [name for name in state if name not in own]
+    shapes = [
+        f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
+        for name in own
+        if name in state and state[name].shape != own[name].shape
+    ]
+    kinds = (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
+    problems = [f"{len(names)} {kind} ({_few(names)})" for kind, names in kinds if names]
+    if problems:
+        what = f"{source}: does not fit {type(model).__name__}: {'; '.join(problems)}"
+        raise WeightsError(f"{what}. Check the architecture and the number of keypoints")
+    broken = [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
+    if broken:
+        raise WeightsError(f"{source}: {len(broken)} tensors hold NaN or infinity ({_few(broken)}); do not use it")
+    model.load_state_dict(dict(state), strict=True)
+
+
+def _few(names: list[str], limit: int = 4) -> str:
+    more = [f"and {len(names) - limit} more"] if len(names) > limit else []
+    return ", ".join(names[:limit] + more)
+
+
+def describe(name: str, *, checkpoint: Path | None = None) -> Weights:
+    """Find out which weights are meant.
+
+    Args:
+        name: a name from the table; an architecture's name if a checkpoint is given.
+        checkpoint: a file to use instead. One of ours describes itself; any other counts as trained the usual way
+            for the architecture.
+
+    Raises:
+        UnknownNameError: there is no such name.
+        WeightsError: the checkpoint is missing, or says it belongs to another architecture.
+    """
+    if checkpoint is None:
+        weights = weights_named(name)
+        if not weights.is_shipped:
+            return weights
+        card = read_card(locate(weights))
+        return (
+            weights
+            if card is None
+            else replace(
+                card, name=weights.name, file=weights.file, origin="package", sha256=weights.sha256, bytes=weights.bytes
+            )
+        )
+    if not checkpoint.is_file():
+        raise WeightsError(f"{checkpoint}: no such checkpoint; check the path")
+    architecture = name.partition(".")[0]
+    card = read_card(checkpoint.absolute())
+    if card is None:
+        return weights_for_file(architecture, checkpoint.absolute())
+    if card.architecture != architecture:
+        raise WeightsError(f"{checkpoint}: holds {card.architecture}, not {architecture}; choose that architecture")
+    return card
+
+
+def load_model(name: str, *, checkpoint: Path | None = None) -> tuple[nn.Module, Weights]:
+    """Build a network and load its weights, verified and strictly.
+
+    Args:
+        name: as for `describe`.
+        checkpoint: as for `describe`.
+
+    Returns:
+        The network in evaluation mode on the CPU, and the description of its weights.
+
+    Raises:
+        UnknownNameError: there is no such name.
+        WeightsError: the weights are missing, damaged or do not fit.
+    """
+    weights = describe(name, checkpoint=checkpoint)
+    path = locate(weights)
+    verify(path, weights)
+    state = read_state(path)
+    if weights.convert:
+        state = name_converter(weights.architecture)(state)
+    model = create_model(
+        weights.architecture, num_keypoints=weights.num_keypoints, input_hw=weights.input_hw, **weights.options
+    )
+    load_into(model, state, source=str(path))
+    return model, weights
+
+
+def save_weights(path: Path, state: Mapping[str, Tensor], weights: Weights) -> None:
+    """Write a state dict as safetensors together with its description; same input, same bytes.
+
+    The file appears only when whole.
+    """
+    assert weights.architecture in ARCHITECTURES, weights.architecture
+    tensors = {name: state[name].detach().cpu().contiguous() for name in sorted(state)}
+    part = path.with_name(path.name + ".part")
+    try:
+        save_file(tensors, part, metadata={_CARD: to_card(replace(weights, file=path.name, sha256="", bytes=0))})
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
