@@ -44,12 +44,12 @@ def config_file(kind: str, name: str) -> Path:
     if name not in known:
         hint = nearest_name(name, known)
         raise UnknownNameError(f"no config named {name!r} in {kind}. {hint} A path must end in .yaml.")
-    return _folder(f"videopose.configs.{kind}") / f"{name}.yaml"
+    return _folder("videopose.configs") / kind / f"{name}.yaml"
 
 
 def config_names(kind: str) -> list[str]:
     """List the shipped configs of a kind."""
-    return sorted(path.stem for path in _folder(f"videopose.configs.{kind}").glob("*.yaml"))
+    return sorted(path.stem for path in (_folder("videopose.configs") / kind).glob("*.yaml"))
 
 
 def asset(name: str) -> Path:

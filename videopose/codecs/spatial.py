@@ -1,0 +1,96 @@
+"""The codec of the shipped pose network: a keypoint is a probability distribution over the heatmap's cells.
+
+Trained with softmax cross-entropy, which gets off the ground from scratch where the mean square error does not: the
+gradient does not vanish in a sea of empty pixels. The distribution also gives an honest score: the probability that
+the keypoint lies within a small window around the peak.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+STRIDE = 4
+
+
+@dataclass(frozen=True)
+class SpatialCodec:
+    """Keypoints <-> logits of a distribution over cells, `STRIDE` crop pixels each.
+
+    Cell (i, j) stands for the crop pixel (STRIDE * i + (STRIDE - 1) / 2, …): its own centre.
+
+    Attributes:
+        input_hw: (height, width) of the crop, crop pixels; multiples of STRIDE.
+        heatmap_sigma: spread of the target, in cells.
+        window: radius of the window around the peak that gives position and score, in cells.
+
+    Source:
+        Position by local expectation: Sun et al., Integral Human Pose Regression, ECCV 2018, section 2, restricted to
+        the window so that a second mode does not pull the answer between the two.
+    """
+
+    input_hw: tuple[int, int]
+    heatmap_sigma: float = 1.5
+    window: int = 3
+    name: str = "spatial"
+
+    @property
+    def heatmap_hw(self) -> tuple[int, int]:
+        """(height, width) of the heatmap, cells."""
+        return self.input_hw[0] // STRIDE, self.input_hw[1] // STRIDE
+
+    def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
+        """Make target distributions, each summing to one.
+
+        Args:
+            keypoints: (N, K, 3) x, y in crop pixels and visibility; 0 = not labelled.
+
+        Returns:
+            (N, K, h, w) targets and (N, K) weights, 0 where the keypoint is not labelled or outside the crop.
+        """
+        height, width = self.heatmap_hw
+        cells = (keypoints[..., :2] - (STRIDE - 1) / 2) / STRIDE
+        rows = torch.arange(height, device=keypoints.device, dtype=torch.float32)
+        columns = torch.arange(width, device=keypoints.device, dtype=torch.float32)
+        spread = -0.5 / self.heatmap_sigma**2
+        along_x = torch.softmax((columns - cells[..., :1]) ** 2 * spread, -1)
+        along_y = torch.softmax((rows - cells[..., 1:2]) ** 2 * spread, -1)
+        inside = (cells > -0.5).all(-1) & (cells[..., 0] < width - 0.5) & (cells[..., 1] < height - 0.5)
+        weights = ((keypoints[..., 2] > 0) & inside).float()
+        return along_y[..., :, None] * along_x[..., None, :], weights
+
+    def decode(self, output: Tensor, /) -> Tensor:
+        """Find the peak of each distribution, its local expectation and the probability around it.
+
+        Args:
+            output: (N, K, h, w) logits.
+
+        Returns:
+            (N, K, 3) float32 x, y in crop pixels and score in [0, 1].
+        """
+        num, num_keypoints, height, width = output.shape
+        probability = torch.softmax(output.float().flatten(2), -1).view(num * num_keypoints, 1, height, width)
+        size = 2 * self.window + 1
+        # The peak of the windowed mass, not of single cells: neighbours vote, and a lone noisy cell does not win.
+        smooth = F.avg_pool2d(probability, 3, stride=1, padding=1)
+        peak = smooth.flatten(1).argmax(-1)
+        row, column = peak // width, peak % width
+        padded = F.pad(probability[:, 0], (self.window,) * 4)
+        offset = torch.arange(size, device=output.device)
+        person = torch.arange(len(peak), device=output.device)[:, None, None]
+        patch = padded[person, (row[:, None] + offset)[:, :, None], (column[:, None] + offset)[:, None, :]]
+        mass = patch.sum((1, 2))
+        shift = (offset - self.window).float()
+        safe = mass.clamp_min(1e-12)
+        x = column + (patch.sum(1) * shift).sum(-1) / safe
+        y = row + (patch.sum(2) * shift).sum(-1) / safe
+        crop = torch.stack([x, y], -1) * STRIDE + (STRIDE - 1) / 2
+        decoded = torch.cat([crop, mass.clamp(0, 1)[:, None]], -1)
+        return decoded.view(num, num_keypoints, 3)
+
+    def flip_back(self, output: Tensor, flip_index: Tensor, /) -> Tensor:
+        """Bring the logits for a mirrored crop back: cells stand for their own centres, so no shift is needed."""
+        return output.flip(-1)[:, flip_index]

@@ -1,0 +1,65 @@
+"""A top-down network as a function: crops in, keypoints in crop pixels out. Normalisation, flip test and decoding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from videopose.codecs.base import Codec
+from videopose.skeletons import Skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class CropNetwork:
+    """A network with everything needed to be right: codec, normalisation, skeleton, arithmetic.
+
+    Attributes:
+        model: in evaluation mode, on its device, parameters in the type it computes in.
+        codec: what its output means.
+        skeleton: the keypoints it gives.
+        mean: of each colour channel, in [0, 255].
+        std: of each colour channel, in [0, 255].
+        flip_test: average with the mirrored crop.
+    """
+
+    model: nn.Module
+    codec: Codec
+    skeleton: Skeleton
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    flip_test: bool = False
+
+    @torch.inference_mode()
+    def __call__(self, crops: Tensor) -> Tensor:
+        """Find the keypoints of a batch of people.
+
+        Args:
+            crops: (N, 3, h, w) uint8 RGB on the model's device, the codec's input size.
+
+        Returns:
+            (N, K, 3) float32 x, y in crop pixels and score in [0, 1], on the same device.
+        """
+        images = normalised(crops, self.mean, self.std, next(self.model.parameters()).dtype)
+        output = self.model(images)
+        if self.flip_test:
+            flip_index = torch.as_tensor(self.skeleton.flip_index, device=crops.device)
+            mirrored = self.model(images.flip(-1))
+            output = (output + self.codec.flip_back(mirrored, flip_index)) / 2
+        return self.codec.decode(output)
+
+
+def normalised(crops: Tensor, mean: tuple[float, ...], std: tuple[float, ...], dtype: torch.dtype) -> Tensor:
+    """Turn uint8 RGB into what a network takes.
+
+    Args:
+        crops: (N, 3, h, w) uint8 RGB.
+        mean: per channel, in [0, 255].
+        std: per channel, in [0, 255].
+        dtype: the network's floating type.
+    """
+    images = crops.float()
+    scale = torch.tensor([1 / value for value in std], device=images.device).view(1, 3, 1, 1)
+    shift = torch.tensor([-a / b for a, b in zip(mean, std, strict=True)], device=images.device).view(1, 3, 1, 1)
+    return torch.addcmul(shift, images, scale).to(dtype)

@@ -1,0 +1,167 @@
+"""The training loop: one visible function. Device, precision and processes come from Lightning Fabric."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.utilities.seed import seed_everything
+
+from videopose.training.checkpoint import State, load_state, save_state
+from videopose.training.hooks import CsvLog
+from videopose.training.optim import MovingAverage, learning_rate, make_optimiser
+from videopose.training.options import LoopOptions, OptimiserOptions
+from videopose.training.task import Batch, Task
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, dict[str, float]], None]
+"""Called with the steps done and the newest numbers; the command line shows a bar with it."""
+
+
+def train(
+    task: Task,
+    loop: LoopOptions,
+    optimiser_options: OptimiserOptions,
+    run_dir: Path,
+    *,
+    resume: bool = False,
+    stop_after: int | None = None,
+    start_from: State | None = None,
+    on_step: Progress | None = None,
+) -> dict[str, float]:
+    """Train a network and keep `last.pt` and `best.pt` in `run_dir`.
+
+    Args:
+        task: network, batches, loss and score.
+        loop: sizes and intervals.
+        optimiser_options: how weights move.
+        run_dir: existing folder for checkpoints and the log.
+        resume: go on from `last.pt`, exactly as if the run had never stopped.
+        stop_after: stop at this step, as an interruption would, with a checkpoint.
+        start_from: tensors to begin with instead of random ones, where name and shape fit.
+        on_step: called after every step on the first process.
+
+    Returns:
+        The last evaluation's scores, {} if there was none.
+
+    Raises:
+        WeightsError: `resume` without a readable `last.pt`.
+    """
+    fabric = make_fabric(loop)
+    if loop.threads:
+        torch.set_num_threads(loop.threads)
+    seed_everything(loop.seed, verbose=False)
+    model = task.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if start_from is not None:
+        _begin_with(model, start_from)
+    optimiser = make_optimiser(model, optimiser_options)
+    average = MovingAverage(model.to(fabric.device), loop.ema_decay)
+    step, best = 0, float("-inf")
+    if resume:
+        state = load_state(run_dir / "last.pt")
+        model.load_state_dict(state["model"])
+        average.model.load_state_dict(state["ema"])
+        optimiser.load_state_dict(state["optimiser"])
+        step, best = int(state["step"]), float(state["best"])
+    wrapped, optimiser = fabric.setup(model, optimiser)
+
+    def snapshot() -> State:
+        return {
+            "model": model.state_dict(),
+            "ema": average.model.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "step": step,
+            "best": best,
+        }
+
+    table = CsvLog(run_dir, start_step=step) if fabric.is_global_zero else None
+    scores: dict[str, float] = {}
+    last = min(loop.steps, stop_after if stop_after is not None else loop.steps)
+    for parts in _batches_ahead(task, loop, fabric, step, last):
+        wrapped.train()
+        torch.manual_seed(loop.seed + step)  # dropout and the like draw the same after a resume
+        rate = learning_rate(step, loop.steps, optimiser_options)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        optimiser.zero_grad()
+        logged: dict[str, float] = {}
+        for position, batch in enumerate(parts):
+            waiting = fabric.no_backward_sync(wrapped) if position + 1 < len(parts) else nullcontext()
+            with waiting:  # type: ignore[attr-defined]
+                loss, named = task.loss(wrapped, batch)
+                fabric.backward(loss / len(parts))
+            for key, value in {"loss": loss.detach(), **named}.items():
+                logged[key] = logged.get(key, 0.0) + float(value) / len(parts)
+        if optimiser_options.clip_norm:
+            fabric.clip_gradients(wrapped, optimiser, max_norm=optimiser_options.clip_norm, error_if_nonfinite=False)
+        optimiser.step()
+        average.update(model, step)
+        step += 1
+
+        due = step == loop.steps or step % loop.evaluate_every == 0
+        if table is not None:
+            table.add(logged)
+            if step % loop.log_every == 0 or due:
+                table.flush(step, loop.log_every * loop.batch_size, {"learning_rate": rate})
+        if due and fabric.is_global_zero:
+            scores = task.evaluate(average.model, fabric.device)
+            log.info("step %d: %s", step, ", ".join(f"{key} {value:.4f}" for key, value in scores.items()))
+            if table is not None:
+                table.write(step, scores)
+                table.restart_clock()
+            if scores.get(task.monitor, float("-inf")) > best:
+                best = scores[task.monitor]
+                save_state(run_dir / "best.pt", snapshot())
+        if fabric.is_global_zero and (due or step == last or step % loop.save_every == 0):
+            save_state(run_dir / "last.pt", snapshot())
+        fabric.barrier() if due else None
+        if on_step is not None and fabric.is_global_zero:
+            on_step(step, logged)
+    return scores
+
+
+def make_fabric(loop: LoopOptions) -> Fabric:
+    """Choose device and precision: a GPU if there is one, bf16 where the hardware computes in it."""
+    device = loop.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    precision = loop.precision
+    if precision == "auto":
+        fast = torch.cuda.is_bf16_supported() if device == "cuda" else torch.cpu._is_avx512_bf16_supported()
+        precision = "bf16-mixed" if fast else "32-true"
+    fabric = Fabric(accelerator=device, devices=loop.processes, precision=precision)
+    fabric.launch()
+    return fabric
+
+
+def _begin_with(model: torch.nn.Module, state: State) -> None:
+    own = model.state_dict()
+    fitting = {key: value for key, value in state.items() if key in own and own[key].shape == value.shape}
+    log.info("%d of %d tensors start from the given weights", len(fitting), len(own))
+    model.load_state_dict(fitting, strict=False)
+
+
+def _batches_ahead(task: Task, loop: LoopOptions, fabric: Fabric, start: int, stop: int) -> Iterator[list[Batch]]:
+    """Yield each step's parts for this process, prepared ahead by threads, in order."""
+    parts = loop.accumulate * fabric.world_size
+    size = loop.batch_size // parts
+    mine = [
+        range(number * size, (number + 1) * size)
+        for number in range(fabric.global_rank * loop.accumulate, (fabric.global_rank + 1) * loop.accumulate)
+    ]
+
+    def prepare(step: int) -> list[Batch]:
+        return [task.batch(step, rows, fabric.device, step / loop.steps) for rows in mine]
+
+    with ThreadPoolExecutor(loop.workers) as pool:
+        waiting: list[Future[list[Batch]]] = []
+        for step in range(start, stop):
+            while len(waiting) <= loop.workers and step + len(waiting) < stop:
+                waiting.append(pool.submit(prepare, step + len(waiting)))
+            yield waiting.pop(0).result()

@@ -1,0 +1,101 @@
+"""Batches of people for pose training: sample, view, crop, pixels, each a pure function of seed and number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from videopose.config import Options
+from videopose.data.augment_geometry import GeometryOptions, draw_crop, move_keypoints
+from videopose.data.augment_pixels import PixelOptions, augment_pixels
+from videopose.data.mixing import Mixture
+from videopose.data.samples import ImageCache, LabelledImage, PersonLabel
+from videopose.data.sources import SourceOptions, load_source
+from videopose.errors import DatasetError
+from videopose.geometry.warp import warp_affine
+from videopose.skeletons import Skeleton
+
+
+class PoseDataOptions(Options):
+    """What people are learned from and how they are varied."""
+
+    sources: tuple[SourceOptions, ...]
+    min_keypoints: int = 4
+    """People with fewer labelled keypoints are left out."""
+    min_size: float = 24.0
+    """People whose box is shorter than this on its longer side are left out, pixels."""
+    geometry: GeometryOptions = GeometryOptions()
+    pixels: PixelOptions = PixelOptions()
+
+
+Person = tuple[LabelledImage, PersonLabel]
+
+
+def people_of(images: Sequence[LabelledImage], options: PoseDataOptions) -> list[Person]:
+    """List the people worth learning from."""
+    return [
+        (image, person)
+        for image in images
+        for person in image.people
+        if not person.ignore
+        and person.num_labelled >= options.min_keypoints
+        and float(np.max(person.xyxy[2:] - person.xyxy[:2])) >= options.min_size
+    ]
+
+
+class PoseBatches:
+    """Makes augmented crops with their keypoints.
+
+    On a GPU the source images live there and are warped there; on the CPU OpenCV warps them.
+    """
+
+    def __init__(
+        self, folder: Path, options: PoseDataOptions, skeleton: Skeleton, *, seed: int, cache: ImageCache
+    ) -> None:
+        self._options = options
+        self._skeleton = skeleton
+        self._seed = seed
+        self._cache = cache
+        self._on_device: dict[tuple[str, int | None], Tensor] = {}
+        self.people = [people_of(load_source(folder, source, skeleton), options) for source in options.sources]
+        for source, people in zip(options.sources, self.people, strict=True):
+            if not people:
+                raise DatasetError(f"{folder / source.annotations}: nobody has {options.min_keypoints} keypoints")
+        shares = [source.share for source in options.sources]
+        self._mixture = Mixture([len(people) for people in self.people], shares, seed=seed)
+
+    def make(
+        self, numbers: Sequence[int], input_hw: tuple[int, int], device: torch.device
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Make the samples with the given numbers.
+
+        Returns:
+            (N, 3, h, w) float images in [0, 1]; (N, K, 3) x, y in crop pixels and visibility; (N, K) label weights.
+        """
+        crops, keypoints, weights = [], [], []
+        for number in numbers:
+            source, index = self._mixture[number]
+            image, person = self.people[source][index]
+            rng = np.random.default_rng([self._seed, number])
+            matrix, flipped = draw_crop(rng, person, self._options.geometry, input_hw, self._skeleton)
+            crops.append(warp_affine(self._pixels(image, device), matrix, input_hw))
+            keypoints.append(move_keypoints(person.keypoints, matrix, self._skeleton, flipped=flipped))
+            weights.append(person.weight[self._skeleton.flip_index] if flipped else person.weight)
+        images = torch.stack(crops).contiguous(memory_format=torch.channels_last).float() / 255
+        rng = np.random.default_rng([self._seed, numbers[0], 1])
+        images = augment_pixels(images, rng, self._options.pixels)
+        truth, weight = (torch.from_numpy(np.stack(rows)).to(device) for rows in (keypoints, weights))
+        return images, truth, weight
+
+    def _pixels(self, image: LabelledImage, device: torch.device) -> Tensor:
+        if device.type == "cpu":
+            return torch.from_numpy(self._cache.read(image)).permute(2, 0, 1)
+        key = (str(image.path), image.frame)
+        if key not in self._on_device:
+            pixels = torch.from_numpy(self._cache.read(image)).permute(2, 0, 1)
+            self._on_device[key] = pixels.to(device)
+        return self._on_device[key]

@@ -1,0 +1,122 @@
+"""Training a top-down pose network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from videopose.codecs.spatial import SpatialCodec
+from videopose.config import Options
+from videopose.data.samples import ImageCache
+from videopose.data.sources import SourceOptions, load_source
+from videopose.estimators.crops import CropNetwork
+from videopose.estimators.topdown import TopDownEstimator
+from videopose.geometry.keypoints import oks
+from videopose.metrics.pck import count_pck, distance_between
+from videopose.models import create_model
+from videopose.skeletons import skeleton_named
+from videopose.training.losses import heatmap_cross_entropy
+from videopose.training.options import LoopOptions, Phase
+from videopose.training.pose_batches import PoseBatches, PoseDataOptions, people_of
+from videopose.training.task import Batch
+from videopose.types import Detections
+
+MEAN = (123.675, 116.28, 103.53)
+STD = (58.395, 57.12, 57.375)
+"""ImageNet's, as every published network of the field has them; in [0, 255]."""
+
+
+class PoseTaskOptions(Options):
+    """A pose network and what it learns from."""
+
+    architecture: str = "fpn_pose"
+    model: dict[str, Any] = Field(default_factory=dict)
+    """Keyword arguments of the architecture (whatever it takes, hence `Any`)."""
+    skeleton: str = "body19"
+    heatmap_sigma: float = 1.5
+    input_hw: tuple[int, int] = (192, 160)
+    phases: tuple[Phase, ...] = ()
+    """Stretches with smaller inputs, in order; after the last one `input_hw` holds."""
+    data: PoseDataOptions
+    validation: tuple[SourceOptions, ...] = ()
+    """Held-out sets the scores are measured on: mean OKS and PCK of the torso, ground-truth boxes, no flip test."""
+    validation_limit: int = 1000
+    """People per held-out set, evenly spread."""
+
+
+class PoseTask:
+    """Softmax cross-entropy on heatmaps of augmented crops."""
+
+    monitor = "mean_oks"
+
+    def __init__(self, options: PoseTaskOptions, loop: LoopOptions, folder: Path) -> None:
+        self.options = options
+        self.skeleton = skeleton_named(options.skeleton)
+        self._batch_size = loop.batch_size
+        self._folder = folder
+        self._cache = ImageCache(int(loop.cache_gib * 2**30))
+        self._batches = PoseBatches(folder, options.data, self.skeleton, seed=loop.seed, cache=self._cache)
+        self._mean = torch.tensor(MEAN).view(1, 3, 1, 1) / 255
+        self._std = torch.tensor(STD).view(1, 3, 1, 1) / 255
+
+    def build(self) -> nn.Module:
+        """Make the network; see `Task`."""
+        return create_model(self.options.architecture, num_keypoints=len(self.skeleton), **self.options.model)
+
+    def codec(self, input_hw: tuple[int, int]) -> SpatialCodec:
+        """Give the codec for an input size."""
+        return SpatialCodec(input_hw, heatmap_sigma=self.options.heatmap_sigma)
+
+    def batch(self, step: int, rows: range, device: torch.device, progress: float) -> Batch:
+        """Prepare part of a step's batch; see `Task`."""
+        input_hw = next(
+            (phase.input_hw for phase in self.options.phases if progress < phase.until), self.options.input_hw
+        )
+        numbers = [step * self._batch_size + row for row in rows]
+        images, keypoints, weights = self._batches.make(numbers, input_hw, device)
+        target, usable = self.codec(input_hw).encode(keypoints)
+        images = (images - self._mean.to(device)) / self._std.to(device)
+        return {"images": images, "target": target, "weights": weights * usable}
+
+    def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Compare predicted distributions with the labels'; see `Task`."""
+        return heatmap_cross_entropy(model(batch["images"]), batch["target"], batch["weights"]), {}
+
+    def evaluate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
+        """Measure mean OKS and PCK@0.2 of the torso per held-out set; the monitor is the sets' mean OKS."""
+        network = CropNetwork(model.eval(), self.codec(self.options.input_hw), self.skeleton, MEAN, STD)
+        estimator = TopDownEstimator(network, device=device, batch_size=32, nms_oks=1.0)
+        scores: dict[str, float] = {}
+        for source in self.options.validation:
+            scores |= self._evaluate_source(estimator, source, device)
+        values = [value for key, value in scores.items() if key.startswith("mean_oks/")]
+        return {"mean_oks": float(np.mean(values)), **scores} if values else scores
+
+    def _evaluate_source(
+        self, estimator: TopDownEstimator, source: SourceOptions, device: torch.device
+    ) -> dict[str, float]:
+        people = people_of(load_source(self._folder, source, self.skeleton), self.options.data)
+        chosen = np.unique(np.linspace(0, len(people) - 1, min(len(people), self.options.validation_limit)).astype(int))
+        images = [torch.from_numpy(self._cache.read(people[row][0])).permute(2, 0, 1).to(device) for row in chosen]
+        boxes = [Detections(people[row][1].xyxy[None], np.ones(1, np.float32)) for row in chosen]
+        found = np.concatenate([poses.keypoints for poses in estimator.estimate(images, boxes)])
+        truth = np.stack([people[row][1].keypoints for row in chosen])
+        area = np.array([people[row][1].area for row in chosen])
+        similarity = [
+            float(
+                oks(found[row : row + 1, :, :2], truth[row : row + 1], area[row : row + 1], self.skeleton.sigmas)[0, 0]
+            )
+            for row in range(len(chosen))
+        ]
+        torso = [
+            (self.skeleton.index_of(f"{a}_shoulder"), self.skeleton.index_of(f"{b}_hip"))
+            for a, b in (("left", "right"), ("right", "left"))
+        ]
+        pck = count_pck(found, truth, distance_between(truth, torso), [0.2])
+        return {f"mean_oks/{source.name}": float(np.mean(similarity)), f"pck/{source.name}": float(pck.mean()[0])}

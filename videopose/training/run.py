@@ -1,0 +1,103 @@
+"""From a training config to a finished run: the one call the command line makes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from safetensors.torch import load_file
+
+from videopose import __version__
+from videopose.config import Options, dump
+from videopose.errors import ConfigError, InputError
+from videopose.training.checkpoint import State
+from videopose.training.loop import Progress, train
+from videopose.training.options import LoopOptions, OptimiserOptions
+from videopose.training.pose_task import PoseTask, PoseTaskOptions
+from videopose.training.task import Task
+
+
+class TrainOptions(Options):
+    """A whole training config: `configs/train/*.yaml`."""
+
+    task: Literal["pose"]
+    pose: PoseTaskOptions | None = None
+    loop: LoopOptions
+    optimiser: OptimiserOptions = OptimiserOptions()
+    start_from: str = ""
+    """Weights (.safetensors) to begin with where names and shapes fit; relative to the working folder."""
+
+
+def create_task(options: TrainOptions, data_dir: Path) -> Task:
+    """Build the task a config names.
+
+    Raises:
+        ConfigError: the section of that name is missing.
+        DatasetError: its data cannot be read.
+    """
+    if options.pose is None:
+        raise ConfigError("task: pose needs a section of that name")
+    return PoseTask(options.pose, options.loop, data_dir)
+
+
+def run_training(
+    options: TrainOptions,
+    data_dir: Path,
+    run_dir: Path,
+    *,
+    resume: bool = False,
+    stop_after: int | None = None,
+    on_step: Progress | None = None,
+) -> dict[str, float]:
+    """Train as a config says and leave everything about the run in `run_dir`.
+
+    Args:
+        options: the config.
+        data_dir: folder its data sets' paths are relative to.
+        run_dir: made if it does not exist.
+        resume: go on from its `last.pt`.
+        stop_after: stop at this step, to be resumed later.
+        on_step: called after every step.
+
+    Returns:
+        The last scores.
+
+    Raises:
+        InputError: the run exists already and `resume` is not given.
+    """
+    if (run_dir / "last.pt").exists() and not resume:
+        raise InputError(f"{run_dir}: holds a run already; pass --resume to continue it, or name another folder")
+    run_dir.mkdir(parents=True, exist_ok=True)
+    task = create_task(options, data_dir)
+    (run_dir / "config.yaml").write_text(dump(options), encoding="utf-8")
+    (run_dir / "versions.json").write_text(json.dumps(_versions(), indent=1) + "\n", encoding="utf-8")
+    start_from: State | None = dict(load_file(options.start_from)) if options.start_from and not resume else None
+    return train(
+        task,
+        options.loop,
+        options.optimiser,
+        run_dir,
+        resume=resume,
+        stop_after=stop_after,
+        start_from=start_from,
+        on_step=on_step,
+    )
+
+
+def _versions() -> dict[str, str]:
+    """Say what a run was made with; the commit only where the package lies in a git checkout."""
+    found = {name: version(name) for name in ("torch", "lightning-fabric", "numpy", "opencv-python-headless")}
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        commit = ""
+    return {"videopose": __version__, "commit": commit, **found}
