@@ -1,0 +1,105 @@
+"""Write small videos for tests: every frame carries its own number as a brightness, so a wrong one is noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+STEP = 7
+"""Brightness between one frame and the next; more than a lossy codec blurs."""
+
+
+def picture(number: int, size_hw: tuple[int, int] = (48, 64)) -> np.ndarray:
+    """Draw frame `number`: grey by number, a red corner at the top left, a texture that resists compression."""
+    height, width = size_hw
+    image = np.full((height, width, 3), level_of(number), np.uint8)
+    image += np.random.default_rng(number).integers(0, 3, image.shape, dtype=np.uint8)
+    image[: height // 4, : width // 4] = (255, 0, 0)
+    return image
+
+
+def level_of(number: int) -> int:
+    """Give the brightness of frame `number`."""
+    return 20 + STEP * number % 210
+
+
+def number_in(image: np.ndarray, near: int) -> int:
+    """Read the frame number back from an (H, W, 3) picture, knowing about which it must be (levels repeat)."""
+    height, width = image.shape[:2]
+    level = float(np.median(image[height // 2 :, width // 2 :])) - 1
+    return min(range(max(0, near - 10), near + 10), key=lambda number: abs(level_of(number) - level))
+
+
+def write_video(
+    path: Path,
+    *,
+    num_frames: int = 30,
+    size_hw: tuple[int, int] = (48, 64),
+    rate: int = 25,
+    times: Sequence[float] | None = None,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    rotation: int | None = None,
+    options: dict[str, str] | None = None,
+    muxer: dict[str, str] | None = None,
+    with_audio: bool = False,
+) -> Path:
+    """Write a video whose frame k is `picture(k)`; `times` in seconds make its frame rate variable."""
+    with av.open(str(path), "w", options=muxer or {}) as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.height, stream.width = size_hw
+        stream.pix_fmt = pix_fmt
+        stream.options = {"g": "10", **(options or {})}
+        if times is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        if rotation is not None:
+            stream.set_display_rotation(rotation)
+        audio = container.add_stream("aac", rate=16000) if with_audio else None
+        for number in range(num_frames):
+            frame = av.VideoFrame.from_ndarray(picture(number, size_hw), format="rgb24")
+            if times is not None:
+                frame.pts, frame.time_base = round(times[number] * 1000), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+        if audio is not None:
+            _write_tone(container, audio, num_frames / rate)
+    return path
+
+
+def write_audio(path: Path, *, seconds: float = 1.0) -> Path:
+    """Write a sound file without any picture."""
+    with av.open(str(path), "w") as container:
+        _write_tone(container, container.add_stream("aac", rate=16000), seconds)
+    return path
+
+
+def _write_tone(container: av.container.OutputContainer, stream: av.AudioStream, seconds: float) -> None:
+    for block in range(int(seconds * 16000 / 1024)):
+        samples = np.sin(np.arange(block * 1024, (block + 1) * 1024) * 0.2).astype(np.float32)[None]
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = 16000, block * 1024, Fraction(1, 16000)
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
+
+
+def damage_packets(path: Path, numbers: Sequence[int]) -> Path:
+    """Overwrite the data of packets (counted in file order) with zeros; the container's own tables stay whole."""
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    data = bytearray(path.read_bytes())
+    for number in numbers:
+        start, size = places[number]
+        data[start : start + size] = bytes(size)
+    path.write_bytes(data)
+    return path
+
+
+def cut(path: Path, share: float) -> Path:
+    """Throw the end of a file away."""
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    return path

@@ -1,0 +1,168 @@
+"""Open a video, whatever it is, and iterate over its frames with exact index and time.
+
+`open_video` chooses the backend; `VideoReader` holds what all of them share: which frames are wanted, which are
+missing, and when each is shown. A backend only turns packets or files into pictures.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from videopose.errors import InputError, VideoError
+from videopose.io.timeline import Timeline
+from videopose.types import U8, Frame, Gap, Record, VideoInfo
+
+logger = logging.getLogger(__name__)
+
+Picture = Callable[[], U8]
+"""Makes the displayed picture, (H, W, 3) RGB; not called for frames nobody asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which frames of a video are wanted.
+
+    Attributes:
+        start: first presentation time, seconds; None for the beginning.
+        end: presentation time to stop before, seconds; None for the end.
+        frames: first and last index, inclusive; None for all. A last of None is the end.
+        every: take the first of these frames and every nth after it.
+    """
+
+    start: float | None = None
+    end: float | None = None
+    frames: tuple[int, int | None] | None = None
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise InputError(f"every = {self.every}: take every 1st, 2nd, 3rd … frame, so give 1 or more")
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise InputError(f"end = {self.end:g} s is not after start = {self.start:g} s")
+        if self.frames is not None and self.frames[0] < 0:
+            raise InputError(f"frames {self.frames[0]}: indices count from 0")
+        if self.frames is not None and self.frames[1] is not None and self.frames[1] < self.frames[0]:
+            raise InputError(f"frames {self.frames[0]}-{self.frames[1]}: the last comes before the first")
+
+    def bounds(self, timeline: Timeline) -> tuple[int, int]:
+        """Give the first index and the one after the last."""
+        first, stop = 0, len(timeline)
+        if self.frames is not None:
+            first = self.frames[0]
+            stop = stop if self.frames[1] is None else min(stop, self.frames[1] + 1)
+        half_tick = float(timeline.time_base) / 2
+        if self.start is not None:
+            first = max(first, int(np.searchsorted(timeline.times(), self.start - half_tick)))
+        if self.end is not None:
+            stop = min(stop, int(np.searchsorted(timeline.times(), self.end - half_tick)))
+        return first, stop
+
+    def reaches_end(self) -> bool:
+        """Tell whether frames are wanted up to the end of the video, wherever that is."""
+        return self.end is None and (self.frames is None or self.frames[1] is None)
+
+
+class VideoReader(ABC):
+    """The frames of one video, in presentation order. Iterating twice gives the same frames twice.
+
+    Attributes:
+        info: what is known of the video before it is decoded.
+        gaps: frames of the last iteration that could not be decoded, so far.
+        num_frames: how many frames an iteration gives if nothing is missing.
+    """
+
+    info: VideoInfo
+
+    def __init__(self, path: str, timeline: Timeline, selection: Selection, *, strict: bool) -> None:
+        self._path = path
+        self._timeline = timeline
+        self._selection = selection
+        self._strict = strict
+        self._reason: str | None = None
+        self.gaps: list[Gap] = []
+        self._first, self._stop = selection.bounds(timeline)
+        if self._first >= self._stop and len(timeline):
+            raise VideoError(
+                f"{path}: none of its frames is selected; it has frames 0-{len(timeline) - 1}, "
+                f"{timeline.time(0):.2f}-{timeline.end:.2f} s"
+            )
+        if timeline.cut_off is not None and (selection.reaches_end() or self._wants_more()):
+            last = len(timeline) - 1
+            raise VideoError(
+                f"{path}: the file is cut off after frame {last} ({timeline.time(last):.2f} s): {timeline.cut_off}. "
+                f"Copy it again, or take what is there with --frames 0-{last}"
+            )
+        self.num_frames = len(range(self._first, self._stop, selection.every))
+
+    def _wants_more(self) -> bool:
+        wanted = self._selection.frames[1] if self._selection.frames is not None else None
+        return wanted is not None and wanted >= len(self._timeline)
+
+    @abstractmethod
+    def _pictures(self, first: int) -> Iterator[tuple[int, Picture]]:
+        """Decode from frame `first` on; indices increase, a missing one could not be decoded.
+
+        What the decoder said about a failure goes into `self._reason` before the next picture is given.
+        """
+
+    def __len__(self) -> int:
+        return self.num_frames
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self.frames()
+
+    def frames(self, *, since: int = 0) -> Iterator[Frame]:
+        """Iterate over the selected frames whose index is at least `since`; seeks there exactly.
+
+        Yields:
+            Frames whose image is (3, H, W) uint8 RGB in memory laid out as (H, W, 3).
+
+        Raises:
+            VideoError: nothing can be decoded, or something cannot and the reader is strict.
+        """
+        self.gaps = []
+        self._reason = None
+        expected = max(self._first, since)
+        found = False
+        for index, picture in self._pictures(expected):
+            if index >= self._stop:
+                break
+            if index > expected:
+                self._miss(expected, index)
+            expected, found = index + 1, True
+            if (index - self._first) % self._selection.every == 0:
+                yield Frame(index, self._timeline.time(index), _tensor_from(picture()))
+        if expected < self._stop and (self._timeline.is_exact or self._reason):
+            self._miss(expected, self._stop)
+        if not found and since <= self._first:
+            what = "none of the selected frames can be decoded"
+            raise VideoError(f"{self._path}: {what} ({self.gaps[-1].reason}). Copy the file again, or select others")
+
+    def records(self, *, since: int = 0) -> Iterator[Record]:
+        """Iterate as `frames` does, each frame with the gaps found since the one before it."""
+        known = 0
+        for frame in self.frames(since=since):
+            yield Record(frame, gaps=tuple(self.gaps[known:]))
+            known = len(self.gaps)
+
+    def _miss(self, first: int, stop: int) -> None:
+        reason = self._reason or self._timeline.damage.get(first) or "the decoder gave no picture"
+        self._reason = None
+        gap = Gap(first, stop - 1, self._timeline.time(first), self._timeline.time(stop), reason)
+        what = f"frame {gap.first}" if gap.first == gap.last else f"frames {gap.first}-{gap.last}"
+        message = f"{self._path}: {what} ({gap.start:.2f} s) cannot be decoded: {gap.reason}"
+        if self._strict:
+            raise VideoError(f"{message}. Leave --strict out to go on without")
+        logger.info(message)
+        self.gaps.append(gap)
+
+
+def _tensor_from(picture: U8) -> torch.Tensor:
+    # A view: (H, W, 3) memory is what decoders write, cv2 wants and torch calls channels last.
+    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
