@@ -7,13 +7,18 @@ from dataclasses import dataclass, replace
 
 from videopose.skeletons import Skeleton
 from videopose.tracking.options import TrackerOptions
+from videopose.tracking.table import collect
 from videopose.tracking.tracker import create_tracker
-from videopose.types import Record
+from videopose.tracking.whole import track_whole
+from videopose.types import UNTRACKED, Record
 
 
 @dataclass(frozen=True)
 class TrackPoses:
-    """Give every pose its `track_id`; a fresh tracker for each stream.
+    """Give every pose its `track_id`, and let go of people who belong to no track unless they are to be kept.
+
+    Online trackers answer record by record. `whole-video` reads the whole stream before the first record comes out, so
+    it stands after pictures have been let go; pictures, detections and cues do not come out again.
 
     Attributes:
         options: which tracker.
@@ -25,10 +30,20 @@ class TrackPoses:
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Track a stream; records without poses pass through as they are."""
+        if self.options.name == "whole-video":
+            tracked = track_whole(collect(records), self.options, self.skeleton)
+            if not self.options.keep_untracked:
+                tracked = tracked.rows(tracked.track_id != UNTRACKED)
+            yield from tracked.records()
+        else:
+            yield from self._online(records)
+
+    def _online(self, records: Iterable[Record]) -> Iterator[Record]:
         tracker = create_tracker(self.options, self.skeleton)
         for record in records:
             if record.poses is None:
                 yield record
                 continue
             track_id = tracker.step(record.poses, record.frame.time, record.cues)
-            yield replace(record, poses=replace(record.poses, track_id=track_id))
+            poses = replace(record.poses, track_id=track_id)
+            yield replace(record, poses=poses if self.options.keep_untracked else poses[track_id != UNTRACKED])

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from videopose.types import F32, I64
+from videopose.types import F32, I64, Bool
 
 Assignment = Literal["hungarian", "greedy"]
 
@@ -39,7 +39,7 @@ def assign(similarity: F32, min_similarity: float, method: Assignment = "hungari
     return rows[kept].astype(np.int64), columns[kept].astype(np.int64)
 
 
-def _greedy(similarity: F32, allowed: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> tuple[I64, I64]:
+def _greedy(similarity: F32, allowed: Bool) -> tuple[I64, I64]:
     rows, columns = np.nonzero(allowed)
     free_row, free_column = np.ones(similarity.shape[0], bool), np.ones(similarity.shape[1], bool)
     pairs = []
@@ -50,3 +50,18 @@ def _greedy(similarity: F32, allowed: np.ndarray[tuple[int, ...], np.dtype[np.bo
             pairs.append((row, column))
     chosen = np.array(sorted(pairs), np.int64).reshape(-1, 2)
     return chosen[:, 0], chosen[:, 1]
+
+
+def is_clear(similarity: F32, rows: I64, columns: I64, margin: float) -> Bool:
+    """Say which chosen pairs are better than every rival of either side by a margin.
+
+    Args:
+        similarity: (M, N).
+        rows: (P,) of the pairs.
+        columns: (P,) of the pairs.
+        margin: similarity by which a pair must stand out.
+    """
+    others = similarity.copy()
+    others[rows, columns] = -np.inf
+    rival = np.maximum(others.max(axis=1, initial=-np.inf)[rows], others.max(axis=0, initial=-np.inf)[columns])
+    return np.asarray(similarity[rows, columns] >= rival + margin)

@@ -21,7 +21,19 @@ TrackerName = Literal[
 ]
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "whole-video": {"motion": "keypoints"},
+    "whole-video": {
+        "similarity": "oks-iou",
+        "motion": "keypoints",
+        "two_stage": True,
+        "min_hits": 1,
+        "max_age": 0.25,
+        "min_score": 0.05,
+        "new_score": 0.1,
+        "min_similarity": 0.3,
+        "duplicate_similarity": 0.75,
+        "tolerance": 1.5,
+        "margin": 0.05,
+    },
     "iou": {"similarity": "iou", "min_similarity": 0.2},
     "oks": {},
     "oks-iou": {"similarity": "oks-iou"},
@@ -33,28 +45,61 @@ PRESETS: dict[str, dict[str, Any]] = {
 """What a tracker's name stands for: the options that differ from the defaults below. A value the user sets wins."""
 
 
+class LinkingOptions(Options):
+    """How tracklets are joined over the whole video. Lengths are parts of the person's size, times seconds."""
+
+    max_gap: float = Field(default=4.0, ge=0, description="tracklets further apart are never joined")
+    max_cost: float = Field(
+        default=6.0, gt=0, description="cost of leaving an end open: pairs above it are never joined"
+    )
+    gap_cost: float = Field(default=0.5, ge=0, description="cost of a second unseen")
+    position_noise: float = Field(default=0.1, gt=0, description="standard deviation of a body's place")
+    drift: float = Field(default=0.6, gt=0, description="standard deviation of unexplained motion, sizes per second")
+    pose_noise: float = Field(default=0.15, gt=0, description="standard deviation of keypoints relative to the body")
+    size_noise: float = Field(default=0.2, gt=0, description="standard deviation of the logarithm of the size")
+    horizon: float = Field(default=0.5, gt=0, description="time constant with which a velocity fades in a gap")
+    window: float = Field(default=0.4, gt=0, description="how much of a tracklet's end tells its motion")
+    window_frames: int = Field(default=16, ge=1, description="the same, at most in frames")
+    min_keypoint_score: float = Field(default=0.2, ge=0, le=1, description="keypoints below do not count")
+    min_track_score: float = Field(default=3.0, ge=0, description="tracks whose pose scores sum to less are dropped")
+
+
 class TrackerOptions(Options):
     """Which tracker, and its gates. Times are seconds, similarities and scores lie in [0, 1]."""
 
     name: TrackerName = "whole-video"
     similarity: Literal["oks", "iou", "oks-iou", "distance"] = "oks"
-    iou_weight: float = Field(0.5, ge=0, le=1, description="share of box IoU in the oks-iou mixture")
+    iou_weight: float = Field(default=0.5, ge=0, le=1, description="share of box IoU in the oks-iou mixture")
     assignment: Literal["hungarian", "greedy"] = "hungarian"
     motion: Literal["none", "box", "keypoints"] = "none"
-    two_stage: bool = Field(False, description="poses under high_score only continue tracks, after the others")
-    observation_centric: bool = Field(False, description="repair the motion filter after a gap from what was observed")
-    min_hits: int = Field(2, ge=1, description="frames with support before a track is reported")
-    max_age: float = Field(1.0, ge=0, description="seconds without support before a track ends")
-    min_score: float = Field(0.1, ge=0, le=1, description="poses below are never tracked")
-    new_score: float = Field(0.3, ge=0, le=1, description="poses below start no track")
-    high_score: float = Field(0.5, ge=0, le=1, description="border between the two stages")
-    min_similarity: float = Field(0.1, ge=0, le=1, description="less similar pairs are never joined")
-    low_similarity: float = Field(0.2, ge=0, le=1, description="the same, in the second stage")
-    duplicate_similarity: float = Field(0.75, ge=0, le=1, description="poses closer to a better one are left untracked")
-    tolerance: float = Field(2.0, gt=0, description="factor on the OKS falloff: how far a person may move in a frame")
-    min_keypoint_score: float = Field(0.2, ge=0, le=1, description="keypoints below do not count for similarity")
-    min_keypoints: int = Field(4, ge=0, description="with fewer shared keypoints, box IoU stands in for OKS")
-    appearance_weight: float = Field(0.0, ge=0, le=1, description="share of appearance, where cues bring it")
+    two_stage: bool = Field(default=False, description="poses under high_score only continue tracks, after the others")
+    observation_centric: bool = Field(
+        default=False, description="repair the motion filter after a gap from what was observed"
+    )
+    min_hits: int = Field(default=2, ge=1, description="frames with support before a track is reported")
+    margin: float = Field(
+        default=0.0, ge=0, le=1, description="pairs not better than each rival by this are not joined"
+    )
+    max_age: float = Field(default=1.0, ge=0, description="seconds without support before a track ends")
+    min_score: float = Field(default=0.1, ge=0, le=1, description="poses below are never tracked")
+    new_score: float = Field(default=0.3, ge=0, le=1, description="poses below start no track")
+    high_score: float = Field(default=0.5, ge=0, le=1, description="border between the two stages")
+    min_similarity: float = Field(default=0.1, ge=0, le=1, description="less similar pairs are never joined")
+    low_similarity: float = Field(default=0.2, ge=0, le=1, description="the same, in the second stage")
+    duplicate_similarity: float = Field(
+        default=0.9, ge=0, le=1, description="poses closer to a better one are left untracked"
+    )
+    tolerance: float = Field(
+        default=2.0, gt=0, description="factor on the OKS falloff: how far a person may move in a frame"
+    )
+    min_keypoint_score: float = Field(
+        default=0.2, ge=0, le=1, description="keypoints below do not count for similarity"
+    )
+    min_keypoints: int = Field(default=4, ge=0, description="with fewer shared keypoints, box IoU stands in for OKS")
+    keep_untracked: bool = Field(default=False, description="leave people who belong to no track in the result")
+    appearance_weight: float = Field(default=0.0, ge=0, le=1, description="share of appearance, where cues bring it")
+
+    linking: LinkingOptions = Field(default=LinkingOptions(), description="of the whole-video tracker")
 
     @model_validator(mode="before")
     @classmethod
@@ -70,9 +115,13 @@ class SmoothingOptions(Options):
 
     method: Literal["rts", "one-euro", "savitzky-golay", "median", "gaussian", "none"] = "rts"
     max_shift: float = Field(
-        0.05, ge=0, description="bound on what smoothing moves a confident keypoint, in parts of the person's size"
+        default=0.05,
+        ge=0,
+        description="bound on what smoothing moves a confident keypoint, in parts of the person's size",
     )
-    confident_score: float = Field(0.3, ge=0, le=1, description="keypoints from here up are confident")
-    max_fill: float = Field(0.5, ge=0, description="gaps up to this many seconds are filled; 0 fills none")
-    repair_swaps: bool = Field(True, description="exchange left and right where a track shows they were swapped")
-    reject_outliers: bool = Field(True, description="replace keypoints that jump away and come back")
+    confident_score: float = Field(default=0.5, ge=0, le=1, description="keypoints from here up are confident")
+    max_fill: float = Field(default=1.0, ge=0, description="gaps up to this many seconds are filled; 0 fills none")
+    repair_swaps: bool = Field(
+        default=True, description="exchange left and right where a track shows they were swapped"
+    )
+    reject_outliers: bool = Field(default=True, description="replace keypoints that jump away and come back")

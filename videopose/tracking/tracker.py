@@ -9,7 +9,7 @@ import numpy as np
 
 from videopose.geometry import affine, boxes
 from videopose.skeletons import Skeleton
-from videopose.tracking.assign import assign
+from videopose.tracking.assign import assign, is_clear
 from videopose.tracking.cost import BoxIou, KeypointDistance, Mixture, PoseOks, Similarity
 from videopose.tracking.motion import KalmanMotion, Motion, StandStill
 from videopose.tracking.options import TrackerOptions
@@ -140,6 +140,9 @@ class AssociationTracker:
             similarity = self._with_appearance(similarity, cues, source)
         strong = usable & (poses.score >= options.high_score) if options.two_stage else usable
         tracks, people = assign(np.where(strong, similarity, 0), options.min_similarity, options.assignment)
+        if options.margin:
+            clear = is_clear(similarity * usable, tracks, people, options.margin)
+            tracks, people = tracks[clear], people[clear]
         if options.two_stage:
             left = similarity * (usable & ~strong)
             left[tracks] = 0

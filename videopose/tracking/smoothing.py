@@ -1,0 +1,103 @@
+"""Clean whole tracks: fill gaps, repair sides, reject outliers, smooth; and tell how much was moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from videopose.skeletons import Skeleton
+from videopose.tracking.options import SmoothingOptions
+from videopose.tracking.repair import exchange, fill_gaps, outliers, swapped_sides
+from videopose.tracking.series import Series, batches
+from videopose.tracking.smoothers import SMOOTHERS
+from videopose.tracking.table import PoseTable
+from videopose.types import F64, Bool
+
+
+@dataclass
+class Movement:
+    """What cleaning did. Lengths are parts of the person's size.
+
+    Attributes:
+        confident: confident keypoints looked at.
+        mean_shift: mean distance smoothing moved them.
+        max_shift: the greatest.
+        filled: poses put into gaps.
+        swapped: pairs of keypoints whose sides were exchanged.
+        rejected: keypoints replaced as outliers.
+    """
+
+    confident: int = 0
+    mean_shift: float = 0.0
+    max_shift: float = 0.0
+    filled: int = 0
+    swapped: int = 0
+    rejected: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"moved {self.confident} confident keypoints by {100 * self.mean_shift:.2f} % of the person's size on "
+            f"average, {100 * self.max_shift:.2f} % at most; filled {self.filled} poses, exchanged sides of "
+            f"{self.swapped} keypoint pairs, replaced {self.rejected} outliers"
+        )
+
+
+def smooth(table: PoseTable, options: SmoothingOptions, skeleton: Skeleton) -> tuple[PoseTable, Movement]:
+    """Clean the tracks of a table.
+
+    Args:
+        table: tracked poses; untracked ones are left alone.
+        options: what is done, and the bound on what may move.
+        skeleton: of the poses.
+
+    Returns:
+        The cleaned table (with more rows where gaps were filled) and what was done.
+    """
+    movement = Movement()
+    is_new = np.zeros(len(table), bool)
+    if options.max_fill > 0:
+        table, is_new = fill_gaps(table, options.max_fill)
+        movement.filled = int(is_new.sum())
+    keypoints = table.keypoints.copy()
+    for series in batches(table, is_new):
+        score = table.keypoints[..., 2][series.rows].astype(np.float64)
+        if options.repair_swaps:
+            swapped = swapped_sides(series, skeleton.flip_pairs)
+            movement.swapped += int(swapped[series.core].sum())
+            series.xy = exchange(series.xy, swapped, skeleton.flip_pairs)
+            series.weight = exchange(series.weight, swapped, skeleton.flip_pairs)
+            score = exchange(score, swapped, skeleton.flip_pairs)
+        if options.reject_outliers:
+            rejected, between = outliers(series, options.confident_score)
+            movement.rejected += int(rejected[series.core].sum())
+            series.xy = np.where(rejected[..., None], between, series.xy)
+            series.weight = np.where(rejected, 0.0, series.weight)
+        moved = bounded(series, SMOOTHERS[options.method](series), options)
+        _count(movement, series, moved, options)
+        rows = series.rows[series.core]
+        keypoints[rows, :, :2] = moved[series.core]
+        keypoints[rows, :, 2] = score[series.core]
+    movement.mean_shift /= max(movement.confident, 1)
+    return replace(table, keypoints=keypoints), movement
+
+
+def bounded(series: Series, moved: F64, options: SmoothingOptions) -> F64:
+    """Pull confident keypoints back to within the bound of where they were seen."""
+    shift = moved - series.xy
+    length = np.linalg.norm(shift, axis=-1)
+    limit = options.max_shift * series.size[:, None]
+    factor = np.where(_confident(series, options), np.minimum(1.0, limit / np.maximum(length, 1e-9)), 1.0)
+    return np.asarray(series.xy + shift * factor[..., None])
+
+
+def _confident(series: Series, options: SmoothingOptions) -> Bool:
+    return (series.weight >= options.confident_score) & (series.weight > 0)
+
+
+def _count(movement: Movement, series: Series, moved: F64, options: SmoothingOptions) -> None:
+    counted = _confident(series, options) & series.core[..., None]
+    shift = (np.linalg.norm(moved - series.xy, axis=-1) / series.size[:, None])[counted]
+    movement.confident += int(counted.sum())
+    movement.mean_shift += float(shift.sum())  # divided by the count at the end
+    movement.max_shift = max(movement.max_shift, float(shift.max(initial=0.0)))

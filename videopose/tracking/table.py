@@ -1,0 +1,147 @@
+"""All poses of a video in a few long arrays: what linking, filling and smoothing work on.
+
+A million poses of 19 keypoints take about 250 MB here; as separate containers per frame they would take several times
+that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from videopose.types import F32, F64, I64, Bool, Frame, Gap, Poses, Record
+
+_BLOCK = 1024
+"""Frames whose rows are joined into one array while collecting."""
+
+
+@dataclass(frozen=True, eq=False)
+class PoseTable:
+    """M poses of F frames, rows in frame order.
+
+    Attributes:
+        index: (F,) frame indices.
+        time: (F,) seconds.
+        has_poses: (F,) False where nobody has looked for people.
+        gaps: frame number (0 … F - 1) → frames lost immediately before it.
+        frame: (M,) frame number 0 … F - 1 of each pose, not falling.
+        keypoints: (M, K, 3) x, y in image pixels and score.
+        score: (M,) pose scores.
+        xyxy: (M, 4) boxes in image pixels.
+        track_id: (M,) -1 = not tracked.
+    """
+
+    index: I64
+    time: F64
+    has_poses: Bool
+    gaps: dict[int, tuple[Gap, ...]]
+    frame: I64
+    keypoints: F32
+    score: F32
+    xyxy: F32
+    track_id: I64
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def pose_time(self) -> F64:
+        """(M,) seconds of each pose."""
+        return self.time[self.frame]
+
+    def rows(self, rows: Bool | I64) -> PoseTable:
+        """Keep some poses, in frame order; all frames stay."""
+        return replace(
+            self,
+            frame=self.frame[rows],
+            keypoints=self.keypoints[rows],
+            score=self.score[rows],
+            xyxy=self.xyxy[rows],
+            track_id=self.track_id[rows],
+        )
+
+    def frames(self) -> Iterator[tuple[int, float, Poses]]:
+        """Give frame number, time and people of each frame; the arrays are views."""
+        edges = np.searchsorted(self.frame, np.arange(len(self.time) + 1)).tolist()
+        times = self.time.tolist()
+        for number in range(len(times)):
+            rows = slice(edges[number], edges[number + 1])
+            people = Poses(self.keypoints[rows], self.score[rows], self.xyxy[rows], self.track_id[rows])
+            yield number, times[number], people
+
+    def by_track(self) -> tuple[I64, I64]:
+        """Sort tracked poses by track, then time.
+
+        Returns:
+            order (T,) rows of all tracked poses, and edges (number of tracks + 1,): track i is `order[edges[i]:
+            edges[i + 1]]`, ids increasing.
+        """
+        tracked = np.flatnonzero(self.track_id >= 0)
+        order = tracked[np.lexsort((self.frame[tracked], self.track_id[tracked]))]
+        ids = self.track_id[order]
+        edges = np.concatenate([[0], np.flatnonzero(np.diff(ids)) + 1, [len(ids)]])
+        return order, edges if len(ids) else np.zeros(1, np.int64)
+
+    def records(self) -> Iterator[Record]:
+        """Turn the table back into a stream; pictures, detections and cues have been let go."""
+        for number, time, people in self.frames():
+            frame = Frame(int(self.index[number]), time, None)
+            poses = people if self.has_poses[number] else None
+            yield Record(frame, poses=poses, gaps=self.gaps.get(number, ()))
+
+
+def collect(records: Iterable[Record]) -> PoseTable:
+    """Read a whole stream into a table."""
+    index: list[int] = []
+    time: list[float] = []
+    has_poses: list[bool] = []
+    gaps: dict[int, tuple[Gap, ...]] = {}
+    blocks: list[tuple[I64, Poses]] = []
+    pending: list[tuple[int, Poses]] = []
+    for number, record in enumerate(records):
+        index.append(record.frame.index)
+        time.append(record.frame.time)
+        has_poses.append(record.poses is not None)
+        if record.gaps:
+            gaps[number] = record.gaps
+        if record.poses is not None and (len(record.poses) or not (blocks or pending)):
+            pending.append((number, record.poses))
+        if len(pending) >= _BLOCK:
+            blocks.append(_joined(pending))
+            pending = []
+    if pending:
+        blocks.append(_joined(pending))
+    if not blocks:
+        blocks.append((np.zeros(0, np.int64), Poses.empty(0)))
+    frame = np.concatenate([block[0] for block in blocks])
+    people = _stack([block[1] for block in blocks])
+    return PoseTable(
+        np.array(index, np.int64),
+        np.array(time, np.float64),
+        np.array(has_poses, bool),
+        gaps,
+        frame,
+        people.keypoints,
+        people.score,
+        people.xyxy,
+        people.track_id,
+    )
+
+
+def _joined(pending: list[tuple[int, Poses]]) -> tuple[I64, Poses]:
+    frame = np.repeat(
+        np.array([number for number, _ in pending], np.int64), np.array([len(poses) for _, poses in pending], np.int64)
+    )
+    return frame, _stack([poses for _, poses in pending])
+
+
+def _stack(parts: list[Poses]) -> Poses:
+    parts = [part for part in parts if len(part)] or parts[:1]
+    return Poses(
+        np.concatenate([part.keypoints for part in parts]),
+        np.concatenate([part.score for part in parts]),
+        np.concatenate([part.xyxy for part in parts]),
+        np.concatenate([part.track_id for part in parts]),
+    )
