@@ -42,10 +42,43 @@ class Architecture:
     flops: str = "macs"
 
 
+def _vitpose(width: int, depth: int, heads: int, *, simple: bool = False) -> Architecture:
+    options = {"width": width, "depth": depth, "heads": heads, "simple": simple}
+    return Architecture("vitpose", "ViTPose", options, codec="udp", convert="convert_names", takes_input_hw=True)
+
+
+def _rtmpose(width: float, depth: float) -> Architecture:
+    options = {"width": width, "depth": depth}
+    return Architecture("rtmpose", "RTMPose", options, codec="simcc", convert="convert_names", takes_input_hw=True)
+
+
 ARCHITECTURES: dict[str, Architecture] = {
     "hrnet_w16": Architecture("hrnet", "HRNet", {"width": 16}, convert="convert_names", flops="hrnet"),
     "hrnet_w32": Architecture("hrnet", "HRNet", {"width": 32}, convert="convert_names", flops="hrnet"),
     "hrnet_w48": Architecture("hrnet", "HRNet", {"width": 48}, convert="convert_names", flops="hrnet"),
+    "simple_baseline_50": Architecture(
+        "simple_baseline", "SimpleBaseline", {"depth": 50}, convert="convert_names", flops="hrnet"
+    ),
+    "simple_baseline_101": Architecture(
+        "simple_baseline", "SimpleBaseline", {"depth": 101}, convert="convert_names", flops="hrnet"
+    ),
+    "simple_baseline_152": Architecture(
+        "simple_baseline", "SimpleBaseline", {"depth": 152}, convert="convert_names", flops="hrnet"
+    ),
+    "lite_hrnet_18": Architecture("lite_hrnet", "LiteHRNet", {"modules": (2, 4, 2)}, convert="convert_names"),
+    "lite_hrnet_30": Architecture("lite_hrnet", "LiteHRNet", {"modules": (3, 8, 3)}, convert="convert_names"),
+    "vitpose_s": _vitpose(384, 12, 12),
+    "vitpose_b": _vitpose(768, 12, 12),
+    "vitpose_l": _vitpose(1024, 24, 16),
+    "vitpose_h": _vitpose(1280, 32, 16),
+    "vitpose_s_simple": _vitpose(384, 12, 12, simple=True),
+    "vitpose_b_simple": _vitpose(768, 12, 12, simple=True),
+    "vitpose_l_simple": _vitpose(1024, 24, 16, simple=True),
+    "vitpose_h_simple": _vitpose(1280, 32, 16, simple=True),
+    "rtmpose_t": _rtmpose(0.375, 0.167),
+    "rtmpose_s": _rtmpose(0.5, 0.33),
+    "rtmpose_m": _rtmpose(0.75, 0.67),
+    "rtmpose_l": _rtmpose(1.0, 1.0),
     "fpn_pose": Architecture("fpn_pose", "FpnPose", codec="spatial", skeleton="body19"),
     "fpn_detector": Architecture("fpn_detector", "FpnDetector", codec="", skeleton="", task="detector"),
 }

@@ -83,3 +83,65 @@ class Bottleneck(nn.Module):
         y = functional.relu(self.bn2(self.conv2(y)), inplace=True)
         y = self.bn3(self.conv3(y))
         return functional.relu(y + (x if self.downsample is None else self.downsample(x)), inplace=True)
+
+
+class ConvUnit(nn.Module):
+    """Convolution, batch norm, activation, under the names `conv` and `bn` that OpenMMLab and others use.
+
+    Args:
+        inner: input channels.
+        outer: output channels.
+        kernel: width and height of the kernel; the padding keeps the size at stride 1.
+        stride: of the convolution.
+        groups: of the convolution.
+        norm: whether a batch norm follows.
+        bias: whether the convolution has one; None = where no norm follows.
+        activation: module that comes last; None = none.
+    """
+
+    def __init__(
+        self,
+        inner: int,
+        outer: int,
+        kernel: int = 1,
+        *,
+        stride: int = 1,
+        groups: int = 1,
+        norm: bool = True,
+        bias: bool | None = None,
+        activation: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        with_bias = not norm if bias is None else bias
+        self.conv = nn.Conv2d(inner, outer, kernel, stride, kernel // 2, groups=groups, bias=with_bias)
+        self.bn = nn.BatchNorm2d(outer) if norm else nn.Identity()
+        self.activation = nn.Identity() if activation is None else activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, inner, H, W) to (N, outer, H / stride, W / stride)."""
+        out: Tensor = self.activation(self.bn(self.conv(x)))
+        return out
+
+
+class SeparableConv(nn.Module):
+    """A depthwise unit and a 1x1 unit, under OpenMMLab's names.
+
+    Args:
+        inner: input channels.
+        outer: output channels.
+        kernel: of the depthwise convolution.
+        inside: activation between the two; None = none.
+        activation: activation at the end.
+    """
+
+    def __init__(
+        self, inner: int, outer: int, kernel: int, *, inside: nn.Module | None = None, activation: nn.Module
+    ) -> None:
+        super().__init__()
+        self.depthwise_conv = ConvUnit(inner, inner, kernel, groups=inner, activation=inside)
+        self.pointwise_conv = ConvUnit(inner, outer, activation=activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, inner, H, W) to (N, outer, H, W)."""
+        out: Tensor = self.pointwise_conv(self.depthwise_conv(x))
+        return out
