@@ -1,0 +1,53 @@
+"""Make small records for tests, without a video or a network."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from videopose.types import Detections, Frame, Gap, Poses, Record
+
+
+def some_poses(num_people: int, num_keypoints: int = 17, *, seed: int = 0) -> Poses:
+    """Make people at random places, ids 1, 2, 3 …"""
+    random = np.random.default_rng(seed)
+    keypoints = random.uniform(0, 100, (num_people, num_keypoints, 3)).astype(np.float32)
+    keypoints[..., 2] /= 100
+    return Poses(
+        keypoints=keypoints,
+        score=random.uniform(0, 1, num_people).astype(np.float32),
+        xyxy=np.sort(random.uniform(0, 100, (num_people, 2, 2)), axis=1).reshape(-1, 4).astype(np.float32),
+        track_id=np.arange(1, num_people + 1),
+    )
+
+
+def some_records(
+    count: int,
+    *,
+    with_image: bool = False,
+    with_poses: bool = True,
+    gap_before: int | None = None,
+    num_keypoints: int = 17,
+) -> list[Record]:
+    """Make records 0 … count - 1 at 25 frames per second, with k % 3 people in frame k."""
+    return [
+        Record(
+            Frame(k, k / 25, torch.full((3, 8, 8), k % 256, dtype=torch.uint8) if with_image else None),
+            detections=Detections.empty() if with_poses else None,
+            poses=some_poses(k % 3, num_keypoints, seed=k) if with_poses else None,
+            gaps=(Gap(k - 1, k - 1, (k - 1) / 25, k / 25, "a test"),) if k == gap_before else (),
+        )
+        for k in range(count)
+    ]
+
+
+def assert_same_records(got: list[Record], expected: list[Record], *, atol: float = 0.0) -> None:
+    """Compare everything but images, exactly unless a tolerance is given."""
+    assert [record.frame.index for record in got] == [record.frame.index for record in expected]
+    for a, b in zip(got, expected, strict=True):
+        assert abs(a.frame.time - b.frame.time) <= max(atol, 1e-6)
+        assert a.gaps == b.gaps
+        assert (a.poses is None) == (b.poses is None)
+        if a.poses is not None and b.poses is not None:
+            for field in ("keypoints", "score", "xyxy", "track_id"):
+                np.testing.assert_allclose(getattr(a.poses, field), getattr(b.poses, field), rtol=0, atol=atol)

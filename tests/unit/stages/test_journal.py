@@ -1,0 +1,169 @@
+"""What is kept outlives a kill, and going on gives what an unbroken run gives."""
+
+import errno
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from builders import assert_same_records, some_poses, some_records
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from videopose.errors import ConfigError, VideoPoseError
+from videopose.io.journal_store import JournalStore, difference
+from videopose.stages.flow import batched, windows
+from videopose.stages.journal import Journal
+from videopose.types import Gap
+
+IDENTITY = {"video": "clip.mp4", "config": {"pose": {"flip_test": True}}}
+
+
+class Networks:
+    """Stands for networks: looks at neighbours, works in batches, and counts what it was given."""
+
+    def __init__(self, before=0, after=0, batch=4):
+        self.before, self.after, self.batch = before, after, batch
+        self.seen = []
+
+    def __call__(self, records):
+        for batch in batched(windows(records, before=self.before, after=self.after), self.batch):
+            for window in batch:
+                self.seen.append(window.center.frame.index)
+                neighbours = [*window.past, window.center, *window.future]
+                seed = sum((k + 1) * record.frame.index for k, record in enumerate(neighbours)) + 1000 * len(batch)
+                yield replace(window.center, poses=some_poses(2, seed=seed))
+
+
+def journal(folder, networks, chunk=8, identity=IDENTITY):
+    store = JournalStore(folder, identity)
+    return Journal(networks, store, chunk=chunk, before=networks.before, after=networks.after)
+
+
+def test_records_pass_through_and_come_back_from_disk(tmp_path):
+    records = some_records(20, gap_before=7)
+    stage = Journal(iter, JournalStore(tmp_path / "j", IDENTITY), chunk=8)
+
+    first = list(stage(records))
+    again = list(JournalStore(tmp_path / "j", IDENTITY))
+
+    assert_same_records(first, records)
+    assert_same_records(again, records)
+    assert again[0].detections is not None
+
+
+def test_a_record_nobody_has_looked_at_stays_so(tmp_path):
+    list(Journal(iter, JournalStore(tmp_path / "j", IDENTITY))(some_records(2, with_poses=False)))
+
+    again = list(JournalStore(tmp_path / "j", IDENTITY))
+
+    assert [(record.poses, record.detections) for record in again] == [(None, None)] * 2
+
+
+@given(stop=st.integers(0, 29), before=st.integers(0, 3), after=st.integers(0, 3), ahead=st.integers(0, 3))
+@settings(max_examples=40, deadline=None)
+def test_going_on_gives_what_an_unbroken_run_gives(tmp_path_factory, stop, before, after, ahead):
+    tmp_path = tmp_path_factory.mktemp("journal")
+    records = some_records(30, with_poses=False)
+    whole = list(journal(tmp_path / "whole", Networks(before, after))(records))
+
+    broken = journal(tmp_path / "broken", Networks(before, after))(records)
+    for _ in range(stop):
+        next(broken)
+    broken.close()
+    stage = journal(tmp_path / "broken", Networks(before, after))
+    begin = max(0, stage.store.next_index - before - ahead)
+    resumed = list(stage(records[begin:]))
+
+    assert_same_records(resumed, whole)
+
+
+def test_kept_frames_are_not_computed_again(tmp_path):
+    records = some_records(30, with_poses=False)
+    broken = journal(tmp_path / "j", Networks())(records)
+    for _ in range(20):
+        next(broken)
+    broken.close()
+
+    networks = Networks()
+    list(journal(tmp_path / "j", networks)(records))
+
+    assert networks.seen == list(range(16, 30))
+
+
+def test_a_complete_journal_reads_no_video(tmp_path):
+    stage = journal(tmp_path / "j", Networks())
+    list(stage(some_records(5, with_poses=False)))
+    stage.store.finish([Gap(5, 6, 0.2, 0.28, "lost")])
+
+    def nothing():
+        raise AssertionError("the video was read")
+        yield
+
+    store = JournalStore(tmp_path / "j", IDENTITY)
+
+    assert len(list(Journal(Networks(), store)(nothing()))) == 5
+    assert store.gaps() == [Gap(5, 6, 0.2, 0.28, "lost")]
+
+
+def test_another_setting_is_noticed(tmp_path):
+    list(journal(tmp_path / "j", Networks())(some_records(5)))
+    changed = {"video": "clip.mp4", "config": {"pose": {"flip_test": False}}}
+
+    with pytest.raises(ConfigError, match=r"other settings: config\.pose\.flip_test was true and is false.*--restart"):
+        JournalStore(tmp_path / "j", changed)
+
+
+def test_a_damaged_chunk_and_what_follows_it_are_computed_again(tmp_path):
+    records = some_records(30, with_poses=False)
+    whole = list(journal(tmp_path / "j", Networks())(records))
+    (tmp_path / "j" / "000001.arrow").write_bytes(b"half a chunk")
+
+    stage = journal(tmp_path / "j", Networks())
+
+    assert stage.store.next_index == 8
+    assert_same_records(list(stage(records[8:])), whole)
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_is_done(tmp_path, monkeypatch):
+    records = some_records(30, with_poses=False)
+    stage = journal(tmp_path / "j", Networks())
+    stream = stage(records)
+    for _ in range(9):
+        next(stream)
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(VideoPoseError, match=r"No space left on device.*the 8 frames done so far are kept") as caught:
+        list(stream)
+
+    assert "\n" not in str(caught.value)
+    assert JournalStore(tmp_path / "j", IDENTITY).next_index == 8
+    assert [path.name for path in (tmp_path / "j").glob("*.part")] == []
+
+
+def test_a_removed_journal_is_gone(tmp_path):
+    stage = journal(tmp_path / "j", Networks())
+    list(stage(some_records(5)))
+
+    stage.store.remove()
+
+    assert not (tmp_path / "j").exists()
+    assert stage.store.next_index == 0
+
+
+def test_numbers_survive_to_the_last_bit(tmp_path):
+    records = some_records(9)
+    list(Journal(iter, JournalStore(tmp_path / "j", IDENTITY), chunk=2)(records))
+
+    for kept, record in zip(JournalStore(tmp_path / "j", IDENTITY), records, strict=True):
+        assert np.array_equal(kept.poses.keypoints, record.poses.keypoints)
+        assert kept.frame.time == record.frame.time
+
+
+def test_differences_are_named_by_their_path():
+    assert difference({"a": 1, "b": {"c": [1]}}, {"b": {"c": [2]}, "d": None}) == [
+        "a was 1 and is null",
+        "b.c was [1] and is [2]",
+    ]

@@ -1,0 +1,163 @@
+"""What a result file holds, whatever its format: a header, and a record per decoded frame.
+
+A result appears under its name only when it is whole: it is written beside it, brought to the disk and renamed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from videopose.errors import DatasetError, VideoPoseError
+from videopose.skeletons import SKELETONS, Skeleton
+from videopose.types import Gap, Record, VideoInfo
+
+SCHEMA = "videopose/1"
+
+Facts = dict[str, Any]
+"""A JSON object: numbers, texts, lists and objects. What stands in it is checked where it is read."""
+
+
+@dataclass(frozen=True)
+class ResultHeader:
+    """What is true of a whole result.
+
+    Attributes:
+        video: the video the poses are of.
+        skeleton: the meaning of the keypoints.
+        provenance: version, weights with their checksums, config and device: why the numbers are what they are.
+        gaps: frames that could not be decoded.
+    """
+
+    video: VideoInfo
+    skeleton: Skeleton
+    provenance: Facts = field(default_factory=dict)
+    gaps: tuple[Gap, ...] = ()
+
+
+class ResultWriter(Protocol):
+    """Takes the records of one result, in order."""
+
+    def write(self, record: Record) -> None:
+        """Add a frame and the people in it."""
+        ...
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that appears under its name only when the block ends well, and is gone if it does not.
+
+    Raises:
+        VideoPoseError: the disk is full, or the folder cannot be written to.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        if isinstance(error, VideoPoseError):
+            raise
+        raise cannot_write(path, error) from error
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def cannot_write(path: Path, error: OSError) -> VideoPoseError:
+    """Say in one line why a file cannot be written."""
+    return VideoPoseError(f"{path}: cannot be written ({error.strerror or error}). Make room or choose another place")
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's list of names to the disk, so that a rename outlives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def header_facts(header: ResultHeader) -> Facts:
+    """Turn a header into the JSON object that stands at the top of a result (without its frames)."""
+    video = header.video
+    return {
+        "schema": SCHEMA,
+        "video": {
+            "path": video.path,
+            "width": video.size_hw[1],
+            "height": video.size_hw[0],
+            "frame_rate": f"{video.frame_rate.numerator}/{video.frame_rate.denominator}",
+            "frames": video.frames,
+            "duration": None if video.duration is None else round(video.duration, 6),
+            "rotation": video.rotation,
+        },
+        "skeleton": {
+            "name": header.skeleton.name,
+            "keypoints": list(header.skeleton.keypoints),
+            "edges": [list(edge) for edge in header.skeleton.edges],
+        },
+        "provenance": header.provenance,
+        "gaps": [
+            {"first": gap.first, "last": gap.last, "start": round(gap.start, 6), "end": round(gap.end, 6),
+             "reason": gap.reason}
+            for gap in header.gaps
+        ],
+    }  # fmt: skip
+
+
+def header_from(facts: Facts, source: str) -> ResultHeader:
+    """Read a header back.
+
+    Args:
+        facts: the JSON object, possibly with more in it than the header.
+        source: the file, for messages.
+
+    Raises:
+        DatasetError: a fact is missing or is not what it should be.
+    """
+    if facts.get("schema") != SCHEMA:
+        raise DatasetError(
+            f"{source}: schema is {facts.get('schema')!r}, not {SCHEMA!r}. Give a result of videopose run"
+        )
+    try:
+        return ResultHeader(
+            _video_from(facts["video"]),
+            _skeleton_from(facts["skeleton"]),
+            dict(facts["provenance"]),
+            tuple(Gap(**gap) for gap in facts["gaps"]),
+        )
+    except KeyError as error:
+        raise DatasetError(f"{source}: {error.args[0]!r} is missing from its header. Write the result again") from error
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise DatasetError(f"{source}: its header is damaged ({error}). Write the result again") from error
+
+
+def _video_from(facts: Facts) -> VideoInfo:
+    return VideoInfo(
+        path=str(facts["path"]),
+        size_hw=(int(facts["height"]), int(facts["width"])),
+        frame_rate=Fraction(facts["frame_rate"]),
+        frames=facts["frames"],
+        duration=facts["duration"],
+        rotation=int(facts["rotation"]),
+    )
+
+
+def _skeleton_from(facts: Facts) -> Skeleton:
+    """Take the named skeleton if its keypoints are the same; else one built from the file, with neutral sigmas."""
+    keypoints = tuple(str(name) for name in facts["keypoints"])
+    known = SKELETONS.get(facts["name"])
+    if known is not None and known.keypoints == keypoints:
+        return known
+    edges = tuple((int(a), int(b)) for a, b in facts["edges"])
+    return Skeleton(str(facts["name"]), keypoints, edges, (0.079,) * len(keypoints))

@@ -1,0 +1,77 @@
+"""Write and read results by suffix: `.json`, `.parquet` or `.csv`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from videopose.errors import DatasetError, InputError
+from videopose.io import result_json, result_table
+from videopose.io.result import ResultHeader, ResultWriter
+from videopose.types import Record
+
+
+@dataclass(frozen=True)
+class _Format:
+    write: Callable[[Path, ResultHeader], AbstractContextManager[ResultWriter]]
+    read_header: Callable[[Path], ResultHeader]
+    read_records: Callable[[Path], Iterator[Record]]
+
+
+FORMATS: dict[str, _Format] = {
+    ".json": _Format(result_json.write_json, result_json.read_json_header, result_json.read_json_records),
+    ".parquet": _Format(
+        result_table.write_parquet, result_table.read_parquet_header, result_table.read_parquet_records
+    ),
+    ".csv": _Format(result_table.write_csv, result_table.read_csv_header, result_table.read_csv_records),
+}
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """A result in a file. Iterating reads its records, one at a time, every time anew.
+
+    Attributes:
+        path: of the file.
+        header: what is true of all of it.
+    """
+
+    path: Path
+    header: ResultHeader
+
+    def __iter__(self) -> Iterator[Record]:
+        return FORMATS[self.path.suffix.lower()].read_records(self.path)
+
+
+def check_suffix(path: Path) -> None:
+    """Raise `InputError` unless the suffix names a format results are written in."""
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"{path}: results are written as {', '.join(FORMATS)}, by the suffix; choose one of them")
+
+
+def write_result(path: Path, header: ResultHeader) -> AbstractContextManager[ResultWriter]:
+    """Open a result for writing; the file appears when the block ends well.
+
+    Raises:
+        InputError: the suffix names no format.
+        VideoPoseError: the disk is full, or the folder cannot be written to.
+    """
+    check_suffix(path)
+    return FORMATS[path.suffix.lower()].write(path, header)
+
+
+def read_result(path: str | Path) -> StoredResult:
+    """Open a result for reading; its records are read when it is iterated over.
+
+    Raises:
+        DatasetError: there is no such file, or it is not a result.
+        InputError: the suffix names no format.
+    """
+    file = Path(path)
+    check_suffix(file)
+    try:
+        return StoredResult(file, FORMATS[file.suffix.lower()].read_header(file))
+    except OSError as error:
+        raise DatasetError(f"{file}: cannot be read ({error.strerror or error}). Check the path") from error
