@@ -15,8 +15,11 @@ class Codec(Protocol):
         input_hw: (height, width) of the crop, crop pixels.
     """
 
-    name: str
-    input_hw: tuple[int, int]
+    @property
+    def name(self) -> str: ...  # noqa: D102 - see Attributes
+
+    @property
+    def input_hw(self) -> tuple[int, int]: ...  # noqa: D102
 
     def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
         """Make training targets.

@@ -7,6 +7,7 @@ wherever they live.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -51,11 +52,12 @@ def augment_pixels(images: Tensor, rng: np.random.Generator, options: PixelOptio
         (N, 3, H, W) float in [0, 1], a new tensor.
     """
     out = change_colour(images, rng, options)
-    for probability, change in (
+    changes: list[tuple[float, Callable[[Tensor], Tensor]]] = [
         (options.blur_probability, lambda part: _blur(part, rng, options.blur_sigma)),
         (options.motion_blur_probability, lambda part: _motion_blur(part, rng, options.motion_blur_length)),
         (options.jpeg_probability, lambda part: jpeg(part, rng.uniform(10, 60))),
-    ):
+    ]
+    for probability, change in changes:
         chosen = _choose(rng, len(out), probability)
         if len(chosen):
             out[chosen] = change(out[chosen])
@@ -67,22 +69,22 @@ def _choose(rng: np.random.Generator, num: int, probability: float) -> list[int]
     return [int(row) for row in np.flatnonzero(rng.random(num) < probability)]
 
 
-def _column(values: np.ndarray, like: Tensor) -> Tensor:  # type: ignore[type-arg]
+def _column(values: np.ndarray, like: Tensor) -> Tensor:
     return torch.as_tensor(values, dtype=like.dtype, device=like.device).view(-1, 1, 1, 1)
 
 
 def change_colour(images: Tensor, rng: np.random.Generator, options: PixelOptions) -> Tensor:
     """Change brightness, contrast and saturation of each image by its own random amounts."""
     num = len(images)
-    luma = torch.tensor([0.299, 0.587, 0.114], dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
-    gray = (images * luma).sum(1, keepdim=True)
+    gray = images[:, :1] * 0.299 + images[:, 1:2] * 0.587 + images[:, 2:] * 0.114
     saturation = 1 + rng.uniform(-options.saturation, options.saturation, num)
     saturation[_choose(rng, num, options.gray_probability)] = 0
     contrast = _column(1 + rng.uniform(-options.contrast, options.contrast, num), images)
     brightness = _column(rng.uniform(-options.brightness, options.brightness, num), images)
     middle = gray.mean((2, 3), keepdim=True)
-    coloured = torch.lerp(gray.expand_as(images), images, _column(saturation, images))
-    return ((coloured - middle) * contrast + middle + brightness).clamp_(0, 1)
+    out = (images - gray).mul_(_column(saturation, images)).add_(gray)
+    # In place from here on: fresh memory for every step costs more than the arithmetic.
+    return out.sub_(middle).mul_(contrast).add_(middle + brightness).clamp_(0, 1)
 
 
 def _filter(images: Tensor, kernel: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ from videopose.data.jhmdb import frames_of, read_jhmdb
 from videopose.data.samples import LabelledImage
 from videopose.data.teacher import TeacherOptions, add_teacher
 from videopose.errors import DatasetError
+from videopose.geometry.boxes import clip, scale_about_center
 from videopose.skeletons import Skeleton
 
 
@@ -32,6 +34,8 @@ class SourceOptions(Options):
     """Images whose numeric id divides by this are the `val` side; ids that are no numbers are hashed."""
     every: int = 1
     """Of clips, take every so many frames."""
+    box_padding: float = 1.0
+    """Factor by which boxes grow about their centres, where a set's boxes end at the keypoints."""
     teacher: TeacherOptions | None = None
 
 
@@ -50,9 +54,18 @@ def load_source(folder: Path, options: SourceOptions, skeleton: Skeleton) -> lis
         chosen = [image for image in listed if options.fold in ("all", _fold(image.key, options.fold_modulo))]
     if options.teacher is not None:
         chosen = add_teacher(chosen, folder, options.teacher, skeleton)
+    if options.box_padding != 1:
+        chosen = [_with_larger_boxes(image, options.box_padding) for image in chosen]
     if not chosen:
         raise DatasetError(f"{annotations}: no image is left in the {options.fold} part")
     return chosen
+
+
+def _with_larger_boxes(image: LabelledImage, factor: float) -> LabelledImage:
+    people = (
+        replace(person, xyxy=clip(scale_about_center(person.xyxy, factor), image.size_hw)) for person in image.people
+    )
+    return replace(image, people=tuple(people))
 
 
 def _fold(key: str, modulo: int) -> Literal["train", "val"]:

@@ -19,8 +19,8 @@ class CropNetwork:
         model: in evaluation mode, on its device, parameters in the type it computes in.
         codec: what its output means.
         skeleton: the keypoints it gives.
-        mean: of each colour channel, in [0, 255].
-        std: of each colour channel, in [0, 255].
+        mean: of each colour channel, of pixels in [0, 1].
+        std: of each colour channel, of pixels in [0, 1].
         flip_test: average with the mirrored crop.
     """
 
@@ -55,11 +55,11 @@ def normalised(crops: Tensor, mean: tuple[float, ...], std: tuple[float, ...], d
 
     Args:
         crops: (N, 3, h, w) uint8 RGB.
-        mean: per channel, in [0, 255].
-        std: per channel, in [0, 255].
+        mean: per channel, of pixels in [0, 1].
+        std: per channel, of pixels in [0, 1].
         dtype: the network's floating type.
     """
     images = crops.float()
-    scale = torch.tensor([1 / value for value in std], device=images.device).view(1, 3, 1, 1)
+    scale = torch.tensor([1 / (255 * value) for value in std], device=images.device).view(1, 3, 1, 1)
     shift = torch.tensor([-a / b for a, b in zip(mean, std, strict=True)], device=images.device).view(1, 3, 1, 1)
     return torch.addcmul(shift, images, scale).to(dtype)

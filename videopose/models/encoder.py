@@ -12,15 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def conv_norm(inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, activate: bool = True) -> nn.Sequential:
-    """Chain a convolution, its batch norm and, unless told otherwise, a ReLU."""
-    layers: list[nn.Module] = [
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+def conv_norm(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
+    """Chain a 3x3 convolution, its batch norm and a ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
         nn.BatchNorm2d(outputs),
-    ]
-    if activate:
-        layers.append(nn.ReLU(inplace=True))
-    return nn.Sequential(*layers)
+        nn.ReLU(inplace=True),
+    )
 
 
 class ResidualBlock(nn.Module):
@@ -33,8 +31,9 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.first = conv_norm(channels, channels)
-        self.second = conv_norm(channels, channels, activate=False)
-        nn.init.zeros_(self.second[1].weight)  # a block starts as the identity: deep nets then train from scratch
+        norm = nn.BatchNorm2d(channels)
+        nn.init.zeros_(norm.weight)  # a block starts as the identity: deep nets then train from scratch
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), norm)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same shape."""

@@ -93,7 +93,7 @@ def train(
         logged: dict[str, float] = {}
         for position, batch in enumerate(parts):
             waiting = fabric.no_backward_sync(wrapped) if position + 1 < len(parts) else nullcontext()
-            with waiting:  # type: ignore[attr-defined]
+            with waiting:
                 loss, named = task.loss(wrapped, batch)
                 fabric.backward(loss / len(parts))
             for key, value in {"loss": loss.detach(), **named}.items():

@@ -20,16 +20,13 @@ from videopose.estimators.topdown import TopDownEstimator
 from videopose.geometry.keypoints import oks
 from videopose.metrics.pck import count_pck, distance_between
 from videopose.models import create_model
+from videopose.models.zoo import IMAGENET_MEAN, IMAGENET_STD
 from videopose.skeletons import skeleton_named
 from videopose.training.losses import heatmap_cross_entropy
 from videopose.training.options import LoopOptions, Phase
 from videopose.training.pose_batches import PoseBatches, PoseDataOptions, people_of
 from videopose.training.task import Batch
 from videopose.types import Detections
-
-MEAN = (123.675, 116.28, 103.53)
-STD = (58.395, 57.12, 57.375)
-"""ImageNet's, as every published network of the field has them; in [0, 255]."""
 
 
 class PoseTaskOptions(Options):
@@ -62,8 +59,8 @@ class PoseTask:
         self._folder = folder
         self._cache = ImageCache(int(loop.cache_gib * 2**30))
         self._batches = PoseBatches(folder, options.data, self.skeleton, seed=loop.seed, cache=self._cache)
-        self._mean = torch.tensor(MEAN).view(1, 3, 1, 1) / 255
-        self._std = torch.tensor(STD).view(1, 3, 1, 1) / 255
+        self._mean = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
+        self._std = torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
 
     def build(self) -> nn.Module:
         """Make the network; see `Task`."""
@@ -90,7 +87,9 @@ class PoseTask:
 
     def evaluate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
         """Measure mean OKS and PCK@0.2 of the torso per held-out set; the monitor is the sets' mean OKS."""
-        network = CropNetwork(model.eval(), self.codec(self.options.input_hw), self.skeleton, MEAN, STD)
+        network = CropNetwork(
+            model.eval(), self.codec(self.options.input_hw), self.skeleton, IMAGENET_MEAN, IMAGENET_STD
+        )
         estimator = TopDownEstimator(network, device=device, batch_size=32, nms_oks=1.0)
         scores: dict[str, float] = {}
         for source in self.options.validation:

@@ -14,6 +14,7 @@ from videopose import __version__
 from videopose.config import Options, dump
 from videopose.errors import ConfigError, InputError
 from videopose.training.checkpoint import State
+from videopose.training.detector_task import DetectorTask, DetectorTaskOptions
 from videopose.training.loop import Progress, train
 from videopose.training.options import LoopOptions, OptimiserOptions
 from videopose.training.pose_task import PoseTask, PoseTaskOptions
@@ -23,8 +24,9 @@ from videopose.training.task import Task
 class TrainOptions(Options):
     """A whole training config: `configs/train/*.yaml`."""
 
-    task: Literal["pose"]
+    task: Literal["pose", "detector"]
     pose: PoseTaskOptions | None = None
+    detector: DetectorTaskOptions | None = None
     loop: LoopOptions
     optimiser: OptimiserOptions = OptimiserOptions()
     start_from: str = ""
@@ -38,9 +40,11 @@ def create_task(options: TrainOptions, data_dir: Path) -> Task:
         ConfigError: the section of that name is missing.
         DatasetError: its data cannot be read.
     """
-    if options.pose is None:
-        raise ConfigError("task: pose needs a section of that name")
-    return PoseTask(options.pose, options.loop, data_dir)
+    if options.task == "pose" and options.pose is not None:
+        return PoseTask(options.pose, options.loop, data_dir)
+    if options.task == "detector" and options.detector is not None:
+        return DetectorTask(options.detector, options.loop, data_dir)
+    raise ConfigError(f"task: {options.task} needs a section of that name")
 
 
 def run_training(

@@ -1,0 +1,70 @@
+"""Top-down: find people, estimate each one's pose, then track and smooth over the whole video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from videopose.io.boxes_file import read_boxes
+
+from videopose.config import Options
+from videopose.estimators.build import (
+    DetectorOptions,
+    PoseOptions,
+    create_detector,
+    create_estimator,
+    weights_facts,
+)
+from videopose.models.weights import describe
+from videopose.skeletons import Skeleton, skeleton_named
+from videopose.stages.detect import DetectPeople, GivenBoxes, WholeFrame
+from videopose.stages.estimate import EstimatePoses
+from videopose.stages.flow import DropImages, Pipeline, Stage, ToDevice
+from videopose.stages.smooth import SmoothPoses
+from videopose.stages.track import TrackPoses
+from videopose.tracking.options import SmoothingOptions, TrackerOptions
+
+
+class PipelineOptions(Options):
+    """The values of a top-down pipeline: `configs/pipelines/*.yaml`."""
+
+    recipe: str = "topdown"
+    window: int = 16
+    """Frames looked at together: people in them share batches, images in them are in memory."""
+    detector: DetectorOptions = DetectorOptions()
+    pose: PoseOptions = PoseOptions()
+    tracker: TrackerOptions = TrackerOptions()
+    smoothing: SmoothingOptions = SmoothingOptions()
+
+
+def skeleton_of(options: PipelineOptions) -> Skeleton:
+    """Give the skeleton of the poses."""
+    checkpoint = Path(options.pose.weights) if options.pose.weights else None
+    return skeleton_named(describe(options.pose.model, checkpoint=checkpoint).skeleton)
+
+
+def build_networks(options: PipelineOptions, device: torch.device) -> Pipeline:
+    """Put together the costly half: everything that needs pixels."""
+    estimate = EstimatePoses(create_estimator(options.pose, device), window=options.window)
+    return Pipeline((ToDevice(device), _who(options, device), estimate, DropImages()))
+
+
+def _who(options: PipelineOptions, device: torch.device) -> Stage:
+    if options.detector.source == "frame":
+        return WholeFrame()
+    if options.detector.source == "file":
+        return GivenBoxes(read_boxes(Path(options.detector.boxes)))
+    return DetectPeople(create_detector(options.detector, device), options.detector.every, options.window)
+
+
+def build_tracks(options: PipelineOptions, skeleton: Skeleton) -> Pipeline:
+    """Put together the cheap half: everything after the journal."""
+    return Pipeline((TrackPoses(options.tracker, skeleton), SmoothPoses(options.smoothing, skeleton)))
+
+
+def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
+    """Name the weights and their checksums, for the result's provenance."""
+    used = [(options.pose.model, options.pose.weights)]
+    if options.detector.source == "network":
+        used.insert(0, (options.detector.model, options.detector.weights))
+    return [weights_facts(model, checkpoint) for model, checkpoint in used]

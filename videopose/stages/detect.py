@@ -1,0 +1,74 @@
+"""The stages that say who is in a frame: a detector, boxes from a file, or the whole frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from videopose.errors import InputError
+from videopose.estimators.base import PersonDetector
+from videopose.stages.flow import batched
+from videopose.types import Detections, Frame, Record
+
+
+@dataclass(frozen=True)
+class DetectPeople:
+    """Run a detector on every `every`-th record; the others pass with `detections` None.
+
+    Attributes:
+        detector: what finds people.
+        every: 1 = on every frame.
+        window: records looked at together; a multiple of `every`.
+    """
+
+    detector: PersonDetector
+    every: int = 1
+    window: int = 16
+
+    def __post_init__(self) -> None:
+        if self.every < 1 or self.window % self.every:
+            raise InputError(f"detector.every = {self.every}: must divide the window of {self.window} frames")
+
+    def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
+        """Detect people in a stream of records with images."""
+        for batch in batched(records, self.window):
+            chosen = batch[:: self.every]
+            found = iter(self.detector.detect([_image(record.frame) for record in chosen]))
+            for position, record in enumerate(batch):
+                yield record if position % self.every else replace(record, detections=next(found))
+
+
+@dataclass(frozen=True)
+class GivenBoxes:
+    """Take boxes somebody else found, by frame index; a frame without any has nobody.
+
+    Attributes:
+        boxes: frame index -> people.
+    """
+
+    boxes: Mapping[int, Detections]
+
+    def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
+        """Lay the boxes into a stream of records."""
+        for record in records:
+            yield replace(record, detections=self.boxes.get(record.frame.index, Detections.empty()))
+
+
+@dataclass(frozen=True)
+class WholeFrame:
+    """Take the whole frame as the one person's box."""
+
+    def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
+        """Give every record of the stream one box."""
+        for record in records:
+            height, width = _image(record.frame).shape[1:]
+            box = np.array([[0, 0, width, height]], np.float32)
+            yield replace(record, detections=Detections(box, np.ones(1, np.float32)))
+
+
+def _image(frame: Frame):  # type: ignore[no-untyped-def]
+    if frame.image is None:
+        raise InputError(f"frame {frame.index} has no image any more; detectors stand before DropImages")
+    return frame.image

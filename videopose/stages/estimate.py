@@ -1,0 +1,70 @@
+"""The stage that estimates poses: people batched across frames, boxes from detections or from the last poses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from videopose.errors import InputError
+from videopose.estimators.base import PoseEstimator
+from videopose.geometry.boxes import clip
+from videopose.geometry.keypoints import boxes_around
+from videopose.stages.flow import batched
+from videopose.types import Detections, Poses, Record
+
+
+@dataclass(frozen=True)
+class EstimatePoses:
+    """Estimate poses in windows of records, so that the network sees full batches even with one person a frame.
+
+    A record without detections takes its boxes from the poses of the record before it. Such records wait for one
+    another, but the runs that begin at each detected record do not: all runs of a window advance together, one frame
+    at a time, and share batches.
+
+    Attributes:
+        estimator: what finds keypoints.
+        window: records looked at together.
+        min_keypoint_score: keypoints below it do not shape the next box.
+        min_pose_score: people below it are not followed to the next frame without a detection.
+        box_padding: from a pose's extent to the person's box, about what detectors draw.
+    """
+
+    estimator: PoseEstimator
+    window: int = 16
+    min_keypoint_score: float = 0.3
+    min_pose_score: float = 0.15
+    box_padding: float = 1.2
+
+    def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
+        """Estimate poses in a stream of records with images."""
+        for batch in batched(records, self.window):
+            yield from self._window(batch)
+
+    def _window(self, batch: list[Record]) -> list[Record]:
+        if batch[0].detections is None:
+            raise InputError(f"frame {batch[0].frame.index} has no detections; a detector stands before EstimatePoses")
+        starts = [row for row, record in enumerate(batch) if record.detections is not None]
+        runs = [range(start, end) for start, end in zip(starts, [*starts[1:], len(batch)], strict=True)]
+        done: dict[int, Poses] = {}
+        for step in range(max(len(run) for run in runs)):
+            rows = [run[step] for run in runs if step < len(run)]
+            boxes = [self._boxes(batch[row], done.get(row - 1)) for row in rows]
+            images = [batch[row].frame.image for row in rows]
+            if any(image is None for image in images):
+                raise InputError("EstimatePoses needs images; it stands before DropImages")
+            found = self.estimator.estimate([image for image in images if image is not None], boxes)
+            done.update(zip(rows, found, strict=True))
+        return [replace(record, poses=done[row]) for row, record in enumerate(batch)]
+
+    def _boxes(self, record: Record, before: Poses | None) -> Detections:
+        if record.detections is not None:
+            return record.detections
+        assert before is not None, "a run starts with detections"
+        assert record.frame.image is not None, "checked by the caller"
+        followed = before[before.score >= self.min_pose_score]
+        around = boxes_around(followed.keypoints, min_score=self.min_keypoint_score, padding=self.box_padding)
+        boxes = np.where(np.isfinite(around), around, followed.xyxy).astype(np.float32)
+        height, width = record.frame.image.shape[1:]
+        return Detections(clip(boxes, (height, width)), followed.score)

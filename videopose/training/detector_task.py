@@ -1,0 +1,159 @@
+"""Training a person detector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from videopose.config import Options
+from videopose.data.augment_pixels import PixelOptions, augment_pixels
+from videopose.data.canvas import IGNORE, PADDING, PERSON, CanvasOptions, compose
+from videopose.data.mixing import Mixture
+from videopose.data.samples import ImageCache, LabelledImage
+from videopose.data.sources import SourceOptions, load_source
+from videopose.estimators.detector import AnchorPointDetector
+from videopose.metrics.ap import average_precision, box_outcomes, join
+from videopose.models import create_model
+from videopose.models.fpn_detector import DetectorOutput
+from videopose.models.zoo import IMAGENET_MEAN, IMAGENET_STD
+from videopose.skeletons import skeleton_named
+from videopose.training.assignment import assign, giou_loss
+from videopose.training.losses import distribution_focal, quality_focal
+from videopose.training.options import LoopOptions
+from videopose.training.task import Batch
+
+MAX_BOXES = 64
+SAMPLES_PER_CANVAS = 4
+
+
+class DetectorTaskOptions(Options):
+    """A detector and what it learns from."""
+
+    architecture: str = "fpn_detector"
+    model: dict[str, Any] = Field(default_factory=dict)
+    """Keyword arguments of the architecture (whatever it takes, hence `Any`)."""
+    sizes: tuple[int, ...] = (288, 352, 416)
+    """Sides of the square canvas; each step draws one."""
+    sources: tuple[SourceOptions, ...]
+    canvas: CanvasOptions = CanvasOptions()
+    pixels: PixelOptions = PixelOptions(erase_probability=0.0, occluder_probability=0.0)
+    box_weight: float = 2.0
+    distribution_weight: float = 0.5
+    validation: tuple[SourceOptions, ...] = ()
+    """Held-out sets AP50 and AP75 are measured on, boxes of 20 pixels and more."""
+
+
+class DetectorTask:
+    """Quality focal, GIoU and distribution focal losses on mosaics."""
+
+    monitor = "ap50"
+
+    def __init__(self, options: DetectorTaskOptions, loop: LoopOptions, folder: Path) -> None:
+        self.options = options
+        self._loop = loop
+        self._folder = folder
+        self._cache = ImageCache(int(loop.cache_gib * 2**30))
+        skeleton = skeleton_named("body19")
+        self._images = [load_source(folder, source, skeleton) for source in options.sources]
+        shares = [source.share for source in options.sources]
+        self._mixture = Mixture([len(images) for images in self._images], shares, seed=loop.seed)
+        self._mean = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
+        self._std = torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
+
+    def build(self) -> nn.Module:
+        """Make the network; see `Task`."""
+        return create_model(self.options.architecture, **self.options.model)
+
+    def batch(self, step: int, rows: range, device: torch.device, progress: float) -> Batch:
+        """Prepare part of a step's batch; see `Task`."""
+        side = int(np.random.default_rng([self._loop.seed, step, 2]).choice(self.options.sizes))
+        pixels, boxes = [], []
+        for row in rows:
+            canvas, labelled = self._canvas(step * self._loop.batch_size + row, side)
+            pixels.append(torch.from_numpy(canvas).permute(2, 0, 1))
+            boxes.append(_padded(labelled))
+        images = torch.stack(pixels).to(device).contiguous(memory_format=torch.channels_last).float() / 255
+        rng = np.random.default_rng([self._loop.seed, step, rows.start, 1])
+        images = augment_pixels(images, rng, self.options.pixels)
+        images = (images - self._mean.to(device)) / self._std.to(device)
+        return {"images": images, "boxes": torch.from_numpy(np.stack(boxes)).to(device)}
+
+    def _canvas(self, number: int, side: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng([self._loop.seed, number])
+        numbers = iter(range(number * SAMPLES_PER_CANVAS, (number + 1) * SAMPLES_PER_CANVAS))
+
+        def draw() -> LabelledImage:
+            source, index = self._mixture[next(numbers)]
+            return self._images[source][index]
+
+        return compose(rng, draw, self._cache.read, (side, side), self.options.canvas)
+
+    def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Compute the three losses over points assigned to people; see `Task`."""
+        output: DetectorOutput = model(batch["images"])
+        logits, predicted = output.score.float(), output.boxes()
+        quality, counted = torch.zeros_like(logits), torch.ones_like(logits)
+        box_loss = side_loss = logits.sum() * 0
+        for row, labelled in enumerate(batch["boxes"]):
+            people = labelled[labelled[:, 4] == PERSON, :4]
+            owner, wanted = assign(logits[row].sigmoid(), predicted[row], output.points, people)
+            positive = owner >= 0
+            quality[row] = wanted
+            counted[row] = (positive | ~_inside(output.points, labelled[labelled[:, 4] == IGNORE, :4])).float()
+            if positive.any():
+                target = people[owner[positive]]
+                weight = wanted[positive]
+                box_loss = box_loss + (giou_loss(predicted[row, positive], target) * weight).sum()
+                points, stride = output.points[positive], output.stride[positive, None]
+                distance = torch.cat([points - target[:, :2], target[:, 2:] - points], -1) / stride
+                side_loss = side_loss + (distribution_focal(output.sides[row, positive], distance) * weight).sum()
+        total = quality.sum().clamp_min(1.0)
+        parts = {
+            "score_loss": quality_focal(logits, quality, counted) / total,
+            "box_loss": box_loss / total,
+            "side_loss": side_loss / total,
+        }
+        options = self.options
+        loss = parts["score_loss"] + options.box_weight * parts["box_loss"]
+        loss = loss + options.distribution_weight * parts["side_loss"]
+        return loss, {key: value.detach() for key, value in parts.items()}
+
+    def evaluate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
+        """Measure person AP50 and AP75 on each held-out set; the monitor is the sets' mean AP50."""
+        detector = AnchorPointDetector(
+            model.eval(), device=device, mean=IMAGENET_MEAN, std=IMAGENET_STD, min_score=0.02
+        )
+        scores: dict[str, float] = {}
+        for source in self.options.validation:
+            outcomes = []
+            for image in load_source(self._folder, source, skeleton_named("body19")):
+                pixels = torch.from_numpy(self._cache.read(image)).permute(2, 0, 1).to(device)
+                found = detector.detect([pixels])[0]
+                boxes = np.array([person.xyxy for person in image.people]).reshape(-1, 4)
+                crowd = np.array([person.ignore for person in image.people], bool)
+                outcomes.append(box_outcomes(found.xyxy, found.score, boxes, crowd=crowd, min_side=20)["all"])
+            precision = average_precision(join(outcomes))
+            scores |= {f"ap50/{source.name}": float(precision[0]), f"ap75/{source.name}": float(precision[5])}
+        values = [value for key, value in scores.items() if key.startswith("ap50/")]
+        return {"ap50": float(np.mean(values)), **scores} if values else scores
+
+
+def _padded(labelled: np.ndarray) -> np.ndarray:
+    """Give (MAX_BOXES, 5): the largest boxes if there are more, padding if fewer."""
+    size = (labelled[:, 2] - labelled[:, 0]) * (labelled[:, 3] - labelled[:, 1])
+    kept = labelled[np.argsort(-size, kind="stable")[:MAX_BOXES]]
+    out = np.full((MAX_BOXES, 5), PADDING, np.float32)
+    out[: len(kept)] = kept
+    return out
+
+
+def _inside(points: Tensor, regions: Tensor) -> Tensor:
+    """Say which points lie in any of the regions, (P, 2) and (R, 4) -> (P,)."""
+    inside = (points[:, None] > regions[None, :, :2]).all(-1) & (points[:, None] < regions[None, :, 2:]).all(-1)
+    return inside.any(1)
