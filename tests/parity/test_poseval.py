@@ -1,0 +1,144 @@
+"""Equal to the official PoseTrack kit on every reference case; prints the table: measure, ours, theirs, difference."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from videopose import catalog
+from videopose.errors import DatasetError
+
+posetrack = catalog.protocol("posetrack")
+score_folders, KEYPOINTS_BY_ID = posetrack.score_folders, posetrack.KEYPOINTS_BY_ID
+
+CASES = Path(__file__).parents[1] / "data" / "poseval" / "cases.zip"
+TOLERANCE = 1e-9  # per cent; the bar is 1e-6, what remains is the order of floating-point sums
+COLUMNS = (*KEYPOINTS_BY_ID, "total")
+REFUSED = {
+    "duplicate_track_id_in_frame": "track id 23 stands twice in frame images/edge/seq00/00000002.jpg",
+    "frame_count_differs": r"pred/seq00.json: has 5 frames, but .* has 6",
+    "missing_head_box": "has no complete head box",
+    "no_gt_track_ids": r"gt/seq00.json: a person in frame images/edge/seq00/00000000.jpg has no track_id",
+    "no_prediction_track_ids": r"pred/seq00.json: a person in frame .* has no track_id",
+}
+
+
+def _names():
+    with zipfile.ZipFile(CASES) as archive:
+        return sorted({name.split("/")[0] for name in archive.namelist()})
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("poseval")
+    with zipfile.ZipFile(CASES) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def _expected(folder):
+    expected = json.loads((folder / "expected.json").read_text())
+    if isinstance(expected["AP_stable_sort"], dict):
+        expected["AP"] = expected["AP_stable_sort"]
+    return expected
+
+
+def _rows(ours, theirs, names):
+    for name, their_name in names.items():
+        mine = np.array([ours[name][column] for column in COLUMNS])
+        yield name, mine, np.array(theirs[their_name], np.float64)
+
+
+def _compare(title, rows):
+    worst = 0.0
+    for name, mine, official in rows:
+        assert (np.isnan(mine) == np.isnan(official)).all(), f"{title} {name}: NaN in other places"
+        difference = np.nanmax(np.abs(mine - official))
+        print(f"{title:32s} {name:14s} {mine[-1]:10.5f} {official[-1]:10.5f} {difference:9.1e}")
+        worst = max(worst, difference)
+    assert worst <= TOLERANCE
+
+
+AP = {"ap": "ap", "precision": "pre", "recall": "rec"}
+MOT = {"mota": "mota", "motp": "motp", "mot_precision": "pre", "mot_recall": "rec"}
+COUNTS = {
+    "misses": "num_misses", "switches": "num_switches", "false_positives": "num_false_positives",
+    "objects": "num_objects", "detections": "num_detections",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", [name for name in _names() if name not in REFUSED])
+def test_equals_the_kit(cases, case):
+    expected = _expected(cases / case)
+
+    scored = score_folders(cases / case / "gt", cases / case / "pred", "poseval", workers=1)
+
+    _compare(case, _rows(scored.numbers, expected["AP"], AP))
+    if "error" in expected["MOT"]:
+        assert np.isnan(scored.numbers["mota"]["total"])
+        return
+    _compare(case, _rows(scored.numbers, expected["MOT"], MOT))
+    for ours, theirs in COUNTS.items():
+        mine = [scored.numbers[ours][name] for name in KEYPOINTS_BY_ID]
+        assert mine == expected["MOT"]["counts_per_joint"][theirs], f"{case} {ours}"
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refuses_what_stops_the_kit(cases, case):
+    assert "error" in _expected(cases / case)["AP"]
+
+    with pytest.raises(DatasetError, match=REFUSED[case]):
+        score_folders(cases / case / "gt", cases / case / "pred", "poseval", workers=1)
+
+
+@pytest.mark.parametrize("case", _names())
+def test_corrected_protocol_scores_every_case_or_says_why_not(cases, case):
+    gt, predictions = cases / case / "gt", cases / case / "pred"
+
+    if case == "missing_head_box":  # the box of one person is missing in every frame, the other's stands in
+        score_folders(gt, predictions, "corrected", workers=1)
+        return
+    scored = score_folders(gt, predictions, "corrected", workers=1)
+
+    assert 0 <= scored.numbers["ap"]["total"] <= 100
+    assert scored.numbers["mota"]["total"] <= 100 or case in ("no_gt_track_ids", "no_prediction_track_ids")
+
+
+@pytest.mark.parametrize("case", ["main", "plain", "single"])
+def test_per_sequence_numbers_equal_the_kit(cases, case):
+    expected = _expected(cases / case)
+
+    for name, official in expected["MOT"].get("per_sequence", {}).items():
+        files = (cases / case / side / f"{name}.json" for side in ("gt", "pred"))
+        scored = score_folders(*files, "poseval", workers=1)
+        mota = np.array([scored.numbers["mota"][column] for column in COLUMNS])
+        np.testing.assert_allclose(mota, np.array(official["mota"], np.float64), rtol=0, atol=TOLERANCE)
+
+
+def test_a_perfect_prediction_scores_hundred_in_both_protocols(cases):
+    for protocol in ("poseval", "corrected"):
+        scored = score_folders(cases / "perfect" / "gt", cases / "perfect" / "pred", protocol, workers=1)
+
+        for measure in ("ap", "precision", "recall", "mota", "motp", "idf1", "hota", "deta", "assa", "loca"):
+            assert scored.numbers[measure]["total"] == pytest.approx(100), measure
+
+
+def test_processes_do_not_change_the_result(cases):
+    one, two = (
+        score_folders(cases / "main" / "gt", cases / "main" / "pred", "corrected", workers=workers)
+        for workers in (1, 2)
+    )
+
+    assert one.numbers == two.numbers
+    assert one.differences == two.differences
+
+
+def test_corrected_protocol_names_each_difference_and_its_cost(cases):
+    scored = score_folders(cases / "main" / "gt", cases / "main" / "pred", "corrected", workers=1)
+
+    costs = {each["rule"]: each["cost"] for each in scored.differences}
+    assert costs["last_frame"]["mota"] == pytest.approx(-2.5235779575, abs=1e-6)
+    assert costs["missing_scores"]["ap"] == pytest.approx(0.3789494566, abs=1e-6)
+    assert all(each["times"] > 0 and each["what"] for each in scored.differences)
