@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from videopose.errors import DatasetError
+from videopose.errors import DatasetError, check_shape
 from videopose.io.result import Facts, ResultHeader, ResultWriter, header_facts, header_from, whole_file
 from videopose.types import Frame, Poses, Record
 
@@ -149,22 +149,24 @@ def _frames_by_line(path: Path, skip: int) -> Iterator[Facts]:
     raise DatasetError(f"{path}: cut off after its last whole line. Write the result again")
 
 
-def _record_from(frame: Any, num_keypoints: int, where: str) -> Record:  # Any: whatever the file holds
+def _record_from(facts: Any, num_keypoints: int, where: str) -> Record:  # Any: whatever the file holds
     try:
-        people = frame["people"]
-        shape = (len(people), num_keypoints, 3)
-        keypoints = np.array([person["keypoints"] for person in people], np.float32).reshape(len(people), -1, 3)
-        poses = Poses(
-            keypoints=keypoints,
-            score=np.array([person["score"] for person in people], np.float32),
-            xyxy=np.array([person["box"] for person in people], np.float32).reshape(-1, 4),
-            track_id=np.array([person["track_id"] for person in people], np.int64),
-        )
-        record = Record(Frame(int(frame["index"]), float(frame["time"]), None), poses=poses)
+        frame = Frame(int(facts["index"]), float(facts["time"]), None)
+        return Record(frame, poses=_poses_from(list(facts["people"]), num_keypoints))
     except KeyError as error:
         raise DatasetError(f"{where}: {error.args[0]!r} is missing") from error
     except (TypeError, ValueError) as error:
         raise DatasetError(f"{where}: not a frame of a result ({error})") from error
-    if people and keypoints.shape != shape:
-        raise DatasetError(f"{where}: {keypoints.shape[1]} keypoints a person, the skeleton has {num_keypoints}")
-    return record if people else Record(record.frame, poses=Poses.empty(num_keypoints))
+
+
+def _poses_from(people: list[Facts], num_keypoints: int) -> Poses:
+    if not people:
+        return Poses.empty(num_keypoints)
+    keypoints = np.array([person["keypoints"] for person in people], np.float32)
+    check_shape("keypoints", keypoints, len(people), num_keypoints, 3)
+    return Poses(
+        keypoints=keypoints,
+        score=np.array([person["score"] for person in people], np.float32),
+        xyxy=np.array([person["box"] for person in people], np.float32),
+        track_id=np.array([person["track_id"] for person in people], np.int64),
+    )

@@ -55,9 +55,9 @@ def _records(rows: Iterator[Row], skeleton: Skeleton, source: str) -> Iterator[R
             raise DatasetError(f"{source}: frame {index} comes after frame {last}. Put the rows in order")
         last = index
         people = [row[2:] for row in group if row[2] is not None]
-        table = np.array(people, np.float64).reshape(len(people), -1)
         poses = Poses.empty(len(skeleton))
         if people:
+            table = np.array(people, np.float64)
             poses = Poses(
                 keypoints=table[:, len(_PERSON) :].reshape(len(people), -1, 3).astype(np.float32),
                 score=table[:, 1].astype(np.float32),
