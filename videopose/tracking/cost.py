@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from videopose.geometry import boxes
-from videopose.types import F32, Poses
+from videopose.types import F32, Bool, Poses
 
 
 class Similarity(Protocol):
@@ -22,6 +22,13 @@ class Similarity(Protocol):
 def person_size(xyxy: F32) -> F32:
     """Measure people, (N, 4) -> (N,) pixels: the square root of the box area, at least 1."""
     return np.asarray(np.sqrt(np.maximum(boxes.area(xyxy), 1.0)), np.float32)
+
+
+def are_near(a: F32, b: F32) -> Bool:
+    """Say which boxes, grown to double size, touch: (M, 4) and (N, 4) -> (M, N). OKS between the others is 0."""
+    half_a, half_b = a[:, 2:] - a[:, :2], b[:, 2:] - b[:, :2]
+    apart = np.abs((a[:, None, :2] + a[:, None, 2:]) - (b[None, :, :2] + b[None, :, 2:])) / 2
+    return np.asarray((apart <= np.abs(half_a)[:, None] + np.abs(half_b)[None]).all(-1))
 
 
 @dataclass(frozen=True)
@@ -55,20 +62,21 @@ class PoseOks:
 
     def __call__(self, tracks: Poses, poses: Poses, /) -> F32:
         """Give (M, N) OKS, or IoU for pairs with too few shared keypoints."""
-        if not len(tracks) or not len(poses):
-            return np.zeros((len(tracks), len(poses)), np.float32)
-        a, b = tracks.keypoints, poses.keypoints
-        seen = (a[:, None, :, 2] >= self.min_score) & (b[None, :, :, 2] >= self.min_score)
-        area = (boxes.area(tracks.xyxy)[:, None] + boxes.area(poses.xyxy)[None]) / 2
-        falloff = 2 * np.maximum(area, 1.0)[..., None] * (2 * self.tolerance * self.sigmas) ** 2
-        distance2 = (a[:, None, :, 0] - b[None, :, :, 0]) ** 2 + (a[:, None, :, 1] - b[None, :, :, 1]) ** 2
-        closeness = np.exp(-distance2 / falloff) * seen
+        similarity = np.zeros((len(tracks), len(poses)), np.float32)
+        rows, columns = np.nonzero(are_near(tracks.xyxy, poses.xyxy))
+        if not len(rows):
+            return similarity
+        a, b = tracks.keypoints[rows], poses.keypoints[columns]
+        seen = (a[..., 2] >= self.min_score) & (b[..., 2] >= self.min_score)
+        area = (boxes.area(tracks.xyxy)[rows] + boxes.area(poses.xyxy)[columns]) / 2
+        falloff = 2 * np.maximum(area, 1.0)[:, None] * (2 * self.tolerance * self.sigmas) ** 2
+        distance2 = (a[..., 0] - b[..., 0]) ** 2 + (a[..., 1] - b[..., 1]) ** 2
         count = seen.sum(-1)
-        similarity = closeness.sum(-1) / np.maximum(count, 1)
+        similarity[rows, columns] = (np.exp(-distance2 / falloff) * seen).sum(-1) / np.maximum(count, 1)
         few = count < self.min_keypoints
         if few.any():
-            similarity = np.where(few, boxes.iou(tracks.xyxy, poses.xyxy), similarity)
-        return np.asarray(similarity, np.float32)
+            similarity[rows[few], columns[few]] = boxes.iou(tracks.xyxy, poses.xyxy)[rows[few], columns[few]]
+        return similarity
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,9 @@ motion up to about 6 Hz through at 25 frames per second, which a kick or a jump 
 _STILL = 0.1
 """Share of that acceleration that a keypoint at rest keeps: about 2 Hz, which takes jitter away."""
 
+_WILD = 5.0
+"""Times that acceleration a keypoint in a kick or a jump is allowed."""
+
 _LIVELY_SPEED = 1.0
 """Speed in sizes per second from which a keypoint counts as moving freely."""
 
@@ -45,7 +48,7 @@ def rts(series: Series) -> F64:
     for reach in (1, 2):  # a keypoint is free from shortly before it starts to move until shortly after
         speed[:-reach] = np.maximum(speed[:-reach], speed[reach:])
         speed[reach:] = np.maximum(speed[reach:], speed[:-reach])
-    liveliness = np.clip(speed / _LIVELY_SPEED, _STILL, 1.0)
+    liveliness = np.clip(speed / _LIVELY_SPEED, _STILL, _WILD)
     return rts_round(series, _ACCELERATION * liveliness)[0]
 
 

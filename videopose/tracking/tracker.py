@@ -122,7 +122,7 @@ class AssociationTracker:
     def _usable(self, poses: Poses) -> Bool:
         """Say who may be tracked: not those of too low a score, nor the second pose of one person."""
         usable = poses.score >= self._options.min_score
-        if self._options.duplicate_similarity < 1 and len(poses) > 1:
+        if self._options.duplicate_similarity < 1 and np.triu(boxes.intersection(poses.xyxy, poses.xyxy), 1).any():
             alike = self._similarity(poses, poses)
             kept = boxes.suppress(alike, np.where(usable, poses.score, -1), self._options.duplicate_similarity)
             unique = np.zeros(len(poses), bool)
