@@ -21,7 +21,7 @@ from videopose.estimators.detector import AnchorPointDetector
 from videopose.metrics.ap import average_precision, box_outcomes, join
 from videopose.models import create_model
 from videopose.models.fpn_detector import DetectorOutput
-from videopose.models.zoo import IMAGENET_MEAN, IMAGENET_STD
+from videopose.models.zoo import IMAGENET_MEAN, IMAGENET_STD, Weights
 from videopose.skeletons import skeleton_named
 from videopose.training.assignment import assign, giou_loss
 from videopose.training.losses import distribution_focal, quality_focal
@@ -123,6 +123,18 @@ class DetectorTask:
         loss = parts["score_loss"] + options.box_weight * parts["box_loss"]
         loss = loss + options.distribution_weight * parts["side_loss"]
         return loss, {key: value.detach() for key, value in parts.items()}
+
+    def describe(self, name: str) -> Weights:
+        """Describe the trained weights; see `Task`."""
+        side = max(self.options.sizes)
+        return Weights(
+            f"{self.options.architecture}.{name}",
+            "",
+            skeleton="",
+            input_hw=(side, side),
+            codec="",
+            options=self.options.model,
+        )
 
     def evaluate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
         """Measure person AP50 and AP75 on each held-out set; the monitor is the sets' mean AP50."""

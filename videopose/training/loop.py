@@ -34,6 +34,7 @@ def train(
     stop_after: int | None = None,
     start_from: State | None = None,
     on_step: Progress | None = None,
+    on_best: Callable[[torch.nn.Module, dict[str, float]], None] | None = None,
 ) -> dict[str, float]:
     """Train a network and keep `last.pt` and `best.pt` in `run_dir`.
 
@@ -46,6 +47,7 @@ def train(
         stop_after: stop at this step, as an interruption would, with a checkpoint.
         start_from: tensors to begin with instead of random ones, where name and shape fit.
         on_step: called after every step on the first process.
+        on_best: called with the averaged network and its scores whenever those are the best yet.
 
     Returns:
         The last evaluation's scores, {} if there was none.
@@ -118,6 +120,8 @@ def train(
             if scores.get(task.monitor, float("-inf")) > best:
                 best = scores[task.monitor]
                 save_state(run_dir / "best.pt", snapshot())
+                if on_best is not None:
+                    on_best(average.model, scores)
         if fabric.is_global_zero and (due or step == last or step % loop.save_every == 0):
             save_state(run_dir / "last.pt", snapshot())
         fabric.barrier() if due else None

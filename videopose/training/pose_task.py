@@ -20,7 +20,7 @@ from videopose.estimators.topdown import TopDownEstimator
 from videopose.geometry.keypoints import oks
 from videopose.metrics.pck import count_pck, distance_between
 from videopose.models import create_model
-from videopose.models.zoo import IMAGENET_MEAN, IMAGENET_STD
+from videopose.models.zoo import IMAGENET_MEAN, IMAGENET_STD, Weights
 from videopose.skeletons import skeleton_named
 from videopose.training.losses import heatmap_cross_entropy
 from videopose.training.options import LoopOptions, Phase
@@ -84,6 +84,17 @@ class PoseTask:
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Compare predicted distributions with the labels'; see `Task`."""
         return heatmap_cross_entropy(model(batch["images"]), batch["target"], batch["weights"]), {}
+
+    def describe(self, name: str) -> Weights:
+        """Describe the trained weights; see `Task`."""
+        return Weights(
+            f"{self.options.architecture}.{name}",
+            "",
+            skeleton=self.skeleton.name,
+            input_hw=self.options.input_hw,
+            codec=self.codec(self.options.input_hw).name,
+            options=self.options.model,
+        )
 
     def evaluate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
         """Measure mean OKS and PCK@0.2 of the torso per held-out set; the monitor is the sets' mean OKS."""

@@ -8,6 +8,8 @@ from typing import Protocol, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from videopose.models.zoo import Weights
+
 Batch: TypeAlias = dict[str, Tensor]
 
 
@@ -39,6 +41,10 @@ class Task(Protocol):
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Compute the loss to minimise and named parts of it to log."""
+        ...
+
+    def describe(self, name: str) -> Weights:
+        """Say what somebody who has only the trained file must know to use it."""
         ...
 
     def evaluate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
