@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from videopose.errors import ConfigError, VideoPoseError
 from videopose.io.result import Facts, cannot_write, sync_folder, whole_file
-from videopose.types import F32, I64, Detections, Frame, Gap, Poses, Record
+from videopose.types import F32, I64, Cues, Detections, Frame, Gap, Poses, Record
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,9 @@ _SCHEMA = pa.schema(
         ("score", _FLOATS),
         ("xyxy", _FLOATS),
         ("track_id", pa.list_(pa.int64())),
+        ("camera", pa.list_(pa.float64())),
+        ("propagated", pa.list_(_FLOATS)),  # null where the tracker needs nothing from the pixels
+        ("appearance", _FLOATS),
     ]
 )
 
@@ -213,7 +216,7 @@ def _table(path: Path) -> pa.Table:
 def _table_from(records: Sequence[Record]) -> pa.Table:
     rows = []
     for record in records:
-        poses, boxes = record.poses, record.detections
+        poses, boxes, cues = record.poses, record.detections, record.cues
         rows.append(
             {
                 "index": record.frame.index,
@@ -226,6 +229,9 @@ def _table_from(records: Sequence[Record]) -> pa.Table:
                 "score": None if poses is None else poses.score,
                 "xyxy": None if poses is None else poses.xyxy.ravel(),
                 "track_id": None if poses is None else poses.track_id,
+                "camera": None if cues is None or cues.camera is None else cues.camera.ravel(),
+                "propagated": None if cues is None else [rows.ravel() for rows in cues.propagated],
+                "appearance": None if cues is None or cues.appearance is None else cues.appearance.ravel(),
             }
         )
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
@@ -233,18 +239,36 @@ def _table_from(records: Sequence[Record]) -> pa.Table:
 
 def _records_from(table: pa.Table) -> Iterator[Record]:
     for row in table.to_pylist():
-        poses = boxes = None
-        if row["box"] is not None:
-            boxes = Detections(_f32(row["box"]).reshape(-1, 4), _f32(row["box_score"]))
-        if row["keypoints"] is not None:
-            poses = Poses(
-                keypoints=_f32(row["keypoints"]).reshape(-1, row["num_keypoints"], 3),
-                score=_f32(row["score"]),
-                xyxy=_f32(row["xyxy"]).reshape(-1, 4),
-                track_id=_i64(row["track_id"]),
-            )
-        gaps = tuple(Gap(**gap) for gap in row["gaps"])
-        yield Record(Frame(row["index"], row["time"], None), boxes, poses, gaps)
+        yield Record(
+            frame=Frame(row["index"], row["time"], None),
+            detections=None if row["box"] is None else _detections_from(row),
+            poses=None if row["keypoints"] is None else _poses_from(row),
+            gaps=tuple(Gap(**gap) for gap in row["gaps"]),
+            cues=None if row["propagated"] is None else _cues_from(row),
+        )
+
+
+def _detections_from(row: Facts) -> Detections:
+    return Detections(_f32(row["box"]).reshape(-1, 4), _f32(row["box_score"]))
+
+
+def _poses_from(row: Facts) -> Poses:
+    return Poses(
+        keypoints=_f32(row["keypoints"]).reshape(len(row["score"]), row["num_keypoints"], 3),
+        score=_f32(row["score"]),
+        xyxy=_f32(row["xyxy"]).reshape(-1, 4),
+        track_id=_i64(row["track_id"]),
+    )
+
+
+def _cues_from(row: Facts) -> Cues:
+    people = len(row["score"] or ())
+    appearance = row["appearance"]
+    return Cues(
+        camera=None if row["camera"] is None else np.array(row["camera"], np.float64).reshape(3, 3),
+        propagated=tuple(_f32(values).reshape(-1, row["num_keypoints"], 2) for values in row["propagated"]),
+        appearance=None if appearance is None else _f32(appearance).reshape(people, len(appearance) // max(people, 1)),
+    )
 
 
 def _f32(values: Any) -> F32:  # Any: a list of numbers, as Arrow gives it

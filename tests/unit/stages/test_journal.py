@@ -13,7 +13,7 @@ from videopose.errors import ConfigError, VideoPoseError
 from videopose.io.journal_store import JournalStore, difference
 from videopose.stages.flow import batched, windows
 from videopose.stages.journal import Journal
-from videopose.types import Gap
+from videopose.types import Cues, Gap
 
 IDENTITY = {"video": "clip.mp4", "config": {"pose": {"flip_test": True}}}
 
@@ -160,6 +160,26 @@ def test_numbers_survive_to_the_last_bit(tmp_path):
     for kept, record in zip(JournalStore(tmp_path / "j", IDENTITY), records, strict=True):
         assert np.array_equal(kept.poses.keypoints, record.poses.keypoints)
         assert kept.frame.time == record.frame.time
+
+
+def test_what_a_tracker_took_from_the_pixels_is_kept(tmp_path):
+    camera = np.eye(3) + 0.1
+    cues = [
+        None,
+        Cues(),
+        Cues(camera, (np.ones((3, 17, 2), np.float32), np.zeros((0, 17, 2), np.float32)), np.ones((2, 5), np.float32)),
+        Cues(appearance=np.zeros((0, 5), np.float32)),
+    ]
+    records = [replace(some_records(9)[k], cues=cue) for k, cue in zip((0, 1, 2, 6), cues, strict=True)]
+    list(Journal(iter, JournalStore(tmp_path / "j", IDENTITY))(records))
+
+    kept = [record.cues for record in JournalStore(tmp_path / "j", IDENTITY)]
+
+    assert kept[0] is None
+    assert (kept[1].camera, kept[1].propagated, kept[1].appearance) == (None, (), None)
+    np.testing.assert_array_equal(kept[2].camera, camera)
+    assert [rows.shape for rows in kept[2].propagated] == [(3, 17, 2), (0, 17, 2)]
+    assert kept[3].appearance.shape[0] == 0
 
 
 def test_differences_are_named_by_their_path():

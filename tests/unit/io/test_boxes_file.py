@@ -1,0 +1,93 @@
+"""Boxes from other people's files, by frame index."""
+
+import json
+
+import numpy as np
+import pytest
+
+from videopose.errors import DatasetError
+from videopose.io.boxes_file import read_boxes
+
+
+def written(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def test_mot_counts_frames_from_one(tmp_path):
+    path = written(tmp_path, "det.txt", "1,-1,10,20,30,40,0.5,-1,-1,-1\n1,-1,5,5,10,10,0.9\n\n3,-1,1,2,3,4,-1\n")
+
+    boxes = read_boxes(path)
+
+    assert list(boxes) == [0, 2]
+    np.testing.assert_array_equal(boxes[0].xyxy, [[5, 5, 15, 15], [10, 20, 40, 60]])
+    np.testing.assert_allclose(boxes[0].score, [0.9, 0.5])
+    assert boxes[2].score.tolist() == [1.0]
+
+
+def test_coco_results_use_the_frame_index_as_image_id(tmp_path):
+    entries = [
+        {"image_id": 4, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.25},
+        {"image_id": 4, "category_id": 7, "bbox": [0, 0, 9, 9], "score": 0.9},
+    ]
+
+    boxes = read_boxes(written(tmp_path, "boxes.json", entries))
+
+    assert boxes[4].xyxy.tolist() == [[1, 2, 4, 6]]
+
+
+def test_files_with_images_go_by_file_name(tmp_path):
+    document = {
+        "images": [{"id": 70, "file_name": "seq/10.jpg"}, {"id": 30, "file_name": "seq/2.jpg"}],
+        "annotations": [{"image_id": 70, "bbox": [0, 0, 1, 1]}, {"image_id": 30, "bbox": [0, 0, 2, 2]}],
+    }
+
+    boxes = read_boxes(written(tmp_path, "posetrack.json", document))
+
+    assert boxes[0].xyxy.tolist() == [[0, 0, 2, 2]]
+    assert boxes[1].xyxy.tolist() == [[0, 0, 1, 1]]
+
+
+def test_a_person_without_a_box_gets_one_around_the_keypoints(tmp_path):
+    keypoints = [10, 10, 1, 20, 30, 1, 0, 0, 0]
+    document = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [{"image_id": 1, "keypoints": keypoints}]}
+
+    boxes = read_boxes(written(tmp_path, "posetrack.json", document))
+
+    np.testing.assert_allclose(boxes[0].xyxy, [[9, 8, 21, 32]])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("1,-1,ten,20,30,40,0.5", r"line 1 is not `frame, id, x"),
+        ("1,-1,1,2,3,4,1\n1,2,3", r"line 2 is not `frame"),
+        ("1,-1,1,2,0,4,1", r"line 1: a box of 0x4 pixels at \(1, 2\) holds nobody"),
+        ("\n", "holds no box"),
+        ("[", "not valid JSON in line 1"),
+        ({"people": []}, "neither a list of COCO results nor"),
+        ([{"bbox": [1, 2, 3, 4]}], "entry 0: 'image_id' is missing"),
+        ([{"image_id": 1, "bbox": [1, 2]}], "entry 0: not a person"),
+        ([3], "entry 0: not a person"),
+        ({"images": [], "annotations": [{"image_id": 9, "bbox": [0, 0, 1, 1]}]}, "entry 0: 9 is missing or names no"),
+        ([{"image_id": 0, "keypoints": [1, 1, 0]}], "entry 0: neither a bbox nor a keypoint"),
+    ],
+)
+def test_a_broken_file_says_where(tmp_path, content, message):
+    path = written(tmp_path, "boxes.txt", content)
+
+    with pytest.raises(DatasetError, match=rf"boxes\.txt: .*{message}"):
+        read_boxes(path)
+
+
+def test_a_missing_file_says_so(tmp_path):
+    with pytest.raises(DatasetError, match=r"nowhere\.txt: cannot be read \(No such file"):
+        read_boxes(tmp_path / "nowhere.txt")
+
+
+def test_a_file_that_is_no_text_says_so(tmp_path):
+    (tmp_path / "boxes.bin").write_bytes(b"\xff\xfe\x00\x81")
+
+    with pytest.raises(DatasetError, match=r"boxes\.bin: not a text file"):
+        read_boxes(tmp_path / "boxes.bin")
