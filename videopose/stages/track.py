@@ -7,18 +7,22 @@ from dataclasses import dataclass, replace
 
 from videopose.skeletons import Skeleton
 from videopose.tracking.options import TrackerOptions
+from videopose.tracking.pose_flow import track_pose_flow
 from videopose.tracking.table import collect
 from videopose.tracking.tracker import create_tracker
 from videopose.tracking.whole import track_whole
 from videopose.types import UNTRACKED, Record
 
 
+_WHOLE = {"whole-video": track_whole, "pose-flow": track_pose_flow}
+
+
 @dataclass(frozen=True)
 class TrackPoses:
     """Give every pose its `track_id`, and let go of people who belong to no track unless they are to be kept.
 
-    Online trackers answer record by record. `whole-video` reads the whole stream before the first record comes out, so
-    it stands after pictures have been let go; pictures, detections and cues do not come out again.
+    Online trackers answer record by record. `whole-video` and `pose-flow` read the whole stream before the first record
+    comes out, so they stand after pictures have been let go; pictures, detections and cues do not come out again.
 
     Attributes:
         options: which tracker.
@@ -30,8 +34,8 @@ class TrackPoses:
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Track a stream; records without poses pass through as they are."""
-        if self.options.name == "whole-video":
-            tracked = track_whole(collect(records), self.options, self.skeleton)
+        if self.options.name in _WHOLE:
+            tracked = _WHOLE[self.options.name](collect(records), self.options, self.skeleton)
             if not self.options.keep_untracked:
                 tracked = tracked.rows(tracked.track_id != UNTRACKED)
             yield from tracked.records()

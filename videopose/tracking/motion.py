@@ -119,6 +119,10 @@ def travelled(dt: F64, horizon: float) -> F64:
 class Motion(Protocol):
     """Predicts tracks; row i of everything is track i of the tracker that owns it."""
 
+    def next_frame(self) -> None:
+        """Hear that a new frame has begun; called before anything else of it, also when nobody is there."""
+        ...
+
     def add(self, poses: Poses, time: float, source: I64, /) -> None:
         """Start tracks at poses; `source` are their rows in the frame as the estimator gave it."""
         ...
@@ -138,6 +142,9 @@ class Motion(Protocol):
 
 class StandStill:
     """Expect everybody where they were seen last."""
+
+    def next_frame(self) -> None:
+        """Need nothing."""
 
     def add(self, poses: Poses, time: float, source: I64, /) -> None:
         """Need nothing."""
@@ -182,6 +189,9 @@ class KalmanMotion:
         self._state: CvState | None = None
         self._size = np.zeros(0)
         self._time = np.zeros(0)
+
+    def next_frame(self) -> None:
+        """Need nothing: time alone moves the filters."""
 
     def add(self, poses: Poses, time: float, source: I64, /) -> None:
         """Start filters at poses."""

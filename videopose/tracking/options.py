@@ -18,6 +18,9 @@ TrackerName = Literal[
     "kalman",
     "two-stage",
     "observation",
+    "flow",
+    "pose-flow",
+    "entailment",
 ]
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -40,6 +43,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     "distance": {"similarity": "distance"},
     "kalman": {"motion": "keypoints"},
     "two-stage": {"motion": "keypoints", "two_stage": True},
+    "flow": {"motion": "flow", "tolerance": 1.0},
+    "pose-flow": {"min_similarity": 0.15, "min_hits": 1},
+    "entailment": {"similarity": "entailment", "min_similarity": 0.5},
     "observation": {"motion": "keypoints", "observation_centric": True},
 }
 """What a tracker's name stands for: the options that differ from the defaults below. A value the user sets wins."""
@@ -64,14 +70,22 @@ class LinkingOptions(Options):
     min_track_score: float = Field(default=3.0, ge=0, description="tracks whose pose scores sum to less are dropped")
 
 
+class PoseFlowOptions(Options):
+    """How pose flows are built and thinned out."""
+
+    window: int = Field(default=20, ge=2, description="frames over which a flow's confidence is maximised")
+    skip: int = Field(default=8, ge=1, description="frames a flow may step over")
+    flow_similarity: float = Field(default=0.5, ge=0, le=1, description="flows more alike than this are one person's")
+
+
 class TrackerOptions(Options):
     """Which tracker, and its gates. Times are seconds, similarities and scores lie in [0, 1]."""
 
     name: TrackerName = "whole-video"
-    similarity: Literal["oks", "iou", "oks-iou", "distance"] = "oks"
+    similarity: Literal["oks", "iou", "oks-iou", "distance", "entailment"] = "oks"
     iou_weight: float = Field(default=0.5, ge=0, le=1, description="share of box IoU in the oks-iou mixture")
     assignment: Literal["hungarian", "greedy"] = "hungarian"
-    motion: Literal["none", "box", "keypoints"] = "none"
+    motion: Literal["none", "box", "keypoints", "flow"] = "none"
     two_stage: bool = Field(default=False, description="poses under high_score only continue tracks, after the others")
     observation_centric: bool = Field(
         default=False, description="repair the motion filter after a gap from what was observed"
@@ -99,6 +113,7 @@ class TrackerOptions(Options):
     keep_untracked: bool = Field(default=False, description="leave people who belong to no track in the result")
     appearance_weight: float = Field(default=0.0, ge=0, le=1, description="share of appearance, where cues bring it")
 
+    pose_flow: PoseFlowOptions = Field(default=PoseFlowOptions(), description="of the pose-flow tracker")
     linking: LinkingOptions = Field(default=LinkingOptions(), description="of the whole-video tracker")
 
     @model_validator(mode="before")

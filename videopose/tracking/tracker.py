@@ -7,10 +7,12 @@ from typing import Protocol
 
 import numpy as np
 
+from videopose.errors import InputError
 from videopose.geometry import affine, boxes
 from videopose.skeletons import Skeleton
 from videopose.tracking.assign import assign, is_clear
 from videopose.tracking.cost import BoxIou, KeypointDistance, Mixture, PoseOks, Similarity
+from videopose.tracking.flow_motion import FlowMotion
 from videopose.tracking.motion import KalmanMotion, Motion, StandStill
 from videopose.tracking.options import TrackerOptions
 from videopose.types import F32, F64, I64, UNTRACKED, Bool, Cues, Poses
@@ -34,7 +36,11 @@ class Tracker(Protocol):
 
 
 def create_similarity(options: TrackerOptions, skeleton: Skeleton) -> Similarity:
-    """Build the similarity the options name."""
+    """Build the similarity the options name.
+
+    Raises:
+        InputError: the options name a learned one.
+    """
     oks = PoseOks(skeleton.sigmas, options.tolerance, options.min_keypoint_score, options.min_keypoints)
     if options.similarity == "iou":
         return BoxIou()
@@ -42,6 +48,8 @@ def create_similarity(options: TrackerOptions, skeleton: Skeleton) -> Similarity
         return Mixture(oks, BoxIou(), options.iou_weight)
     if options.similarity == "distance":
         return KeypointDistance(options.min_keypoint_score)
+    if options.similarity == "entailment":
+        raise InputError("the entailment similarity has weights; pass it as create_tracker(…, similarity=…)")
     return oks
 
 
@@ -49,19 +57,25 @@ def create_motion(options: TrackerOptions) -> Motion:
     """Build the motion model the options name."""
     if options.motion == "none":
         return StandStill()
+    if options.motion == "flow":
+        return FlowMotion()
     return KalmanMotion(
         options.motion, observation_centric=options.observation_centric, min_score=options.min_keypoint_score
     )
 
 
-def create_tracker(options: TrackerOptions, skeleton: Skeleton) -> Tracker:
-    """Build an online tracker; `whole-video` gives its online pass.
+def create_tracker(
+    options: TrackerOptions, skeleton: Skeleton, *, similarity: Similarity | None = None
+) -> AssociationTracker:
+    """Build an online tracker; `whole-video` and `pose-flow` give their online pass.
 
     Args:
         options: the tracker's name and values.
         skeleton: of the poses that will be tracked.
+        similarity: used instead of the one the options name; a learned one must be brought along.
     """
-    return AssociationTracker(options, create_similarity(options, skeleton), create_motion(options), len(skeleton))
+    chosen = similarity if similarity is not None else create_similarity(options, skeleton)
+    return AssociationTracker(options, chosen, create_motion(options), len(skeleton))
 
 
 def canonical_order(poses: Poses) -> I64:
@@ -97,6 +111,7 @@ class AssociationTracker:
 
     def _step(self, poses: Poses, time: float, cues: Cues | None, source: I64) -> I64:
         options = self._options
+        self._motion.next_frame()
         self._keep(time - self._time <= options.max_age)
         if cues is not None and cues.camera is not None:
             self._last = carry(self._last, cues.camera)
