@@ -13,7 +13,6 @@ from videopose.tracking.tracker import create_tracker
 from videopose.tracking.whole import track_whole
 from videopose.types import UNTRACKED, Record
 
-
 _WHOLE = {"whole-video": track_whole, "pose-flow": track_pose_flow}
 
 

@@ -67,6 +67,9 @@ class LinkingOptions(Options):
     window: float = Field(default=0.4, gt=0, description="how much of a tracklet's end tells its motion")
     window_frames: int = Field(default=16, ge=1, description="the same, at most in frames")
     min_keypoint_score: float = Field(default=0.2, ge=0, le=1, description="keypoints below do not count")
+    crossing_overlap: float = Field(default=0.2, gt=0, le=1, description="IoU from which two tracks cross")
+    max_crossing: float = Field(default=1.5, ge=0, description="longer crossings are left as they are")
+    swap_margin: float = Field(default=4.0, ge=0, description="cost an exchange at a crossing must save")
     min_track_score: float = Field(default=3.0, ge=0, description="tracks whose pose scores sum to less are dropped")
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from videopose.skeletons import Skeleton
+from videopose.tracking.crossing import uncross
 from videopose.tracking.linking import link
 from videopose.tracking.options import TrackerOptions
 from videopose.tracking.table import PoseTable
@@ -31,8 +32,8 @@ def track_whole(table: PoseTable, options: TrackerOptions, skeleton: Skeleton) -
     for _, time, people in table.frames():
         track_id[first : first + len(people)] = tracker.step(people, time)
         first += len(people)
-    table = link(replace(table, track_id=track_id), options.linking)
-    return numbered(without_weak(table, options.linking.min_track_score))
+    linked = link(replace(table, track_id=track_id), options.linking)
+    return numbered(without_weak(uncross(linked, options.linking), options.linking.min_track_score))
 
 
 def without_weak(table: PoseTable, min_track_score: float) -> PoseTable:

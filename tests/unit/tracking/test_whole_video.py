@@ -1,0 +1,147 @@
+"""Whole-video tracking: ids that survive gaps, crossings and re-entries."""
+
+import numpy as np
+import pytest
+
+from videopose.skeletons import skeleton_named
+from videopose.stages.track import TrackPoses
+from videopose.tracking.crossing import uncross
+from videopose.tracking.linking import solve
+from videopose.tracking.options import LinkingOptions, TrackerOptions
+from videopose.tracking.table import collect
+from videopose.tracking.whole import track_whole
+from videopose.types import Frame, Poses, Record
+
+SKELETON = skeleton_named("coco17")
+SHAPE = np.random.default_rng(1).uniform(-0.5, 0.5, (len(SKELETON), 2)) * [60, 120]
+
+
+def frame(number, people, rate=25.0):
+    """Build a record from (x, y, size factor) of each person."""
+    xy = np.array([SHAPE * scale + [x, y] for x, y, scale in people]).reshape(-1, len(SKELETON), 2)
+    keypoints = np.concatenate([xy, np.full((*xy.shape[:2], 1), 0.9)], axis=2).astype(np.float32)
+    xyxy = np.concatenate([xy.min(1), xy.max(1)], axis=1).astype(np.float32)
+    n = len(people)
+    poses = Poses(keypoints, np.full(n, 0.9, np.float32), xyxy, np.full(n, -1, np.int64))
+    return Record(Frame(number, number / rate, None), poses=poses)
+
+
+def ids(records, name="whole-video", **values):
+    options = TrackerOptions.model_validate({"name": name, **values})
+    return [record.poses.track_id.tolist() for record in TrackPoses(options, SKELETON)(records)]
+
+
+def gone(first, last, frames=100):
+    """Stand still, be away from frame `first` to `last`, and come back to the same place."""
+    return [frame(t, [] if first <= t <= last else [(300, 300, 1.0)]) for t in range(frames)]
+
+
+def test_person_who_comes_back_where_they_left_keeps_the_id():
+    found = ids(gone(20, 70))  # 2.04 s: more than any online max_age + 1 s
+
+    assert {each for row in found for each in row} == {1}
+
+
+def test_same_return_is_a_new_id_online():
+    found = ids(gone(20, 70), name="oks", max_age=1.0, min_hits=1)
+
+    assert {each for row in found for each in row} == {1, 2}
+
+
+def test_return_with_another_size_is_somebody_else():
+    records = [frame(t, [(300, 300, 1.0)]) for t in range(20)]
+    records += [frame(t, []) for t in range(20, 60)]
+    records += [frame(t, [(300, 300, 2.0)]) for t in range(60, 90)]
+
+    assert {each for row in ids(records) for each in row} == {1, 2}
+
+
+def test_return_after_max_gap_is_somebody_else():
+    found = ids(gone(20, 70), linking={"max_gap": 1.0})
+
+    assert {each for row in found for each in row} == {1, 2}
+
+
+def test_walkers_hidden_while_they_cross_keep_their_ids():
+    def walkers(t):
+        people = [(100 + 8 * t, 300, 1.0), (900 - 8 * t, 300, 1.0)]
+        return [] if 45 <= t <= 55 else people
+
+    found = ids([frame(t, walkers(t)) for t in range(100)])
+
+    assert found[0] == found[-1]
+    assert {each for row in found for each in row} == {1, 2}
+
+
+def test_tracks_that_exchanged_ids_at_a_crossing_are_exchanged_back():
+    table = collect(frame(t, [(100 + 8 * t, 300, 1.0), (900 - 8 * t, 300, 1.0)]) for t in range(100))
+    right = np.tile([1, 2], 100)
+    swapped = np.where(table.frame >= 50, 3 - right, right)
+    wrong = type(table)(**{**{f: getattr(table, f) for f in table.__dataclass_fields__}, "track_id": swapped})
+
+    repaired = uncross(wrong, LinkingOptions()).track_id
+
+    assert repaired[table.frame > 60].tolist() == right[table.frame > 60].tolist()
+
+
+def test_weak_track_is_dropped():
+    records = [frame(t, [(300, 300, 1.0)] + ([(800, 300, 1.0)] if t in (10, 11) else [])) for t in range(40)]
+
+    assert all(row == [1] for row in ids(records))
+
+
+def test_dropped_people_stay_untracked_on_request():
+    records = [frame(t, [(300, 300, 1.0)] + ([(800, 300, 1.0)] if t == 10 else [])) for t in range(40)]
+
+    assert ids(records, keep_untracked=True)[10] == [1, -1]
+
+
+def test_ids_do_not_depend_on_the_order_of_people():
+    rng = np.random.default_rng(0)
+    records = [frame(t, [(100 + 8 * t, 300, 1.0), (900 - 8 * t, 330, 1.1), (400, 350, 0.9)]) for t in range(80)]
+    orders = [rng.permutation(3) for _ in records]
+    shuffled = [Record(each.frame, poses=each.poses[order]) for each, order in zip(records, orders, strict=True)]
+
+    straight, mixed = ids(records, keep_untracked=True), ids(shuffled, keep_untracked=True)
+
+    assert [np.array(row)[order].tolist() for row, order in zip(straight, orders, strict=True)] == mixed
+
+
+def test_repeat_gives_the_same_ids():
+    records = gone(20, 50)
+
+    assert ids(records) == ids(records)
+
+
+@pytest.mark.parametrize("name", ["whole-video", "pose-flow"])
+def test_empty_stream_stays_empty(name):
+    assert ids([], name=name) == []
+
+
+@pytest.mark.parametrize("name", ["whole-video", "pose-flow", "oks"])
+def test_frames_without_people_or_poses_come_through(name):
+    records = [frame(0, []), Record(Frame(1, 0.04, None)), frame(2, [])]
+
+    out = list(TrackPoses(TrackerOptions.model_validate({"name": name}), SKELETON)(records))
+
+    assert [each.frame.index for each in out] == [0, 1, 2]
+    assert [each.poses is None for each in out] == [False, True, False]
+
+
+def test_assignment_is_the_global_optimum():
+    """Greedy would take 0→2 at cost 1 and leave 1→3 impossible; the optimum links both."""
+    end, start = np.array([0, 0, 1]), np.array([2, 3, 2])
+
+    successor = solve(4, end, start, np.array([1.0, 2.0, 1.5]), 6.0)
+
+    assert successor.tolist() == [3, 2, -1, -1]
+
+
+def test_track_whole_gives_unique_ids_per_frame():
+    rng = np.random.default_rng(5)
+    records = [frame(t, [(x, 300, 1.0) for x in rng.uniform(0, 500, 5)]) for t in range(30)]
+    table = track_whole(collect(records), TrackerOptions(), SKELETON)
+
+    for _, _, people in table.frames():
+        reported = people.track_id[people.track_id >= 0]
+        assert len(set(reported.tolist())) == len(reported)
