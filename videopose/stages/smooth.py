@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from videopose.skeletons import Skeleton
 from videopose.tracking.options import SmoothingOptions
 from videopose.tracking.smoothing import smooth
-from videopose.tracking.table import collect
+from videopose.tracking.video_poses import collect
 from videopose.types import Record
 
 _log = logging.getLogger(__name__)

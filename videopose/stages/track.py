@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from videopose.skeletons import Skeleton
 from videopose.tracking.options import TrackerOptions
 from videopose.tracking.pose_flow import track_pose_flow
-from videopose.tracking.table import collect
 from videopose.tracking.tracker import create_tracker
+from videopose.tracking.video_poses import collect
 from videopose.tracking.whole import track_whole
 from videopose.types import UNTRACKED, Record
 

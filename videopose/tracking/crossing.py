@@ -9,7 +9,7 @@ import numpy as np
 from videopose.geometry import boxes
 from videopose.tracking.linking import Ends, link_cost, measure_ends
 from videopose.tracking.options import LinkingOptions
-from videopose.tracking.table import PoseTable
+from videopose.tracking.video_poses import VideoPoses
 from videopose.types import F64, I64
 
 
@@ -30,7 +30,7 @@ class Crossing:
     end: int
 
 
-def uncross(table: PoseTable, options: LinkingOptions) -> PoseTable:
+def uncross(table: VideoPoses, options: LinkingOptions) -> VideoPoses:
     """Split and rejoin tracks at crossings where keeping the ids explains the motion clearly worse than exchanging.
 
     Each crossing is judged once, in order of time, by the cost of linking what lies before it to what lies after it,
@@ -52,7 +52,7 @@ def uncross(table: PoseTable, options: LinkingOptions) -> PoseTable:
     return replace(table, track_id=track_id)
 
 
-def find_crossings(table: PoseTable, overlap: float) -> list[Crossing]:
+def find_crossings(table: VideoPoses, overlap: float) -> list[Crossing]:
     """List runs of frames in which two tracks' boxes overlap, in order of time.
 
     Args:
@@ -83,7 +83,7 @@ _SAME_CROSSING = 5
 _IMPOSSIBLE = 100.0
 
 
-def _saving(table: PoseTable, crossing: Crossing, options: LinkingOptions) -> float:
+def _saving(table: VideoPoses, crossing: Crossing, options: LinkingOptions) -> float:
     """Give how much cheaper it is to exchange the two than to keep them."""
     before, after = [], []
     reach = 2 * options.window_frames  # an end is measured on its last frames, so no others need be looked at

@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from videopose.tracking.cost import person_size
 from videopose.tracking.motion import travelled
 from videopose.tracking.options import LinkingOptions
-from videopose.tracking.table import PoseTable
+from videopose.tracking.video_poses import VideoPoses
 from videopose.types import F32, F64, I64
 
 _PAIRS_AT_ONCE = 20_000
@@ -42,7 +42,7 @@ class Ends:
     size: F64
 
 
-def link(table: PoseTable, options: LinkingOptions) -> PoseTable:
+def link(table: VideoPoses, options: LinkingOptions) -> VideoPoses:
     """Join the tracklets of a table; ids become those of the earliest piece.
 
     Args:
@@ -61,12 +61,12 @@ def link(table: PoseTable, options: LinkingOptions) -> PoseTable:
     return table
 
 
-def measure_ends(table: PoseTable, order: I64, edges: I64, options: LinkingOptions) -> tuple[Ends, Ends]:
+def measure_ends(table: VideoPoses, order: I64, edges: I64, options: LinkingOptions) -> tuple[Ends, Ends]:
     """Measure pose and motion at the start and at the end of each tracklet.
 
     Args:
         table: the poses.
-        order: rows by track, as `PoseTable.by_track` gives them.
+        order: rows by track, as `VideoPoses.by_track` gives them.
         edges: of the tracks in `order`.
         options: window and keypoint gate.
     """
@@ -82,7 +82,7 @@ def measure_ends(table: PoseTable, order: I64, edges: I64, options: LinkingOptio
 _End = tuple[float, F32, F64, float, float]
 
 
-def _one_end(table: PoseTable, time: F64, rows: I64, options: LinkingOptions) -> _End:
+def _one_end(table: VideoPoses, time: F64, rows: I64, options: LinkingOptions) -> _End:
     """Measure one end; rows run from the outermost pose inwards."""
     away = time[rows] - time[rows[0]]
     rows, away = rows[np.abs(away) <= options.window], away[np.abs(away) <= options.window]
@@ -217,7 +217,7 @@ def solve(num: int, end: I64, start: I64, cost: F64, max_cost: float) -> I64:
     return successor
 
 
-def _renamed(table: PoseTable, order: I64, edges: I64, successor: I64) -> PoseTable:
+def _renamed(table: VideoPoses, order: I64, edges: I64, successor: I64) -> VideoPoses:
     """Give every chain of tracklets the id of its first."""
     first = np.arange(len(successor))
     begins = table.frame[order[edges[:-1]]]

@@ -10,13 +10,13 @@ import numpy as np
 from videopose.skeletons import Skeleton
 from videopose.tracking.cost import Similarity
 from videopose.tracking.options import TrackerOptions
-from videopose.tracking.table import PoseTable
 from videopose.tracking.tracker import canonical_order, create_similarity
+from videopose.tracking.video_poses import VideoPoses
 from videopose.tracking.whole import numbered
 from videopose.types import F32, F64, I64, UNTRACKED, Bool, Poses
 
 
-def track_pose_flow(table: PoseTable, options: TrackerOptions, skeleton: Skeleton) -> PoseTable:
+def track_pose_flow(table: VideoPoses, options: TrackerOptions, skeleton: Skeleton) -> VideoPoses:
     """Track by building pose flows window after window; windows overlap by half, which joins their flows.
 
     Args:
@@ -42,7 +42,7 @@ def track_pose_flow(table: PoseTable, options: TrackerOptions, skeleton: Skeleto
 class _Builder:
     """Ids found so far, and the next one."""
 
-    def __init__(self, table: PoseTable, options: TrackerOptions, similarity: Similarity) -> None:
+    def __init__(self, table: VideoPoses, options: TrackerOptions, similarity: Similarity) -> None:
         self._options, self._similarity = options, similarity
         self._frames: list[tuple[I64, Poses, float]] = []  # rows in canonical order, people, seconds
         start = 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from videopose.tracking.series import Series
-from videopose.tracking.table import PoseTable
+from videopose.tracking.video_poses import VideoPoses
 from videopose.types import F64, I64, Bool
 
 _SWAP_COST = 1.5
@@ -115,7 +115,7 @@ def outliers(series: Series, confident_score: float) -> tuple[Bool, F64]:
     return found, between
 
 
-def fill_gaps(table: PoseTable, max_fill: float) -> tuple[PoseTable, Bool]:
+def fill_gaps(table: VideoPoses, max_fill: float) -> tuple[VideoPoses, Bool]:
     """Put poses into the frames in which a track is missing, on the line between the poses around the gap.
 
     Scores are those of the weaker side, falling off with the time to the nearest pose that was seen.
@@ -143,7 +143,7 @@ def fill_gaps(table: PoseTable, max_fill: float) -> tuple[PoseTable, Bool]:
     return _with_rows(table, before, after, frame)
 
 
-def _with_rows(table: PoseTable, before: I64, after: I64, frame: I64) -> tuple[PoseTable, Bool]:
+def _with_rows(table: VideoPoses, before: I64, after: I64, frame: I64) -> tuple[VideoPoses, Bool]:
     time, start, end = (table.time[each] for each in (frame, table.frame[before], table.frame[after]))
     part = ((time - start) / (end - start)).astype(np.float32)
     fade = np.exp(-np.minimum(time - start, end - time) / _FILL_FADE).astype(np.float32)

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from videopose.tracking.cost import person_size
-from videopose.tracking.table import PoseTable
+from videopose.tracking.video_poses import VideoPoses
 from videopose.types import F64, I64, Bool
 
 _CORE = 448
@@ -45,7 +45,7 @@ class Series:
     size: F64
 
 
-def batches(table: PoseTable, ignored: Bool) -> Iterator[Series]:
+def batches(table: VideoPoses, ignored: Bool) -> Iterator[Series]:
     """Lay the tracks of a table side by side; every tracked row is core exactly once.
 
     Args:
@@ -71,7 +71,7 @@ def _pieces(time: F64, edges: I64) -> list[tuple[int, int, int, int]]:
     return pieces
 
 
-def _series(table: PoseTable, time: F64, order: I64, pieces: list[tuple[int, int, int, int]], ignored: Bool) -> Series:
+def _series(table: VideoPoses, time: F64, order: I64, pieces: list[tuple[int, int, int, int]], ignored: Bool) -> Series:
     length = max(last - first for first, last, _, _ in pieces)
     rows = np.full((length, len(pieces)), -1, np.int64)
     core = np.zeros((length, len(pieces)), bool)

@@ -11,7 +11,7 @@ from videopose.tracking.options import SmoothingOptions
 from videopose.tracking.repair import exchange, fill_gaps, outliers, swapped_sides
 from videopose.tracking.series import Series, batches
 from videopose.tracking.smoothers import SMOOTHERS
-from videopose.tracking.table import PoseTable
+from videopose.tracking.video_poses import VideoPoses
 from videopose.types import F64, Bool
 
 
@@ -43,7 +43,7 @@ class Movement:
         )
 
 
-def smooth(table: PoseTable, options: SmoothingOptions, skeleton: Skeleton) -> tuple[PoseTable, Movement]:
+def smooth(table: VideoPoses, options: SmoothingOptions, skeleton: Skeleton) -> tuple[VideoPoses, Movement]:
     """Clean the tracks of a table.
 
     Args:

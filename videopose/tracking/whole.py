@@ -10,12 +10,12 @@ from videopose.skeletons import Skeleton
 from videopose.tracking.crossing import uncross
 from videopose.tracking.linking import link
 from videopose.tracking.options import TrackerOptions
-from videopose.tracking.table import PoseTable
 from videopose.tracking.tracker import create_tracker
+from videopose.tracking.video_poses import VideoPoses
 from videopose.types import I64, UNTRACKED
 
 
-def track_whole(table: PoseTable, options: TrackerOptions, skeleton: Skeleton) -> PoseTable:
+def track_whole(table: VideoPoses, options: TrackerOptions, skeleton: Skeleton) -> VideoPoses:
     """Give every pose the id of its person over the whole video.
 
     Args:
@@ -36,7 +36,7 @@ def track_whole(table: PoseTable, options: TrackerOptions, skeleton: Skeleton) -
     return numbered(without_weak(uncross(linked, options.linking), options.linking.min_track_score))
 
 
-def without_weak(table: PoseTable, min_track_score: float) -> PoseTable:
+def without_weak(table: VideoPoses, min_track_score: float) -> VideoPoses:
     """Take the id from tracks whose pose scores sum to less than `min_track_score`."""
     order, edges = table.by_track()
     if len(edges) < 2:
@@ -47,7 +47,7 @@ def without_weak(table: PoseTable, min_track_score: float) -> PoseTable:
     return replace(table, track_id=track_id)
 
 
-def numbered(table: PoseTable) -> PoseTable:
+def numbered(table: VideoPoses) -> VideoPoses:
     """Number tracks from 1 in the order of first appearance, in one frame from left to right."""
     order, edges = table.by_track()
     if len(edges) < 2:

@@ -8,7 +8,7 @@ from videopose.stages.track import TrackPoses
 from videopose.tracking.crossing import uncross
 from videopose.tracking.linking import solve
 from videopose.tracking.options import LinkingOptions, TrackerOptions
-from videopose.tracking.table import collect
+from videopose.tracking.video_poses import collect
 from videopose.tracking.whole import track_whole
 from videopose.types import Frame, Poses, Record
 

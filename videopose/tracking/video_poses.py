@@ -18,7 +18,7 @@ _BLOCK = 1024
 
 
 @dataclass(frozen=True, eq=False)
-class PoseTable:
+class VideoPoses:
     """M poses of F frames, rows in frame order.
 
     Attributes:
@@ -51,7 +51,7 @@ class PoseTable:
         """(M,) seconds of each pose."""
         return self.time[self.frame]
 
-    def rows(self, rows: Bool | I64) -> PoseTable:
+    def rows(self, rows: Bool | I64) -> VideoPoses:
         """Keep some poses, in frame order; all frames stay."""
         return replace(
             self,
@@ -92,7 +92,7 @@ class PoseTable:
             yield Record(frame, poses=poses, gaps=self.gaps.get(number, ()))
 
 
-def collect(records: Iterable[Record]) -> PoseTable:
+def collect(records: Iterable[Record]) -> VideoPoses:
     """Read a whole stream into a table."""
     index: list[int] = []
     time: list[float] = []
@@ -117,7 +117,7 @@ def collect(records: Iterable[Record]) -> PoseTable:
         blocks.append((np.zeros(0, np.int64), Poses.empty(0)))
     frame = np.concatenate([block[0] for block in blocks])
     people = _stack([block[1] for block in blocks])
-    return PoseTable(
+    return VideoPoses(
         np.array(index, np.int64),
         np.array(time, np.float64),
         np.array(has_poses, bool),
