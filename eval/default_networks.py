@@ -186,10 +186,8 @@ def _clip_counts(
     images = [_tensor(frame) for frame in read_clip(clip.path)][: len(clip.keypoints)]
     truth = clip.keypoints[: len(images)]
     boxes = boxes_around(truth)
-    chosen = [
-        _overlapping(found[found.score >= min_score], box)
-        for found, box in zip(detector.detect(images), boxes, strict=True)
-    ]
+    found = [people[people.score >= min_score] for people in detector.detect(images)]
+    chosen = [_overlapping(people, box) for people, box in zip(found, boxes, strict=True)]
     predicted = np.full((*truth.shape[:2], 3), np.nan, np.float32)
     for row, poses in enumerate(estimator.estimate(images, chosen)):
         if len(poses):
