@@ -257,7 +257,8 @@ class _People:
         score = keypoints[..., 2].mean(axis=1) + self._rng.normal(0, self._level.score_noise, len(found))
         xyxy = boxes_around(keypoints, min_score=0.1, padding=1.2)
         everything = boxes_around(keypoints, padding=1.2)
-        xyxy = np.where(np.isfinite(xyxy).all(axis=1, keepdims=True), xyxy, everything)
+        usable = (xyxy[:, 2:] - xyxy[:, :2]).min(axis=1) > 2  # NaN, where nothing has a score, is not
+        xyxy = np.where(usable[:, None], xyxy, everything)
         untracked = np.full(len(found), UNTRACKED, np.int64)
         return Poses(keypoints, np.clip(score, 0.02, 1).astype(np.float32), xyxy.astype(np.float32), untracked)
 

@@ -1,0 +1,59 @@
+"""`videopose track`: track saved poses again, or compare trackers on them; no network runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("track")
+@click.argument("poses", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write; the suffix chooses the format.")
+@click.option("--tracker", metavar="NAME", help="Which tracker [whole-video].")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value, as tracker.max_age=2.")
+@click.option("--print-config", is_flag=True, help="Print all values and stop.")
+@click.option("--overwrite", is_flag=True, help="Replace a finished result.")
+@click.option("--compare", metavar="A,B,C", help="Print a table of trackers instead of writing a result.")
+@click.option("--truth", type=click.Path(path_type=Path), help="True tracks: a result, or PoseTrack json.")
+def command(
+    poses: Path,
+    output: Path | None,
+    tracker: str | None,
+    overrides: tuple[str, ...],
+    print_config: bool,
+    overwrite: bool,
+    compare: str | None,
+    truth: Path | None,
+) -> None:
+    """Track the people of a result again.
+
+    POSES is a result of `videopose run` (.json, .parquet or .csv). Its ids are forgotten and given anew.
+    """
+    from videopose.config import dump
+    from videopose.stages.retrack import RetrackOptions, retrack, retrack_options
+
+    if compare is not None:
+        _compare(poses, compare, truth, overrides)
+        return
+    if truth is not None:
+        raise click.UsageError("--truth goes with --compare")
+    options = retrack_options(tracker, overrides)
+    if print_config:
+        click.echo(dump(options), nl=False)
+        return
+    if output is None:
+        raise click.UsageError("say where to write the result: -o OUT")
+    assert isinstance(options, RetrackOptions)
+    summary = retrack(poses, output, options, overwrite=overwrite)
+    click.echo(summary, err=True)
+    click.echo(str(output))
+
+
+def _compare(poses: Path, names: str, truth: Path | None, overrides: tuple[str, ...]) -> None:
+    from videopose.catalog import protocol
+
+    if truth is None:
+        raise click.UsageError("--compare needs --truth FILE to compare with")
+    trackers = [name.strip() for name in names.split(",") if name.strip()]
+    click.echo(protocol("tracking_compare").compare(poses, trackers, truth, overrides))

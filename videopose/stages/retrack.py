@@ -1,0 +1,93 @@
+"""Track a saved result again: the half of the pipeline behind the journal, from file to file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import get_args
+
+from videopose.config import Options, merge, parse_overrides, validate
+from videopose.errors import InputError, UnknownNameError, nearest_name
+from videopose.io.results import check_suffix, read_result, write_result
+from videopose.skeletons import Skeleton
+from videopose.stages.smooth import SmoothPoses
+from videopose.stages.track import TrackPoses
+from videopose.tracking.options import SmoothingOptions, TrackerName, TrackerOptions
+from videopose.types import Record
+
+
+class RetrackOptions(Options):
+    """What happens to poses once they are known; the same sections as in a pipeline."""
+
+    tracker: TrackerOptions = TrackerOptions.model_validate({})
+    smoothing: SmoothingOptions = SmoothingOptions.model_validate({})
+
+
+def retrack_options(tracker: str | None, overrides: Iterable[str]) -> RetrackOptions:
+    """Build options from a tracker's name and `key=value` overrides.
+
+    Raises:
+        UnknownNameError: no tracker has that name.
+        ConfigError: an override is wrong.
+    """
+    values = parse_overrides(overrides)
+    if tracker is not None:
+        known = get_args(TrackerName)
+        if tracker not in known:
+            raise UnknownNameError(f"no tracker is named {tracker!r}. {nearest_name(tracker, known)}")
+        values = merge({"tracker": {"name": tracker}}, values)
+    return validate(RetrackOptions, values, source="--set")
+
+
+@dataclass
+class _Tally:
+    """Counts what passes through."""
+
+    people: int = 0
+    ids: set[int] | None = None
+
+    def __call__(self, records: Iterable[Record]) -> Iterator[Record]:
+        seen: set[int] = set()
+        for record in records:
+            if record.poses is not None:
+                self.people += len(record.poses)
+                seen.update(record.poses.track_id.tolist())
+            yield record
+        self.ids = seen
+
+
+def retrack_records(records: Iterable[Record], options: RetrackOptions, skeleton: Skeleton) -> Iterator[Record]:
+    """Track and clean a stream of poses."""
+    return SmoothPoses(options.smoothing, skeleton)(TrackPoses(options.tracker, skeleton)(records))
+
+
+def retrack(source: Path, target: Path, options: RetrackOptions, *, overwrite: bool = False) -> str:
+    """Track a result again and write it.
+
+    Args:
+        source: a result; its ids are ignored.
+        target: where to write.
+        options: tracker and smoothing.
+        overwrite: replace a finished result.
+
+    Returns:
+        A sentence for the user.
+
+    Raises:
+        InputError: the target exists, is the source, or has no known suffix.
+        DatasetError: the source is not a result.
+    """
+    check_suffix(target)
+    if target.exists() and target.resolve() == source.resolve():
+        raise InputError(f"{target} is the result to be tracked; write the new one to another file")
+    if target.exists() and not overwrite:
+        raise InputError(f"{target} already exists; pass --overwrite to replace it, or -o to write elsewhere")
+    stored = read_result(source)
+    facts = {**stored.header.provenance, "retracked": options.model_dump(mode="json")}
+    header = replace(stored.header, provenance=facts)
+    tally = _Tally()
+    with write_result(target, header) as writer:
+        for record in tally(retrack_records(stored, options, stored.header.skeleton)):
+            writer.write(record)
+    return f"{len(tally.ids or ())} people in {tally.people} poses, tracked by {options.tracker.name}"
