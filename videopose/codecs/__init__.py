@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 CODECS: dict[str, tuple[str, str]] = {
     "msra": ("msra", "MSRACodec"),
+    "msra8": ("msra", "coarse_msra"),
     "dark": ("dark", "DarkCodec"),
     "udp": ("udp", "UDPCodec"),
     "megvii": ("megvii", "MegviiCodec"),
@@ -23,7 +24,7 @@ CODECS: dict[str, tuple[str, str]] = {
     "regression": ("regression", "RegressionCodec"),
     "spatial": ("spatial", "SpatialCodec"),
 }
-"""Name -> file in this folder and class in it."""
+"""Name -> file in this folder and class or function in it."""
 
 
 def create_codec(name: str, input_hw: tuple[int, int]) -> Codec:

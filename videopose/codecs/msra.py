@@ -74,3 +74,8 @@ class MSRACodec:
         """
         restored = output.flip(-1)[:, flip_index]
         return torch.cat([restored[..., :1], restored[..., :-1]], -1)
+
+
+def coarse_msra(input_hw: tuple[int, int]) -> MSRACodec:
+    """Make the MSRA codec of networks with heatmaps of an eighth of the crop, such as convolutional pose machines."""
+    return MSRACodec(input_hw, stride=8, name="msra8")

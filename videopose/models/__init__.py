@@ -44,15 +44,33 @@ class Architecture:
 
 def _vitpose(width: int, depth: int, heads: int, *, simple: bool = False) -> Architecture:
     options = {"width": width, "depth": depth, "heads": heads, "simple": simple}
-    return Architecture("vitpose", "ViTPose", options, codec="udp", convert="convert_names", takes_input_hw=True)
+    return Architecture(
+        "vitpose", "ViTPose", options, codec="udp", convert="convert_names", takes_input_hw=True, flops="layers"
+    )
 
 
 def _rtmpose(width: float, depth: float) -> Architecture:
     options = {"width": width, "depth": depth}
-    return Architecture("rtmpose", "RTMPose", options, codec="simcc", convert="convert_names", takes_input_hw=True)
+    return Architecture(
+        "rtmpose", "RTMPose", options, codec="simcc", convert="convert_names", takes_input_hw=True, flops="mmengine"
+    )
 
+
+def _hourglass(stacks: int) -> Architecture:
+    return Architecture(
+        "hourglass",
+        "StackedHourglass",
+        {"stacks": stacks},
+        input_hw=(256, 256),
+        convert="convert_names",
+        skeleton="mpii16",
+    )
+
+
+_SMALL_HRNET = {"width": 16, "modules": (1, 1, 1), "blocks": 2, "stem_blocks": 1, "stem_width": 32}
 
 ARCHITECTURES: dict[str, Architecture] = {
+    "hrnet_small": Architecture("hrnet", "HRNet", _SMALL_HRNET, convert="convert_names", flops="hrnet"),
     "hrnet_w16": Architecture("hrnet", "HRNet", {"width": 16}, convert="convert_names", flops="hrnet"),
     "hrnet_w32": Architecture("hrnet", "HRNet", {"width": 32}, convert="convert_names", flops="hrnet"),
     "hrnet_w48": Architecture("hrnet", "HRNet", {"width": 48}, convert="convert_names", flops="hrnet"),
@@ -79,6 +97,13 @@ ARCHITECTURES: dict[str, Architecture] = {
     "rtmpose_s": _rtmpose(0.5, 0.33),
     "rtmpose_m": _rtmpose(0.75, 0.67),
     "rtmpose_l": _rtmpose(1.0, 1.0),
+    **{f"hourglass_{stacks}": _hourglass(stacks) for stacks in range(1, 9)},
+    "cpm": Architecture("cpm", "CPM", codec="msra8", convert="convert_names", flops="mmengine"),
+    "cpn_50": Architecture("cpn", "CPN", {"depth": 50}, codec="megvii", convert="convert_names"),
+    "mspn_1": Architecture("mspn", "MSPN", {"stages": 1}, codec="megvii", convert="convert_names", flops="mmengine"),
+    "mspn_2": Architecture("mspn", "MSPN", {"stages": 2}, codec="megvii", convert="convert_names", flops="mmengine"),
+    "mspn_3": Architecture("mspn", "MSPN", {"stages": 3}, codec="megvii", convert="convert_names", flops="mmengine"),
+    "mspn_4": Architecture("mspn", "MSPN", {"stages": 4}, codec="megvii", convert="convert_names", flops="mmengine"),
     "fpn_pose": Architecture("fpn_pose", "FpnPose", codec="spatial", skeleton="body19"),
     "fpn_detector": Architecture("fpn_detector", "FpnDetector", codec="", skeleton="", task="detector"),
 }
