@@ -17,7 +17,7 @@ import numpy as np
 from videopose.errors import DatasetError, UnknownNameError, nearest_name
 from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.exchange.posetrack17 import KEYPOINTS_BY_ID
-from videopose.io.exchange.read import read_sequence
+from videopose.io.exchange.formats import read_table
 from videopose.metrics import keypoint_ap
 from videopose.metrics.clear import ClearCounts
 from videopose.metrics.hota import HotaSums
@@ -119,7 +119,7 @@ def pair_files(truth: Path, predictions: Path) -> list[tuple[Path, Path]]:
 def _score_files(job: tuple[Path, Path, str, bool]) -> dict[str, SequenceCounts]:
     """Score one sequence; under `corrected` also as the kit would, and with each difference alone."""
     truth, predicted, protocol, identities = job
-    tables = [to_skeleton(read_sequence(path), SKELETON) for path in (truth, predicted)]
+    tables = [to_skeleton(read_table(path), SKELETON) for path in (truth, predicted)]
     rules = PROTOCOLS[protocol]
     scored = {"": score_sequence(tables[0], tables[1], rules, identities=identities)}
     if protocol == "corrected":

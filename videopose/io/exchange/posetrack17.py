@@ -1,40 +1,78 @@
-"""PoseTrack 2017: one JSON per sequence, `annolist` of frames, every number wrapped in a list.
+"""PoseTrack 2017 and HiEve: one JSON per sequence, `annolist` of frames, every number wrapped in a list.
 
-The same rectangle fields carry the head box in ground truth. Files of tens of megabytes are common, so regular ones are
-read in columns by Arrow; whatever Arrow finds irregular is walked entry by entry, which also words the errors.
+A rectangle's x1 … y2 are the head box in PoseTrack's ground truth and the person's box in HiEve. Files of tens of
+megabytes are common, so regular ones are read in columns by Arrow; whatever Arrow finds irregular is walked entry by
+entry, which also words the errors.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.json as pa_json
 
+from videopose.io.exchange import arrow_json
 from videopose.io.exchange.cursor import Cursor, Json, read_json
 from videopose.io.exchange.table import FrameEntry, PoseTable, make_table
-from videopose.skeletons import skeleton_named
+from videopose.skeletons import Skeleton, make_skeleton, skeleton_named
 from videopose.types import F64, I64, UNTRACKED
 
-SKELETON = skeleton_named("posetrack15")
+
+@dataclass(frozen=True)
+class Layout:
+    """What the numbers of an `annolist` file mean.
+
+    Attributes:
+        skeleton: of the table.
+        keypoints_by_id: names of the ids 0, 1, 2 …
+        box: column of the table that x1 … y2 are.
+    """
+
+    skeleton: Skeleton
+    keypoints_by_id: tuple[str, ...]
+    box: str
+
+    @cached_property
+    def column_of_id(self) -> I64:
+        """Positions of the ids in the skeleton."""
+        return np.array([self.skeleton.index_of(name) for name in self.keypoints_by_id])
+
 
 KEYPOINTS_BY_ID = (
     "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle", "right_wrist", "right_elbow",
     "right_shoulder", "left_shoulder", "left_elbow", "left_wrist", "head_bottom", "nose", "head_top",
 )  # fmt: skip
-"""The format's ids 0 … 14; `head_bottom` is the neck of the 2017 papers."""
+"""PoseTrack's ids 0 … 14; `head_bottom` is the neck of the 2017 papers."""
 
-_COLUMN_OF_ID = np.array([SKELETON.index_of(name) for name in KEYPOINTS_BY_ID])
-_HEAD = ("x1", "y1", "x2", "y2")
+POSETRACK = Layout(skeleton_named("posetrack15"), KEYPOINTS_BY_ID, "head_xyxy")
+
+_HIEVE_KEYPOINTS = (
+    "nose", "thorax", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+    "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
+)  # fmt: skip
+HIEVE = Layout(
+    make_skeleton(
+        "hieve14",
+        list(_HIEVE_KEYPOINTS),
+        [("nose", "thorax")]
+        + [
+            (f"{side}_{a}", f"{side}_{b}")
+            for side in ("left", "right")
+            for a, b in (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"))
+        ],
+    ),
+    _HIEVE_KEYPOINTS,
+    "xyxy",
+)
+"""Human in Events; its chest is our thorax (humaninevents.org/format.html, table 1)."""
+
+_CORNERS = ("x1", "y1", "x2", "y2")
 
 
-class _IrregularError(Exception):
-    """The columns do not have the plain shape; walk the file instead."""
-
-
-def read(path: Path) -> PoseTable:
+def read(path: Path, layout: Layout = POSETRACK) -> PoseTable:
     """Read a sequence.
 
     Rectangles without points are kept (`posed` is False), because a frame with any rectangle counts as annotated.
@@ -43,12 +81,12 @@ def read(path: Path) -> PoseTable:
         DatasetError: the file is not of this format; entry and key are named.
     """
     try:
-        return _from_columns(path)
-    except (pa.ArrowException, _IrregularError, OSError):
-        return from_json(read_json(path))
+        return _from_columns(path, layout)
+    except (pa.ArrowException, arrow_json.IrregularError, OSError):
+        return from_json(read_json(path), layout)
 
 
-def from_json(top: Cursor) -> PoseTable:
+def from_json(top: Cursor, layout: Layout = POSETRACK) -> PoseTable:
     """Build the table from a parsed file, entry by entry.
 
     Raises:
@@ -56,13 +94,13 @@ def from_json(top: Cursor) -> PoseTable:
     """
     frames: list[FrameEntry] = []
     frame: list[int] = []
-    track, posed, score, head = [], [], [], []
+    track, posed, score, corners = [], [], [], []
     point_row: list[int] = []
     points: list[tuple[int, float, float, float, int]] = []
     for position, entry in enumerate(top.key("annolist").items()):
         frames.append(_frame(entry))
         for rectangle in entry.key("annorect").items():
-            drawn = _points_of(rectangle)
+            drawn = _points_of(rectangle, layout)
             point_row += [len(frame)] * len(drawn or ())
             points += drawn or ()
             frame.append(position)
@@ -71,12 +109,12 @@ def from_json(top: Cursor) -> PoseTable:
             track.append(UNTRACKED if track_id is None or track_id.value == [] else track_id.single().integer())
             person = rectangle.get("score")
             score.append(np.nan if person is None or person.value == [] else person.single().number())
-            corners = [rectangle.get(name) for name in _HEAD]
-            head.append([np.nan if corner is None else corner.single().number() for corner in corners])
+            listed = [rectangle.get(name) for name in _CORNERS]
+            corners.append([np.nan if each is None else each.single().number() for each in listed])
     columns = np.array(points, np.float64).reshape(-1, 5)
     return _table(
-        top.file, frames, frame, np.array(point_row, np.int64), columns,
-        track_id=track, posed=posed, score=score, head_xyxy=np.array(head).reshape(-1, 4),
+        layout, top.file, frames, frame, np.array(point_row, np.int64), columns,
+        track_id=track, posed=posed, score=score, **{layout.box: np.array(corners).reshape(-1, 4)},
     )  # fmt: skip
 
 
@@ -104,7 +142,7 @@ def _regions(entry: Cursor | None) -> tuple[tuple[tuple[float, float], ...], ...
     )
 
 
-def _points_of(rectangle: Cursor) -> list[tuple[int, float, float, float, int]] | None:
+def _points_of(rectangle: Cursor, layout: Layout) -> list[tuple[int, float, float, float, int]] | None:
     """Give (id, x, y, score, visibility) of every point, or None if the rectangle lists none."""
     wrapped = rectangle.get("annopoints")
     if wrapped is None or wrapped.value == []:
@@ -116,8 +154,8 @@ def _points_of(rectangle: Cursor) -> list[tuple[int, float, float, float, int]] 
     for point in listed.items():
         identity = point.key("id").single()
         number = identity.integer()
-        if not 0 <= number < len(KEYPOINTS_BY_ID):
-            identity.fail(f"is {number}; keypoint ids go from 0 to {len(KEYPOINTS_BY_ID) - 1}")
+        if not 0 <= number < len(layout.keypoints_by_id):
+            identity.fail(f"is {number}; keypoint ids go from 0 to {len(layout.keypoints_by_id) - 1}")
         score, visible = point.get("score"), point.get("is_visible")
         rows.append(
             (
@@ -131,41 +169,36 @@ def _points_of(rectangle: Cursor) -> list[tuple[int, float, float, float, int]] 
     return rows
 
 
-def _from_columns(path: Path) -> PoseTable:
-    size = path.stat().st_size
-    options = pa_json.ReadOptions(use_threads=False, block_size=max(size + 1, 1 << 16))
-    whole = pa_json.read_json(path, read_options=options)
-    if whole.num_rows != 1 or "annolist" not in whole.column_names:
-        raise _IrregularError
-    entries = _flat(whole["annolist"].combine_chunks())
-    rectangles, frame = _children(entries, "annorect", required=True)
-    wrapped, wrapped_of = _children(rectangles, "annopoints")
+def _from_columns(path: Path, layout: Layout) -> PoseTable:
+    entries = arrow_json.flat(arrow_json.read(path, "annolist"))
+    rectangles, frame = arrow_json.children(entries, "annorect", required=True)
+    wrapped, wrapped_of = arrow_json.children(rectangles, "annopoints")
     if len(np.unique(wrapped_of)) != len(wrapped_of):
-        raise _IrregularError
-    points, drawn_of = _children(wrapped, "point")
+        raise arrow_json.IrregularError
+    points, drawn_of = arrow_json.children(wrapped, "point")
     posed = np.zeros(len(rectangles), bool)
-    posed[wrapped_of[_given(wrapped, "point")]] = True
+    posed[wrapped_of[arrow_json.given(wrapped, "point")]] = True
     columns = np.stack(
         [
-            _single(points, "id"),
-            _single(points, "x"),
-            _single(points, "y"),
-            _single(points, "score", optional=True),
-            _single(points, "is_visible", optional=True, missing=-1),
+            arrow_json.single(points, "id"),
+            arrow_json.single(points, "x"),
+            arrow_json.single(points, "y"),
+            arrow_json.single(points, "score", optional=True),
+            arrow_json.single(points, "is_visible", optional=True, missing=-1),
         ],
         axis=1,
     )
     ids = columns[:, 0]
-    if len(ids) and (ids.min() < 0 or ids.max() >= len(KEYPOINTS_BY_ID) or (ids % 1).any()):
-        raise _IrregularError
+    if len(ids) and (ids.min() < 0 or ids.max() >= len(layout.keypoints_by_id) or (ids % 1).any()):
+        raise arrow_json.IrregularError
     frames = _frames_from_columns(str(path), entries)
-    track_id = _single(rectangles, "track_id", optional=True, missing=UNTRACKED)
+    track_id = arrow_json.single(rectangles, "track_id", optional=True, missing=UNTRACKED)
     if (track_id % 1).any() or (np.abs(track_id) > 2**52).any():
-        raise _IrregularError
+        raise arrow_json.IrregularError
     return _table(
-        str(path), frames, frame, wrapped_of[drawn_of], columns,
-        track_id=track_id, posed=posed, score=_single(rectangles, "score", optional=True),
-        head_xyxy=np.stack([_single(rectangles, name, optional=True) for name in _HEAD], axis=1),
+        layout, str(path), frames, frame, wrapped_of[drawn_of], columns,
+        track_id=track_id, posed=posed, score=arrow_json.single(rectangles, "score", optional=True),
+        **{layout.box: np.stack([arrow_json.single(rectangles, name, optional=True) for name in _CORNERS], axis=1)},
     )  # fmt: skip
 
 
@@ -174,14 +207,16 @@ def _frames_from_columns(file: str, entries: pa.StructArray) -> list[FrameEntry]
     if "ignore_regions" in names:
         rest = pa.StructArray.from_arrays([entries.field(name) for name in names], names)
         return [_frame(entry) for entry in Cursor(file, "annolist", rest.to_pylist()).items()]
-    images, image_of = _children(entries, "image")
-    if not np.array_equal(image_of, np.arange(len(entries))) or not pa.types.is_string(_field(images, "name").type):
-        raise _IrregularError
-    names = _field(images, "name").to_pylist()
-    number = _single(entries, "imgnum", optional=True)
-    labelled = _single(entries, "is_labeled", optional=True)
+    images, image_of = arrow_json.children(entries, "image")
+    if not np.array_equal(image_of, np.arange(len(entries))) or not pa.types.is_string(
+        arrow_json.field(images, "name").type
+    ):
+        raise arrow_json.IrregularError
+    names = arrow_json.field(images, "name").to_pylist()
+    number = arrow_json.single(entries, "imgnum", optional=True)
+    labelled = arrow_json.single(entries, "is_labeled", optional=True)
     if None in names or (number % 1 > 0).any():
-        raise _IrregularError
+        raise arrow_json.IrregularError
     return [
         FrameEntry(
             name=name,
@@ -192,86 +227,32 @@ def _frames_from_columns(file: str, entries: pa.StructArray) -> list[FrameEntry]
     ]
 
 
-def _flat(array: pa.Array) -> pa.Array:
-    if not pa.types.is_list(array.type) or not pa.types.is_struct(array.type.value_type) or array.null_count:
-        raise _IrregularError
-    flat = array.flatten()
-    if flat.null_count:
-        raise _IrregularError
-    return flat
-
-
-def _field(parent: pa.StructArray, name: str) -> pa.Array:
-    if not pa.types.is_struct(parent.type) or parent.type.get_field_index(name) < 0:
-        raise _IrregularError
-    return parent.field(name)
-
-
-def _given(parent: pa.StructArray, name: str) -> I64:
-    if parent.type.get_field_index(name) < 0:
-        return np.zeros(0, np.int64)
-    return np.flatnonzero(parent.field(name).is_valid().to_numpy(zero_copy_only=False))
-
-
-def _children(parent: pa.StructArray, name: str, *, required: bool = False) -> tuple[pa.Array, I64]:
-    """Give the entries of a list field of every row, flat, and the row each belongs to."""
-    column = _field(parent, name)
-    if not pa.types.is_list(column.type) or not pa.types.is_struct(column.type.value_type):
-        raise _IrregularError
-    if required and column.null_count:
-        raise _IrregularError
-    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
-    flat = column.flatten()
-    if flat.null_count:
-        raise _IrregularError
-    return flat, np.repeat(np.arange(len(lengths)), lengths)
-
-
-def _single(parent: pa.StructArray, name: str, *, optional: bool = False, missing: float = np.nan) -> F64:
-    """Give a number per row out of a field that wraps each in a list of one."""
-    if optional and (len(parent) == 0 or parent.type.get_field_index(name) < 0):
-        return np.full(len(parent), missing)
-    column = _field(parent, name)
-    if not pa.types.is_list(column.type) or not (
-        pa.types.is_integer(column.type.value_type) or pa.types.is_floating(column.type.value_type)
-    ):
-        raise _IrregularError
-    valid = column.is_valid().to_numpy(zero_copy_only=False)
-    values = column.flatten()
-    lengths = pc.list_value_length(column).drop_null().to_numpy(zero_copy_only=False)
-    if values.null_count or (lengths != 1).any() or not (optional or valid.all()):
-        raise _IrregularError
-    out = np.full(len(parent), missing, np.float64)
-    out[valid] = values.to_numpy(zero_copy_only=False)
-    if not np.isfinite(out[valid]).all():
-        raise _IrregularError
-    return out
-
-
-def _table(file: str, frames: list[FrameEntry], frame: Json, row: I64, points: F64, **columns: Json) -> PoseTable:
-    n, k = len(frame), len(SKELETON)
+def _table(
+    layout: Layout, file: str, frames: list[FrameEntry], frame: Json, row: I64, points: F64, **columns: Json
+) -> PoseTable:
+    n, k = len(frame), len(layout.skeleton)
     xy, score = np.full((n, k, 2), np.nan), np.full((n, k), np.nan)
     visibility = np.zeros((n, k), np.int64)
-    column = _COLUMN_OF_ID[points[::-1, 0].astype(np.int64)]
+    column = layout.column_of_id[points[::-1, 0].astype(np.int64)]
     backwards = row[::-1]  # of two points with one id the first is meant; numpy keeps the last write
     xy[backwards, column] = points[::-1, 1:3]
     score[backwards, column] = points[::-1, 3]
     visibility[backwards, column] = points[::-1, 4].astype(np.int64)
     return make_table(
-        Path(file).stem, SKELETON, frames, frame,
+        Path(file).stem, layout.skeleton, frames, frame,
         xy=xy, keypoint_score=score, visibility=visibility, source=file, **columns,
     )  # fmt: skip
 
 
-def to_json(table: PoseTable) -> Json:
-    """Write a table whose skeleton is `posetrack15` in this format; `read` gives it back.
+def to_json(table: PoseTable, layout: Layout = POSETRACK) -> Json:
+    """Write a table of the layout's skeleton in this format; `read` gives it back.
 
-    What the format cannot hold: person boxes, areas, image sizes and frame times.
+    What the format cannot hold: areas, image sizes, frame times, and either person or head boxes.
     """
     annolist: list[Json] = []
     for position, frame in enumerate(table.frames):
         rows = range(*table.rows_of(position).indices(len(table)))
-        entry: Json = {"image": [{"name": frame.name}], "annorect": [_rectangle(table, row) for row in rows]}
+        entry: Json = {"image": [{"name": frame.name}], "annorect": [_rectangle(table, row, layout) for row in rows]}
         if frame.number is not None:
             entry["imgnum"] = [frame.number]
         if frame.labelled is not None:
@@ -284,9 +265,9 @@ def to_json(table: PoseTable) -> Json:
     return {"annolist": annolist}
 
 
-def _rectangle(table: PoseTable, row: int) -> Json:
+def _rectangle(table: PoseTable, row: int, layout: Layout) -> Json:
     rectangle: Json = {}
-    for name, value in zip(_HEAD, table.head_xyxy[row].tolist(), strict=True):
+    for name, value in zip(_CORNERS, getattr(table, layout.box)[row].tolist(), strict=True):
         if np.isfinite(value):
             rectangle[name] = [value]
     if table.track_id[row] != UNTRACKED:
@@ -295,13 +276,15 @@ def _rectangle(table: PoseTable, row: int) -> Json:
         rectangle["score"] = [float(table.score[row])]
     rectangle["annopoints"] = []
     if table.posed[row]:
-        rectangle["annopoints"] = [{"point": [_point(table, row, i) for i in range(len(KEYPOINTS_BY_ID))]}]
+        rectangle["annopoints"] = [
+            {"point": [_point(table, row, i, layout) for i in range(len(layout.keypoints_by_id))]}
+        ]
         rectangle["annopoints"][0]["point"] = [each for each in rectangle["annopoints"][0]["point"] if each]
     return rectangle
 
 
-def _point(table: PoseTable, row: int, number: int) -> Json:
-    column = _COLUMN_OF_ID[number]
+def _point(table: PoseTable, row: int, number: int, layout: Layout) -> Json:
+    column = layout.column_of_id[number]
     x, y = table.xy[row, column].tolist()
     if not np.isfinite(x):
         return None

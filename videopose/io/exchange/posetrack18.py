@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from videopose.io.exchange.coco import image_ids
 from videopose.io.exchange.cursor import Cursor, Json, read_json
 from videopose.io.exchange.table import FrameEntry, PoseTable, make_table
 from videopose.skeletons import SKELETONS, Skeleton, make_skeleton
@@ -184,14 +185,6 @@ _EDGES = [
     [KEYPOINTS.index(SKELETONS["posetrack15"].keypoints[end]) + 1 for end in edge]
     for edge in SKELETONS["posetrack15"].edges
 ]
-
-
-def image_ids(table: PoseTable) -> list[int]:
-    """Give every frame an id: the file's numbers where all have one and no two the same, else 1, 2, 3 and so on."""
-    numbers = [frame.number for frame in table.frames]
-    if None in numbers or len(set(numbers)) != len(numbers):
-        return list(range(1, len(numbers) + 1))
-    return [number for number in numbers if number is not None]
 
 
 def _image(table: PoseTable, frame: FrameEntry, identity: int) -> Json:

@@ -105,6 +105,15 @@ class PoseTable:
         """(N, K) keypoints that have coordinates."""
         return np.isfinite(self.xy[..., 0])
 
+    def boxes(self) -> F64:
+        """(N, 4) person boxes, those not given put around the keypoints; NaN where there are none either."""
+        here = np.expand_dims(self.present, -1)
+        low = np.where(here, self.xy, np.inf).min(axis=1, initial=np.inf)
+        high = np.where(here, self.xy, -np.inf).max(axis=1, initial=-np.inf)
+        around = np.concatenate([low, high], axis=1)
+        around[~np.isfinite(around).all(axis=1)] = np.nan
+        return np.where(np.isfinite(self.xyxy).all(axis=1, keepdims=True), self.xyxy, around)
+
     def rows_of(self, position: int) -> slice:
         """Give the rows of one frame."""
         start, stop = np.searchsorted(self.frame, [position, position + 1])

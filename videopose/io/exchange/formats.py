@@ -1,0 +1,273 @@
+"""The table of exchange formats: how each is read and written, and what it can hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from videopose.errors import DatasetError, InputError, UnknownNameError, nearest_name
+from videopose.io.exchange import ai_challenger, coco, matlab, mot, own_result, posetrack17, posetrack18
+from videopose.io.exchange.cursor import Json
+from videopose.io.exchange.mapping import to_skeleton
+from videopose.io.exchange.table import PoseTable
+from videopose.io.result import whole_file
+from videopose.skeletons import Skeleton, skeleton_named
+from videopose.types import UNTRACKED
+
+FACTS: dict[str, str] = {
+    "keypoints": "keypoints",
+    "keypoint_score": "scores of keypoints",
+    "visibility": "visibility flags",
+    "score": "scores of people",
+    "xyxy": "person boxes",
+    "head_xyxy": "head boxes",
+    "track_id": "track ids",
+    "area": "areas",
+    "crowd": "crowd regions",
+    "ignore_regions": "ignore regions",
+    "size_hw": "image sizes",
+    "time": "frame times",
+    "name": "image names",
+    "empty": "images without people",
+    "crowd_index": "crowd indices",
+}
+"""What a table can hold beyond bare frames, in words for messages."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One exchange format.
+
+    Attributes:
+        title: in words.
+        suffix: of its files.
+        read: path to table; None if it is only written.
+        write: table and path; None if it is only read.
+        holds: those of `FACTS` the format has a place for.
+        skeleton: the only one it can hold, None for any.
+        needs_boxes: every person must have a box; one that is not given is put around the keypoints.
+    """
+
+    title: str
+    suffix: str
+    read: Callable[[Path], PoseTable] | None
+    write: Callable[[PoseTable, Path], None] | None
+    holds: frozenset[str]
+    skeleton: Skeleton | None = None
+    needs_boxes: bool = False
+
+
+def _as_json(build: Callable[[PoseTable], Json]) -> Callable[[PoseTable, Path], None]:
+    def write(table: PoseTable, path: Path) -> None:
+        text = json.dumps(build(table), separators=(",", ":"), allow_nan=False)
+        with whole_file(path) as file:
+            file.write(text.encode() + b"\n")
+
+    return write
+
+
+def _write_mot(table: PoseTable, path: Path) -> None:
+    text = mot.to_text(table)
+    with whole_file(path) as file:
+        file.write(text.encode())
+
+
+def _hieve_to_json(table: PoseTable) -> Json:
+    return posetrack17.to_json(table, posetrack17.HIEVE)
+
+
+_ANNOLIST = frozenset(
+    {"keypoints", "keypoint_score", "visibility", "score", "track_id", "ignore_regions", "name", "empty"}
+)
+_COCO = frozenset(
+    {"keypoints", "visibility", "score", "xyxy", "head_xyxy", "track_id", "area", "crowd", "size_hw", "time", "name",
+     "empty", "crowd_index"}
+)  # fmt: skip
+_OWN = frozenset({"keypoints", "keypoint_score", "score", "xyxy", "track_id", "size_hw", "time", "empty"})
+_MATLAB = frozenset({"keypoints", "visibility", "xyxy", "head_xyxy", "size_hw", "name", "empty", "track_id"})
+
+FORMATS: dict[str, Format] = {
+    "videopose": Format(
+        "a result of videopose run", ".json", own_result.read, own_result.write, _OWN, needs_boxes=True
+    ),
+    "posetrack17": Format(
+        "PoseTrack 2017", ".json", posetrack17.read, _as_json(posetrack17.to_json), _ANNOLIST | {"head_xyxy"},
+        skeleton_named("posetrack15"),
+    ),
+    "posetrack18": Format(
+        "PoseTrack 2018", ".json", posetrack18.read, _as_json(posetrack18.to_json),
+        _ANNOLIST | {"head_xyxy", "xyxy", "size_hw"}, skeleton_named("posetrack15"),
+    ),
+    "posetrack21": Format(
+        "PoseTrack 2021", ".json", posetrack18.read, _as_json(posetrack18.to_json),
+        _ANNOLIST | {"head_xyxy", "xyxy", "size_hw"}, skeleton_named("posetrack15"),
+    ),
+    "coco": Format(
+        "COCO keypoint annotations", ".json", coco.read, _as_json(coco.annotations_to_json), _COCO, needs_boxes=True
+    ),
+    "coco-results": Format(
+        "COCO keypoint results", ".json", coco.read, _as_json(coco.results_to_json),
+        frozenset({"keypoints", "keypoint_score", "score", "xyxy", "track_id"}),
+    ),
+    "crowdpose": Format(
+        "CrowdPose", ".json", coco.read, _as_json(coco.annotations_to_json), _COCO,
+        skeleton_named("crowdpose14"), needs_boxes=True,
+    ),
+    "hieve": Format(
+        "HiEve (Human in Events)", ".json", lambda path: posetrack17.read(path, posetrack17.HIEVE),
+        _as_json(_hieve_to_json), _ANNOLIST | {"xyxy"}, posetrack17.HIEVE.skeleton,
+    ),
+    "ai-challenger": Format(
+        "AI Challenger", ".json", ai_challenger.read, _as_json(ai_challenger.to_json),
+        frozenset({"keypoints", "visibility", "xyxy", "name", "empty"}), ai_challenger.SKELETON,
+    ),
+    "mot": Format(
+        "MOT Challenge text", ".txt", mot.read, _write_mot, frozenset({"score", "xyxy", "track_id"}), needs_boxes=True
+    ),
+    "mpii": Format("MPII ground truth", ".mat", matlab.read, None, _MATLAB, skeleton_named("mpii16")),
+    "lsp": Format("LSP and LSPET ground truth", ".mat", matlab.read, None, _MATLAB, skeleton_named("lsp14")),
+    "jhmdb": Format("JHMDB ground truth", ".mat", matlab.read, None, _MATLAB, skeleton_named("jhmdb15")),
+    "penn": Format("Penn Action ground truth", ".mat", matlab.read, None, _MATLAB, skeleton_named("penn13")),
+}  # fmt: skip
+
+
+def format_named(name: str) -> Format:
+    """Look a format up.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
+    if name not in FORMATS:
+        raise UnknownNameError(f"no format is named {name!r}. {nearest_name(name, FORMATS)}")
+    return FORMATS[name]
+
+
+def recognise(path: Path) -> str:
+    """Tell a file's format by its suffix and its beginning.
+
+    HiEve cannot be told from PoseTrack 2017, 2021 from 2018, CrowdPose from COCO: the older name is given.
+
+    Raises:
+        DatasetError: the file cannot be read, or is of no format known here.
+    """
+    suffix = path.suffix.lower()
+    if suffix in (".parquet", ".csv"):
+        return "videopose"
+    if suffix == ".mat":
+        return "lsp"
+    if suffix == ".txt":
+        return "mot"
+    text = _beginning(path)
+    if '"videopose/1"' in text:
+        return "videopose"
+    if '"annolist"' in text:
+        return "posetrack17"
+    if '"keypoint_annotations"' in text:
+        return "ai-challenger"
+    if text.lstrip().startswith("["):
+        return "coco-results"
+    if '"annotations"' in text or '"images"' in text:
+        whole = path.read_text(encoding="utf-8", errors="replace")
+        return "posetrack18" if '"head_bottom"' in whole and '"area"' not in whole else "coco"
+    raise DatasetError(f"{path}: of no format known here; name it with --from ({', '.join(FORMATS)})")
+
+
+def _beginning(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(65536).decode("utf-8", errors="replace")
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def read_table(path: Path, name: str | None = None) -> PoseTable:
+    """Read a file.
+
+    Args:
+        path: of the file.
+        name: of its format; recognised if not given.
+
+    Raises:
+        UnknownNameError: there is no such format.
+        DatasetError: the file breaks its format.
+    """
+    reader = format_named(name or recognise(path)).read
+    if reader is None:
+        raise InputError(f"{path}: the format {name} can be written, but not read")
+    return reader(path)
+
+
+def write_table(table: PoseTable, path: Path, name: str, *, derive: bool = True) -> list[str]:
+    """Write a table in a format, with the format's skeleton if it has only one.
+
+    Args:
+        table: to be written.
+        path: of the file to be made.
+        name: of the format.
+        derive: compute keypoints the skeleton needs from others, and say so.
+
+    Returns:
+        One sentence for each kind of fact that the format has no place for, or that was derived.
+
+    Raises:
+        UnknownNameError: there is no such format.
+        InputError: the format is only read.
+        DatasetError: the table lacks something the format cannot do without.
+    """
+    target = format_named(name)
+    if target.write is None:
+        raise InputError(f"the format {name} can be read, but not written")
+    said = [] if "keypoints" not in target.holds else _keypoint_losses(table, target, derive=derive)
+    if target.skeleton is not None:
+        table = to_skeleton(table, target.skeleton, derive=derive)
+    if target.needs_boxes and not np.isfinite(table.xyxy).all():
+        said.append("person boxes that are not given are put around the keypoints")
+    said += [f"{FACTS[fact]} are lost: {target.title} has no place for them" for fact in facts(table) - target.holds]
+    target.write(table, path)
+    return sorted(said)
+
+
+def _keypoint_losses(table: PoseTable, target: Format, *, derive: bool) -> list[str]:
+    if target.skeleton is None:
+        return []
+    wanted = target.skeleton.keypoints
+    lost = [name for column, name in enumerate(table.skeleton.keypoints)
+            if name not in wanted and table.present[:, column].any()]  # fmt: skip
+    said = [f"keypoints lost, as {target.title} has none of that name: {', '.join(lost)}"] if lost else []
+    converted = to_skeleton(table, target.skeleton, derive=derive)
+    derived = sorted(converted.derived - table.derived)
+    if derived:
+        said.append(f"keypoints derived, not measured: {', '.join(derived)}")
+    empty = [name for column, name in enumerate(wanted)
+             if name not in table.skeleton.keypoints and name not in converted.derived]  # fmt: skip
+    if empty:
+        said.append(f"keypoints absent, as the input has none of that name: {', '.join(empty)}")
+    return said
+
+
+def facts(table: PoseTable) -> set[str]:
+    """Say which of `FACTS` a table holds at least once."""
+    people = {
+        "keypoints": table.present.any(),
+        "keypoint_score": (np.isfinite(table.keypoint_score) & table.present).any(),
+        "visibility": ((table.visibility >= 0) & table.present).any(),
+        "score": np.isfinite(table.score).any(),
+        "xyxy": np.isfinite(table.xyxy).all(axis=1).any(),
+        "head_xyxy": np.isfinite(table.head_xyxy).all(axis=1).any(),
+        "track_id": (table.track_id != UNTRACKED).any(),
+        "area": np.isfinite(table.area).any(),
+        "crowd": table.crowd.any(),
+    }
+    frames = {
+        "ignore_regions": any(frame.ignore_regions for frame in table.frames),
+        "size_hw": any(frame.size_hw is not None for frame in table.frames),
+        "time": any(frame.time is not None for frame in table.frames),
+        "name": any(frame.name for frame in table.frames),
+        "crowd_index": any(frame.crowd_index is not None for frame in table.frames),
+        "empty": len(np.unique(table.frame)) < len(table.frames),
+    }
+    return {name for name, held in (people | frames).items() if held}
