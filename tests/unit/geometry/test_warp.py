@@ -1,0 +1,63 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from videopose.errors import ShapeError
+from videopose.geometry import warp
+from videopose.geometry.affine import apply, rotation, scaling, translation
+
+ROUNDING = 1.0  # levels: OpenCV interpolates in fixed point
+
+
+def _picture(height=120, width=160, seed=0):
+    noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    return cv2.GaussianBlur(noise, (9, 9), 3)
+
+
+@pytest.mark.parametrize(("degrees", "scale"), [(0, 0.9), (30, 1.3), (-75, 0.7)])
+def test_cpu_and_device_paths_agree(degrees, scale):
+    image = torch.from_numpy(_picture()).permute(2, 0, 1)
+    matrix = translation(40, 50) @ scaling(scale) @ rotation(degrees) @ translation(-80, -60)
+
+    on_cpu = warp.warp_affine(image, matrix, (96, 80))
+    on_device = warp._warp_on_device(image, matrix, (96, 80), antialias=True)
+
+    assert (on_cpu.int() - on_device.int()).abs().max() <= ROUNDING
+
+
+def test_a_dot_lands_where_the_map_says():
+    image = np.zeros((100, 100, 3), np.uint8)
+    image[30, 40] = 255
+    matrix = translation(7, 9) @ scaling(1.5) @ translation(-20, -20)
+
+    out = warp.warp_array(image, matrix, (80, 80)).astype(float).sum(-1)
+    rows, columns = np.mgrid[0:80, 0:80]
+    center = [(out * columns).sum() / out.sum(), (out * rows).sum() / out.sum()]
+
+    assert center == pytest.approx(apply(matrix, [40, 30]), abs=0.06)
+
+
+@pytest.mark.parametrize("shrink", [2, 3.7, 9])
+def test_shrinking_averages_and_stays_in_place(shrink):
+    image = np.zeros((400, 400, 3), np.uint8)
+    image[::2] = 200  # stripes finer than the output can show
+    image[100:200, 120:240] = 255
+
+    out = warp.warp_array(image, scaling(1 / shrink), (int(400 / shrink), int(400 / shrink))).astype(float)
+
+    assert out[int(300 / shrink), int(300 / shrink)] == pytest.approx(
+        [100] * 3, abs=25
+    )  # gray, neither black nor white
+    bright = np.argwhere(out[..., 0] > 180)
+    assert bright.min(0) * shrink == pytest.approx([100, 120], abs=1.5 * shrink)
+    assert bright.max(0) * shrink == pytest.approx([200, 240], abs=2.5 * shrink)
+
+
+def test_outside_is_black():
+    assert (warp.warp_array(_picture(), translation(1000, 0), (10, 10)) == 0).all()
+
+
+def test_a_picture_with_the_channels_last_is_refused():
+    with pytest.raises(ShapeError, match=r"image has shape \(120, 160, 3\), but \(3, any, any\) is needed"):
+        warp.warp_affine(torch.from_numpy(_picture()), np.eye(3), (10, 10))
