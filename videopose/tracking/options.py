@@ -43,7 +43,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "distance": {"similarity": "distance"},
     "kalman": {"motion": "keypoints"},
     "two-stage": {"motion": "keypoints", "two_stage": True},
-    "flow": {"motion": "flow", "tolerance": 1.0},
+    "flow": {"motion": "flow", "tolerance": 1.0, "cues": {"flow": "dis"}},
     "pose-flow": {"min_similarity": 0.15, "min_hits": 1},
     "entailment": {"similarity": "entailment", "min_similarity": 0.5},
     "observation": {"motion": "keypoints", "observation_centric": True},
@@ -71,6 +71,17 @@ class LinkingOptions(Options):
     max_crossing: float = Field(default=1.5, ge=0, description="longer crossings are left as they are")
     swap_margin: float = Field(default=4.0, ge=0, description="cost an exchange at a crossing must save")
     min_track_score: float = Field(default=3.0, ge=0, description="tracks whose pose scores sum to less are dropped")
+
+
+class CueOptions(Options):
+    """What is measured in the pictures for the tracker, and kept as small arrays when they are let go."""
+
+    flow: Literal["none", "dis", "farneback", "tvl1", "torch"] = "none"
+    flow_path: str = Field(default="", description="TorchScript file of a learned flow, for torch")
+    queue: int = Field(default=5, ge=1, description="frames for which flow carries each pose on")
+    camera: bool = Field(default=False, description="measure the camera's motion")
+    appearance: bool = Field(default=False, description="measure what people look like")
+    max_side: int = Field(default=480, ge=64, description="pictures are made this small for measuring, pixels")
 
 
 class PoseFlowOptions(Options):
@@ -116,6 +127,7 @@ class TrackerOptions(Options):
     keep_untracked: bool = Field(default=False, description="leave people who belong to no track in the result")
     appearance_weight: float = Field(default=0.0, ge=0, le=1, description="share of appearance, where cues bring it")
 
+    cues: CueOptions = Field(default=CueOptions.model_validate({}), description="what is measured in the pictures")
     pose_flow: PoseFlowOptions = Field(default=PoseFlowOptions(), description="of the pose-flow tracker")
     linking: LinkingOptions = Field(default=LinkingOptions(), description="of the whole-video tracker")
 

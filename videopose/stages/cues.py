@@ -1,0 +1,151 @@
+"""The stages that take what trackers need from the pictures, before these are let go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from videopose.errors import InputError
+from videopose.estimators.appearance import AppearanceModel, HistogramAppearance
+from videopose.estimators.base import PoseEstimator
+from videopose.estimators.camera_motion import camera_motion
+from videopose.estimators.optical_flow import OpticalFlow, carry_points, create_flow
+from videopose.geometry import boxes
+from videopose.geometry.keypoints import boxes_around
+from videopose.tracking.options import CueOptions
+from videopose.types import F32, F64, U8, Cues, Detections, Poses, Record
+
+
+def picture(record: Record, max_side: int) -> tuple[U8, float]:
+    """Give a record's picture for measuring motion.
+
+    Returns:
+        (H, W, 3) RGB with no side longer than `max_side`, and its scale: small pixels per image pixel.
+
+    Raises:
+        InputError: the picture has been let go.
+    """
+    if record.frame.image is None:
+        raise InputError(f"frame {record.frame.index} has no picture; cues are measured before DropImages")
+    image: U8 = np.ascontiguousarray(record.frame.image.permute(1, 2, 0).cpu().numpy())
+    scale = min(1.0, max_side / max(image.shape[:2]))
+    if scale < 1:
+        size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return image, scale
+
+
+@dataclass(frozen=True)
+class MeasureCues:
+    """Measure optical flow at people, camera motion and appearance, and leave them in the record as small arrays.
+
+    Does nothing unless the options ask for something. It stands after poses are known and before pictures are let go.
+
+    Attributes:
+        options: what is measured.
+        appearance: the model used when the options ask for appearance.
+    """
+
+    options: CueOptions
+    appearance: AppearanceModel = field(default_factory=HistogramAppearance)
+
+    def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
+        """Measure a stream of records with pictures and poses."""
+        options = self.options
+        if options.flow == "none" and not options.camera and not options.appearance:
+            yield from records
+            return
+        flow = None if options.flow == "none" else create_flow(options.flow, _path(options.flow_path))
+        before: U8 | None = None
+        carried: list[F32] = []
+        people = np.zeros((0, 4), np.float32)
+        for record in records:
+            image, scale = picture(record, options.max_side)
+            poses = record.poses
+            fits = before is not None and before.shape == image.shape
+            camera: F64 | None = np.eye(3) if options.camera else None
+            if fits and before is not None:
+                camera = _camera(before, image, people * scale, scale) if options.camera else None
+                carried = carry_all(flow, before, image, carried, scale)
+            else:
+                carried = []
+            seen = self.appearance(image, poses.xyxy * scale) if options.appearance and poses is not None else None
+            yield replace(record, cues=Cues(camera, tuple(carried), seen))
+            before = image
+            if poses is not None:
+                carried = [poses.keypoints[..., :2], *carried][: options.queue if flow is not None else 0]
+                people = poses.xyxy
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def carry_all(flow: OpticalFlow | None, before: U8, after: U8, points: list[F32], scale: float) -> list[F32]:
+    """Move several sets of points, image pixels, by one flow between two small pictures."""
+    if flow is None or not any(part.size for part in points):
+        return points
+    field_ = flow(before, after)
+    return [carry_points(field_, part * scale) / np.float32(scale) for part in points]
+
+
+def _camera(before: U8, after: U8, people: F32, scale: float) -> F64:
+    first, second = (np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8) for image in (before, after))
+    motion = camera_motion(first, second, people)
+    motion[:2, 2] /= scale  # the linear part has no unit
+    return motion
+
+
+@dataclass(frozen=True)
+class EstimateWithFlow:
+    """Estimate poses in detected boxes and in boxes that flow has carried from the frame before, to recover misses.
+
+    Frames depend on one another here, so people are batched within a frame only.
+
+    Attributes:
+        estimator: what finds keypoints.
+        options: which flow.
+        max_overlap: IoU above which a carried box and a detected one are one person; the better score stays.
+        min_pose_score: people below it are not carried on.
+        min_keypoint_score: keypoints below it do not shape the carried box.
+        padding: from a carried pose's extent to the person's box (the paper's 15 %).
+
+    Source:
+        Joint propagation of Xiao et al., Simple Baselines for Human Pose Estimation and Tracking, ECCV 2018,
+        section 3.1.
+    """
+
+    estimator: PoseEstimator
+    options: CueOptions
+    max_overlap: float = 0.5
+    min_pose_score: float = 0.3
+    min_keypoint_score: float = 0.3
+    padding: float = 1.15
+
+    def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
+        """Estimate poses in a stream of records with pictures and detections."""
+        name = "dis" if self.options.flow == "none" else self.options.flow
+        flow = create_flow(name, _path(self.options.flow_path))
+        before: U8 | None = None
+        last: Poses | None = None
+        for record in records:
+            image, scale = picture(record, self.options.max_side)
+            found = record.detections if record.detections is not None else Detections.empty()
+            if last is not None and before is not None and before.shape == image.shape:
+                (moved,) = carry_all(flow, before, image, [last.keypoints[..., :2]], scale)
+                found = self._joined(found, last, moved)
+            assert record.frame.image is not None  # `picture` has seen it
+            last = self.estimator.estimate([record.frame.image], [found])[0]
+            before = image
+            yield replace(record, detections=found, poses=last)
+
+    def _joined(self, found: Detections, last: Poses, moved: F32) -> Detections:
+        points = np.concatenate([moved, last.keypoints[..., 2:]], axis=2)
+        xyxy = boxes_around(points, min_score=self.min_keypoint_score, padding=self.padding)
+        usable = (last.score >= self.min_pose_score) & np.isfinite(xyxy).all(axis=1)
+        both = Detections(np.concatenate([found.xyxy, xyxy[usable]]), np.concatenate([found.score, last.score[usable]]))
+        return both[boxes.suppress(boxes.iou(both.xyxy, both.xyxy), both.score, self.max_overlap)]
