@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from videopose.io.boxes_file import read_boxes
 
 from videopose.config import Options
 from videopose.estimators.build import (
@@ -15,6 +14,7 @@ from videopose.estimators.build import (
     create_estimator,
     weights_facts,
 )
+from videopose.io.boxes_file import read_boxes
 from videopose.models.weights import describe
 from videopose.skeletons import Skeleton, skeleton_named
 from videopose.stages.detect import DetectPeople, GivenBoxes, WholeFrame
@@ -68,3 +68,8 @@ def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
     if options.detector.source == "network":
         used.insert(0, (options.detector.model, options.detector.weights))
     return [weights_facts(model, checkpoint) for model, checkpoint in used]
+
+
+def input_files(options: PipelineOptions) -> list[Path]:
+    """List the files besides the video that the poses depend on."""
+    return [Path(options.detector.boxes)] if options.detector.source == "file" else []

@@ -10,6 +10,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -114,6 +115,11 @@ class VideoReader(ABC):
     def __len__(self) -> int:
         return self.num_frames
 
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds per tick of the container's clock; every frame's time is a whole number of ticks."""
+        return self._timeline.time_base
+
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
 
@@ -142,7 +148,8 @@ class VideoReader(ABC):
             self._miss(expected, self._stop)
         if not found and since <= self._first:
             what = "none of the selected frames can be decoded"
-            raise VideoError(f"{self._path}: {what} ({self.gaps[-1].reason}). Copy the file again, or select others")
+            why = self.gaps[-1].reason if self.gaps else "the decoder gave no picture"
+            raise VideoError(f"{self._path}: {what} ({why}). Copy the file again, or select others")
 
     def records(self, *, since: int = 0) -> Iterator[Record]:
         """Iterate as `frames` does, each frame with the gaps found since the one before it."""

@@ -60,14 +60,17 @@ class JournalStore:
     Args:
         folder: where they lie; made when the first chunk is written.
         identity: what the chunks are of: everything that changes them. Compared when a run goes on.
+        restart: throw away what is there, whatever it is of.
 
     Raises:
         ConfigError: the folder holds the journal of another run; the message names what differs.
     """
 
-    def __init__(self, folder: Path, identity: Facts) -> None:
+    def __init__(self, folder: Path, identity: Facts, *, restart: bool = False) -> None:
         self.folder = folder
         self._identity: Facts = json.loads(json.dumps(identity))  # as it will be read back: tuples are lists
+        if restart:
+            shutil.rmtree(folder, ignore_errors=True)
         self._check_identity()
         self._chunks = self._whole_chunks()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import chain, islice, repeat
@@ -128,7 +128,7 @@ def _real(items: list[object]) -> tuple[T, ...]:
     return tuple(cast(T, item) for item in items if item is not _GAP)
 
 
-def prefetch(items: Iterable[T], depth: int = 8) -> Iterator[T]:
+def prefetch(items: Iterable[T], depth: int = 8) -> Generator[T, None, None]:
     """Run ahead of the consumer in a thread of its own, by at most `depth` items.
 
     What goes wrong there is raised here, in its place in the stream. When the consumer stops early, the thread

@@ -1,0 +1,93 @@
+"""The outer edge: commands found lazily, errors into messages and exit codes."""
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+import videopose
+from videopose.cli.main import COMMANDS, cli, main
+
+HELP_SECONDS = 0.3
+"""Longer than this and a command line feels slow. Measured as time on the processor: others may be busy with it."""
+
+
+def test_help_is_quick_and_loads_no_torch():
+    code = (
+        "import sys; from videopose.cli.main import main; status = main(['--help'])\n"
+        "assert not {'torch', 'numpy', 'av', 'cv2', 'pydantic'} & set(sys.modules), sorted(sys.modules)\n"
+        "sys.exit(status)"
+    )
+    before = _seconds_of_children()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "run" in done.stdout
+    assert _seconds_of_children() - before < HELP_SECONDS
+
+
+def _seconds_of_children():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_importing_the_package_loads_no_torch():
+    code = "import sys, videopose; videopose.__version__; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_command_there_is_has_help(capsys):
+    for name in cli.list_commands(None):
+        assert name in COMMANDS
+        assert main([name, "--help"]) == 0
+        assert f"videopose {name}" in capsys.readouterr().out
+
+
+def test_an_unknown_command_names_the_nearest(capsys):
+    assert main(["rnu"]) == 2
+
+    assert "there is no command 'rnu'. Did you mean run?" in capsys.readouterr().err
+
+
+def test_an_unknown_option_is_a_usage_error(capsys):
+    assert main(["run", "clip.mp4", "--colour"]) == 2
+
+    assert "No such option" in capsys.readouterr().err
+
+
+def test_the_version_is_printed(capsys):
+    assert main(["--version"]) == 0
+
+    assert videopose.__version__ in capsys.readouterr().out
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    def broken(*arguments, **options):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("videopose.api.run", broken)
+
+    with pytest.raises(ZeroDivisionError):
+        main(["run", "clip.mp4"])
+
+
+def test_env_says_what_optional_packages_change(capsys):
+    assert main(["env"]) == 0
+
+    printed = capsys.readouterr().out
+    assert f"videopose {videopose.__version__}" in printed
+    assert "torch 2." in printed
+    assert "optional decord: " in printed
+    assert "optional mmcv: " in printed
+
+
+def test_public_names_are_there():
+    assert {"run", "read_result", "Run"} <= set(dir(videopose))
+    assert callable(videopose.run)
+
+
+def test_an_unknown_public_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'walk'"):
+        _ = videopose.walk

@@ -1,0 +1,65 @@
+"""`videopose env`: what a bug report needs."""
+
+from __future__ import annotations
+
+import click
+
+_PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "opencv-python-headless",
+    "av",
+    "filterpy",
+    "pydantic",
+    "pyarrow",
+    "safetensors",
+)
+
+_OPTIONAL = {
+    "decord": "a third decoder, --backend decord; nothing needs it",
+    "mmcv": "a faster deformable convolution on GPUs; the one that ships gives the same numbers",
+    "lightning-fabric": "`videopose train`; nothing else needs it",
+}
+
+
+@click.command("env")
+def command() -> None:
+    """Print what a bug report needs: versions, machine, and which optional packages were found."""
+    import os
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    import av
+    import torch
+
+    from videopose import __version__
+
+    def found(package: str) -> str | None:
+        try:
+            return version(package)
+        except PackageNotFoundError:
+            return None
+
+    click.echo(f"videopose {__version__}")
+    click.echo(f"python {platform.python_version()}, {platform.platform()}")
+    for package in _PACKAGES:
+        click.echo(f"{package} {found(package) or 'NOT FOUND: install videopose again'}")
+    libraries = ", ".join(f"{name} {'.'.join(map(str, number))}" for name, number in av.library_versions.items())
+    click.echo(f"FFmpeg inside PyAV: {libraries}")
+    click.echo(f"CPU: {_cpu_name() or platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads")
+    gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    click.echo(f"GPU: {', '.join(gpus) if gpus else 'none found; networks run on the CPU'}")
+    for package, use in _OPTIONAL.items():
+        click.echo(f"optional {package}: {found(package) or 'not found'} ({use})")
+
+
+def _cpu_name() -> str | None:
+    """Read the processor's name where Linux keeps it."""
+    from pathlib import Path
+
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), None)

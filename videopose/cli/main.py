@@ -1,0 +1,83 @@
+"""`videopose`: finds the commands, and is the outer edge where errors become messages and exit codes.
+
+Exit 0: done. 1: something the user can act on, said in one message. 2: the command line is wrong. 130: stopped by
+Ctrl-C. Anything else is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from videopose import __version__
+from videopose.errors import VideoPoseError, nearest_name
+
+COMMANDS = ("run", "track", "render", "eval", "convert", "submission", "models", "train", "bench", "env")
+"""In the order in which `--help` lists them; each lives in `cli/<name>.py` as `command`."""
+
+
+class _Commands(click.Group):
+    """A group that imports a command's file when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name in COMMANDS if (Path(__file__).parent / f"{name}.py").exists()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"videopose.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if args and not args[0].startswith("-") and args[0] not in known:
+            ctx.fail(f"there is no command {args[0]!r}. {nearest_name(args[0], known)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--debug", is_flag=True, help="Show where an error comes from, and log more. May stand anywhere.")
+@click.version_option(__version__, prog_name="videopose")
+def cli(debug: bool) -> None:
+    """Offline video pose estimation and tracking: a video in, every person's keypoints and id out."""
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(message)s", stream=sys.stderr)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and give its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = ["--debug"] * debug + [word for word in words if word != "--debug"]
+    try:
+        return int(cli.main(words, prog_name="videopose", standalone_mode=False) or 0)
+    except VideoPoseError as error:
+        if debug:
+            raise
+        click.echo(f"Error: {message_of(error)}", err=True)
+        return 1
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        click.echo("Stopped.", err=True)
+        return 130
+
+
+def message_of(error: VideoPoseError) -> str:
+    """Give an error's message, with the stage it arose in where that is known."""
+    notes = getattr(error, "__notes__", [])
+    return f"{error} ({'; '.join(notes)})" if notes else str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

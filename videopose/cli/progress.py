@@ -1,0 +1,56 @@
+"""How far a run is: a bar on a terminal, a line every ten seconds elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+from tqdm import tqdm
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class ProgressBar:
+    """Shows frames done, frames per second and time left on stderr.
+
+    Args:
+        begun_at: frames done by an earlier run; they do not count as speed.
+        is_quiet: show nothing.
+    """
+
+    def __init__(self, begun_at: int = 0, *, is_quiet: bool = False) -> None:
+        self._begun_at = begun_at
+        self._is_quiet = is_quiet
+        self._bar: tqdm[None] | None = None
+        self._start = time.monotonic()
+        self._next_line = self._start + SECONDS_BETWEEN_LINES
+
+    def __call__(self, done: int, total: int) -> None:
+        """Take note that `done` of `total` frames are done."""
+        if self._is_quiet or done <= self._begun_at:
+            return
+        if sys.stderr.isatty():
+            self._show_bar(done, total)
+        elif time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
+            click.echo(f"{done} of {total} frames, {self._speed(done, total)}", err=True)
+
+    def _show_bar(self, done: int, total: int) -> None:
+        if self._bar is None:
+            self._bar = tqdm(total=total, initial=self._begun_at, unit=" frames", dynamic_ncols=True, file=sys.stderr)
+        self._bar.update(done - self._bar.n)
+
+    def _speed(self, done: int, total: int) -> str:
+        rate = self.frames_per_second(done)
+        left = (total - done) / rate if rate else 0.0
+        return f"{rate:.1f} frames per second, {left / 60:.0f} min {left % 60:.0f} s left"
+
+    def frames_per_second(self, done: int) -> float:
+        """Give the speed since the start, without what was done before it."""
+        return (done - self._begun_at) / max(time.monotonic() - self._start, 1e-9)
+
+    def close(self) -> None:
+        """Take the bar off the screen's last line."""
+        if self._bar is not None:
+            self._bar.close()

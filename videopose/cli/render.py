@@ -1,0 +1,34 @@
+"""`videopose render`: draw a result over its video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("render")
+@click.argument("clip")
+@click.argument("poses", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Video to write [<clip>.overlay.mp4]; or .mkv.")
+@click.option("--overwrite", is_flag=True, help="Replace a video that is there.")
+@click.option("--frame-rate", type=float, help="Images per second, for a folder of images [the result's].")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def command(
+    clip: str, poses: Path, output: Path | None, overwrite: bool, frame_rate: float | None, quiet: bool
+) -> None:
+    """Draw the people of POSES, a result of `videopose run`, over CLIP, the video it was made of.
+
+    Each person keeps one colour; limbs the network is unsure of are faint; the lighter side is the person's left.
+    """
+    from videopose.cli.progress import ProgressBar
+    from videopose.cli.run import default_output
+    from videopose.io.render import render
+
+    place = output or default_output(clip, ".overlay.mp4")
+    progress = ProgressBar(is_quiet=quiet)
+    try:
+        render(clip, poses, place, overwrite=overwrite, frame_rate=frame_rate, progress=progress)
+    finally:
+        progress.close()
+    click.echo(place)

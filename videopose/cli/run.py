@@ -1,0 +1,161 @@
+"""`videopose run`: from a video to everybody's poses and ids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from videopose.api import Run
+    from videopose.types import Gap
+
+
+class FrameRange(click.ParamType[tuple[int, int | None]]):
+    """`A-B`, `A-` or `A`: first and last index, inclusive."""
+
+    name = "A-B"
+
+    def convert(
+        self, value: str | tuple[int, int | None], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int | None]:
+        """Read the two numbers."""
+        if isinstance(value, tuple):
+            return value
+        first, dash, last = value.partition("-")
+        try:
+            return int(first), (int(last) if last else None) if dash else int(first)
+        except ValueError:
+            self.fail(f"{value!r} is not a range of frames. Write 100-199, or 100- for all from there on", param, ctx)
+
+
+@click.command("run")
+@click.argument("clip")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Result [<clip>.poses.json]; or .parquet, .csv.")
+@click.option("--overwrite", is_flag=True, help="Replace a result that is there.")
+@click.option("--restart", is_flag=True, help="Throw away what an unfinished run has left.")
+@click.option("--save", type=click.Choice(["video"]), multiple=True, help="Also draw <clip>.overlay.mp4.")
+@click.option("--pipeline", default="default", show_default=True, help="fast, default, accurate, or a YAML file.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the pipeline.")
+@click.option("--print-config", is_flag=True, help="Print the whole config and stop.")
+@click.option("--boxes", type=click.Path(path_type=Path), help="Boxes from a file: MOT det.txt, COCO, PoseTrack json.")
+@click.option("--single-person", is_flag=True, help="One person fills the frame: run no detector.")
+@click.option("--start", type=float, metavar="SECONDS", help="First time wanted.")
+@click.option("--end", type=float, metavar="SECONDS", help="Time to stop before.")
+@click.option("--frames", type=FrameRange(), help="First and last frame wanted.")
+@click.option("--every", type=int, default=1, metavar="N", help="Take every Nth frame.")
+@click.option("--frame-rate", type=float, help="Images per second, for a folder of images [25].")
+@click.option("--strict", is_flag=True, help="Stop at a frame that cannot be decoded.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 …")
+@click.option("--backend", default="pyav", show_default=True, help="What decodes: pyav, opencv or decord.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary.")
+def command(
+    clip: str,
+    output: Path | None,
+    overwrite: bool,
+    restart: bool,
+    save: tuple[str, ...],
+    pipeline: str,
+    overrides: tuple[str, ...],
+    print_config: bool,
+    boxes: Path | None,
+    single_person: bool,
+    start: float | None,
+    end: float | None,
+    frames: tuple[int, int | None] | None,
+    every: int,
+    frame_rate: float | None,
+    strict: bool,
+    device: str,
+    backend: str,
+    quiet: bool,
+) -> None:
+    """Find everybody in CLIP: for every frame a box, keypoints with scores, and an id that stays with the person.
+
+    CLIP is a video, a folder of images or a quoted glob. A run that was interrupted goes on when the same command is
+    typed again.
+    """
+    from videopose import api
+    from videopose.cli.progress import ProgressBar
+    from videopose.config import dump
+    from videopose.errors import InputError
+    from videopose.io.render import render
+
+    if boxes is not None and single_person:
+        raise click.UsageError("--boxes and --single-person exclude each other: where do the boxes come from?")
+    overrides = (*overrides, *_who(boxes, single_person))
+    if print_config:
+        _, options = api.load_pipeline(pipeline, overrides)
+        click.echo(dump(options), nl=False)
+        return
+    result = output or default_output(clip, ".poses.json")
+    overlay = result.with_name(f"{default_output(clip, '').name}.overlay.mp4") if save else None
+    if overlay is not None and overlay.exists() and not overwrite:
+        raise InputError(f"{overlay}: is already there. Add --overwrite to replace it, or leave --save video out")
+    begun = api.run(
+        clip, result, pipeline=pipeline, overrides=overrides, device=device, backend=backend, start=start, end=end,
+        frames=frames, every=every, frame_rate=frame_rate, strict=strict, overwrite=overwrite, restart=restart,
+    )  # fmt: skip
+    progress = ProgressBar(begun.begun_at, is_quiet=quiet)
+    begun.progress = progress
+    if begun.begun_at and not quiet:
+        click.echo(f"{clip}: going on after {begun.begun_at} of {begun.num_frames} frames", err=True)
+    try:
+        num_frames, people = _drained(begun)
+        speed = progress.frames_per_second(num_frames)
+    except KeyboardInterrupt as error:
+        progress.close()
+        click.echo("Stopped. Type the same command again to go on from here.", err=True)
+        raise click.exceptions.Exit(130) from error
+    finally:
+        progress.close()
+    if not quiet:
+        click.echo(f"{clip}: {num_frames} frames, {_count(people, 'person', 'people')}, {speed:.1f} frames/s", err=True)
+    _warn_of(begun.gaps, clip)
+    click.echo(result)
+    if overlay is not None:
+        render(clip, result, overlay, overwrite=overwrite, frame_rate=frame_rate)
+        click.echo(overlay)
+
+
+def default_output(clip: str, suffix: str) -> Path:
+    """Name a file beside the clip, after its stem; in the working folder for a glob."""
+    path = Path(clip)
+    if not path.exists() and any(sign in clip for sign in "*?["):
+        return Path(f"images{suffix}")
+    if path.is_dir():
+        path = path if path.name else path.resolve()  # "." has no name of its own
+        return path.with_name(f"{path.name}{suffix}")
+    return path.with_name(f"{path.stem}{suffix}")
+
+
+def _who(boxes: Path | None, single_person: bool) -> Iterable[str]:
+    """Write the two short options as overrides."""
+    if boxes is not None:
+        return ("detector.source=file", f"detector.boxes={json.dumps(str(boxes))}")
+    return ("detector.source=frame",) if single_person else ()
+
+
+def _drained(begun: Run) -> tuple[int, int]:
+    """Do the work; count frames and people."""
+    num_frames = 0
+    ids: set[int] = set()
+    for frame in begun:
+        num_frames += 1
+        ids.update(person.track_id for person in frame.people)
+    return num_frames, len(ids - {-1})
+
+
+def _warn_of(gaps: Iterable[Gap], clip: str) -> None:
+    for gap in gaps:
+        what = f"frame {gap.first}" if gap.first == gap.last else f"frames {gap.first}-{gap.last}"
+        click.echo(
+            f"Warning: {clip}: {what} ({gap.start:.2f}-{gap.end:.2f} s) could not be decoded: {gap.reason}", err=True
+        )
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
