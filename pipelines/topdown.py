@@ -17,6 +17,7 @@ from videopose.estimators.build import (
 from videopose.io.boxes_file import read_boxes
 from videopose.models.weights import describe
 from videopose.skeletons import Skeleton, skeleton_named
+from videopose.stages.cues import MeasureCues
 from videopose.stages.detect import DetectPeople, GivenBoxes, WholeFrame
 from videopose.stages.estimate import EstimatePoses
 from videopose.stages.flow import DropImages, Pipeline, Stage, ToDevice
@@ -46,7 +47,9 @@ def skeleton_of(options: PipelineOptions) -> Skeleton:
 def build_networks(options: PipelineOptions, device: torch.device) -> Pipeline:
     """Put together the costly half: everything that needs pixels."""
     estimate = EstimatePoses(create_estimator(options.pose, device), window=options.window)
-    return Pipeline((ToDevice(device), _who(options, device), estimate, DropImages()))
+    return Pipeline(
+        (ToDevice(device), _who(options, device), estimate, MeasureCues(options.tracker.cues), DropImages())
+    )
 
 
 def _who(options: PipelineOptions, device: torch.device) -> Stage:
@@ -68,6 +71,11 @@ def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
     if options.detector.source == "network":
         used.insert(0, (options.detector.model, options.detector.weights))
     return [weights_facts(model, checkpoint) for model, checkpoint in used]
+
+
+def neighbours(options: PipelineOptions) -> tuple[int, int]:
+    """Give how many records before and after a frame the networks look at for it."""
+    return 0, 0
 
 
 def input_files(options: PipelineOptions) -> list[Path]:
