@@ -52,6 +52,9 @@ class Recipe(Protocol):
     def describe_weights(self, options: Options) -> list[dict[str, str]]:
         """Name the weights and their checksums."""
 
+    def neighbours(self, options: Options) -> tuple[int, int]:
+        """Give how many records before and after a frame the networks look at for it."""
+
     def input_files(self, options: Options) -> list[Path]:
         """List files besides the video whose content changes the result."""
 
@@ -199,8 +202,9 @@ class Run:
     def _fill(self, store: JournalStore) -> None:
         if store.is_complete:
             return
-        since = store.next_index
-        for _ in self._posed(Journal(self._networks(), store), since=since):
+        before, after = self._recipe.neighbours(self._options)
+        journal = Journal(self._networks(), store, before=before, after=after)
+        for _ in self._posed(journal, since=store.index_before(before)):
             pass
         known = {gap.first for gap in store.gaps()}
         store.finish([gap for gap in self._reader.gaps if gap.first not in known])

@@ -36,6 +36,7 @@ class PipelineOptions(Options):
     recipe: str = "fake"
     people: int = 2
     window: int = 5
+    before: int = 0
     detector: DetectorOptions = DetectorOptions()
 
 
@@ -89,6 +90,10 @@ def build_tracks(options, skeleton) -> Pipeline:
 
 def describe_weights(options):
     return [{"name": "fake", "sha256": "0" * 64}]
+
+
+def neighbours(options):
+    return options.before, 0
 
 
 def input_files(options):

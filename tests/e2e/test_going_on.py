@@ -104,6 +104,17 @@ def test_the_second_run_does_not_compute_what_is_kept(command, long_clip, monkey
     assert computed == [k for k in range(64, 229) if k not in (90, 91)]
 
 
+def test_neighbours_of_the_first_missing_frame_are_seen_again(command, long_clip):
+    options = ("--set", "before=3")
+    command("run", long_clip, "-o", "whole.json", *options)
+    half_done(command, long_clip, 100, overrides=["before=3"])
+
+    done = command("run", long_clip, "-o", "clip.json", *options)
+
+    assert "going on after 64" in done.err
+    assert (command.folder / "clip.json").read_bytes() == (command.folder / "whole.json").read_bytes()
+
+
 def half_done(command, clip, frames, **options):
     """Leave a run behind that broke off after some frames."""
 

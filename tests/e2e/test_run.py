@@ -242,7 +242,7 @@ def test_print_config_prints_everything_and_stops(command):
     done = command("run", "nowhere.mp4", "--print-config", "--set", "people=3", "--single-person")
 
     assert done.code == 0
-    assert done.out == "recipe: fake\npeople: 3\nwindow: 5\ndetector:\n  source: frame\n  boxes: ''\n"
+    assert done.out == "recipe: fake\npeople: 3\nwindow: 5\nbefore: 0\ndetector:\n  source: frame\n  boxes: ''\n"
 
 
 def test_boxes_reach_the_config_whatever_they_are_called(command, clip):

@@ -113,6 +113,15 @@ class JournalStore:
         """The index of the first frame that is not kept; 0 at the beginning."""
         return int(_table(self._chunks[-1])["index"][-1].as_py()) + 1 if self._chunks else 0
 
+    def index_before(self, count: int) -> int:
+        """Give the index of the kept record `count` places before the first missing one; 0 if there are fewer."""
+        indices: list[int] = []
+        for path in reversed(self._chunks):
+            if len(indices) >= count:
+                break
+            indices = _table(path)["index"].to_pylist() + indices
+        return indices[-count] if 0 < count <= len(indices) else (0 if count else self.next_index)
+
     @property
     def is_complete(self) -> bool:
         """Whether every frame of the video is kept."""

@@ -90,6 +90,15 @@ def test_kept_frames_are_not_computed_again(tmp_path):
     assert networks.seen == list(range(16, 30))
 
 
+def test_the_store_knows_where_the_neighbours_of_the_next_frame_begin(tmp_path):
+    records = [record for record in some_records(20, with_poses=False) if record.frame.index != 14]
+    list(journal(tmp_path / "j", Networks(), chunk=4)(records[:16]))
+    store = JournalStore(tmp_path / "j", IDENTITY)
+
+    assert store.next_index == 17
+    assert [store.index_before(count) for count in (0, 1, 3, 6, 16, 17)] == [17, 16, 13, 10, 0, 0]
+
+
 def test_a_complete_journal_reads_no_video(tmp_path):
     stage = journal(tmp_path / "j", Networks())
     list(stage(some_records(5, with_poses=False)))

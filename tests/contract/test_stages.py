@@ -1,0 +1,142 @@
+"""What every stage keeps to: order, emptiness, laziness, nothing it was given changed, a fresh start each time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from builders import assert_same_records, some_poses, some_records
+
+from videopose.io.journal_store import JournalStore
+from videopose.io.result import ResultHeader
+from videopose.skeletons import skeleton_named
+from videopose.stages.cues import MeasureCues
+from videopose.stages.detect import DetectPeople, GivenBoxes, WholeFrame
+from videopose.stages.estimate import EstimatePoses
+from videopose.stages.flow import DropImages, Pipeline, Prefetch, ToDevice
+from videopose.stages.journal import Journal
+from videopose.stages.sink import WriteResult
+from videopose.stages.smooth import SmoothPoses
+from videopose.stages.track import TrackPoses
+from videopose.tracking.options import CueOptions, SmoothingOptions, TrackerOptions
+from videopose.types import Detections, VideoInfo
+
+SKELETON = skeleton_named("coco17")
+HEADER = ResultHeader(VideoInfo("clip.mp4", (8, 8), Fraction(25)), SKELETON)
+WHOLE_VIDEO = 10**6
+"""Look-ahead of a stage that says in its docstring that it reads the whole video first."""
+
+
+class FakeDetector:
+    def detect(self, images, /):
+        return [Detections(np.array([[0, 0, 4, 6]], np.float32), np.ones(1, np.float32)) for _ in images]
+
+
+class FakeEstimator:
+    skeleton = SKELETON
+
+    def estimate(self, images, boxes, /):
+        return [some_poses(len(found), seed=len(found)) for found in boxes]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A stage, what it needs, and how many records it may pull before its first output."""
+
+    make: object
+    look_ahead: int = 0
+    with_image: bool = False
+    with_poses: bool = True
+
+
+CASES = {
+    "DropImages": Case(lambda folder: DropImages(), with_image=True),
+    "ToDevice": Case(lambda folder: ToDevice(torch.device("cpu")), with_image=True),
+    "Prefetch": Case(lambda folder: Prefetch(3), look_ahead=4),
+    "Pipeline": Case(lambda folder: Pipeline((Prefetch(2), DropImages())), look_ahead=3, with_image=True),
+    "DetectPeople": Case(
+        lambda folder: DetectPeople(FakeDetector(), every=2, window=4), look_ahead=3, with_image=True, with_poses=False
+    ),
+    "GivenBoxes": Case(lambda folder: GivenBoxes({2: Detections.empty()}), with_poses=False),
+    "WholeFrame": Case(lambda folder: WholeFrame(), with_image=True, with_poses=False),
+    "EstimatePoses": Case(lambda folder: EstimatePoses(FakeEstimator(), window=4), look_ahead=3, with_image=True),
+    "MeasureCues": Case(lambda folder: MeasureCues(CueOptions(camera=True)), with_image=True),
+    "TrackPoses online": Case(lambda folder: TrackPoses(TrackerOptions(name="oks", keep_untracked=True), SKELETON)),
+    "TrackPoses whole-video": Case(
+        lambda folder: TrackPoses(TrackerOptions(name="whole-video", keep_untracked=True), SKELETON), WHOLE_VIDEO
+    ),
+    "SmoothPoses": Case(lambda folder: SmoothPoses(SmoothingOptions(), SKELETON), WHOLE_VIDEO),
+    "WriteResult": Case(lambda folder: WriteResult(folder / "r.json", HEADER)),
+    "Journal": Case(lambda folder: _fresh_journal(folder), look_ahead=1),
+    "Journal around batches": Case(
+        lambda folder: _fresh_journal(folder, EstimatePoses(FakeEstimator(), window=4)), look_ahead=4, with_image=True
+    ),
+}
+
+
+def _fresh_journal(folder, networks=iter):
+    store = JournalStore(folder / "journal", {})
+    store.remove()
+    return Journal(networks, store, chunk=6)
+
+
+@pytest.fixture(params=list(CASES.values()), ids=list(CASES))
+def case(request):
+    return request.param
+
+
+def records_for(case, count):
+    return some_records(count, with_image=case.with_image, with_poses=case.with_poses)
+
+
+@pytest.mark.parametrize("count", [1, 5, 17])
+def test_one_record_out_for_each_in_and_in_order(case, tmp_path, count):
+    out = list(case.make(tmp_path)(records_for(case, count)))
+
+    assert [record.frame.index for record in out] == list(range(count))
+    assert [record.frame.time for record in out] == [k / 25 for k in range(count)]
+
+
+def test_nothing_in_is_nothing_out(case, tmp_path):
+    assert list(case.make(tmp_path)([])) == []
+
+
+def test_no_more_is_pulled_than_is_needed(case, tmp_path):
+    if case.look_ahead == WHOLE_VIDEO:
+        pytest.skip("this stage says that it reads the whole video first")
+    pulled = []
+
+    def source():
+        for record in records_for(case, 40):
+            pulled.append(record.frame.index)
+            yield record
+
+    stream = case.make(tmp_path)(source())
+    assert pulled == [], "a stage does nothing before somebody asks"
+    next(stream)
+
+    assert len(pulled) <= 1 + case.look_ahead
+    stream.close()
+
+
+def test_what_it_was_given_is_unchanged(case, tmp_path):
+    given, untouched = records_for(case, 9), records_for(case, 9)
+
+    list(case.make(tmp_path)(given))
+
+    assert_same_records(given, untouched)
+    if case.with_image:
+        assert all(torch.equal(a.frame.image, b.frame.image) for a, b in zip(given, untouched, strict=True))
+
+
+def test_a_second_run_answers_the_same_even_after_an_abandoned_one(case, tmp_path):
+    stage = case.make(tmp_path)
+    first = list(stage(records_for(case, 12)))
+    abandoned = stage(records_for(case, 12))
+    next(abandoned)
+    del abandoned
+
+    assert_same_records(list(stage(records_for(case, 12))), first)
