@@ -71,10 +71,7 @@ def pair_frames(truth: PoseTable, predicted: PoseTable, rules: AbstractSet[str],
     place = np.array([position.get(name, -1) for name in given], np.int64)
     if (place < 0).all():
         raise DatasetError(f"{predicted.source}: none of its image names, such as {given[0]!r}, is in {truth.source}")
-    target = place[predicted.frame]
-    order = np.argsort(target, kind="stable")
-    order = order[target[order] >= 0]
-    return replace(predicted[order], frames=truth.frames, frame=target[order])
+    return predicted.on_frames(truth.frames, place)
 
 
 def _repeated(table: PoseTable) -> I64:
@@ -127,9 +124,7 @@ def select_frames(table: PoseTable, keep: I64) -> PoseTable:
     """Keep some frames and their people."""
     place = np.full(len(table.frames), -1)
     place[keep] = np.arange(len(keep))
-    chosen = table[place[table.frame] >= 0]
-    frames: tuple[FrameEntry, ...] = tuple(table.frames[position] for position in keep)
-    return replace(chosen, frames=frames, frame=place[chosen.frame])
+    return table.on_frames([table.frames[position] for position in keep], place)
 
 
 def without_ignored(table: PoseTable, frames: tuple[FrameEntry, ...]) -> PoseTable:

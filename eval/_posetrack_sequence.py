@@ -29,6 +29,7 @@ from ._posetrack_cleanup import (
     unique_ids,
     without_ignored,
 )
+from ._tables import padded_rows
 
 PCK_THRESHOLD = 0.5
 """Share of the head size within which a keypoint is right."""
@@ -112,7 +113,7 @@ class _Grid:
 
     @staticmethod
     def of(truth: PoseTable, predicted: PoseTable, size: F64) -> _Grid:
-        left, right = _padded(truth), _padded(predicted)
+        left, right = padded_rows(truth), padded_rows(predicted)
         real, guess = _fill(truth.xy, left, np.nan), _fill(predicted.xy, right, np.nan)
         return _Grid(
             right, left >= 0, np.isfinite(real[..., 0]), np.isfinite(guess[..., 0]),
@@ -146,14 +147,6 @@ def _own_ids(track_id: I64) -> I64:
     """Give every row without an id one of its own, below all others."""
     fresh = int(track_id.min(initial=0)) - 1 - np.arange(len(track_id))
     return np.where(track_id == UNTRACKED, fresh, track_id)
-
-
-def _padded(table: PoseTable) -> I64:
-    count = np.bincount(table.frame, minlength=len(table.frames))
-    rows = np.full((len(table.frames), count.max(initial=0)), -1)
-    within = np.arange(len(table)) - np.repeat(np.cumsum(count) - count, count)
-    rows[table.frame, within] = np.arange(len(table))
-    return rows
 
 
 def _fill(column: NDArray[Any], rows: I64, missing: float) -> NDArray[Any]:  # Any: floats or ids alike

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from videopose.errors import DatasetError, UnknownNameError, nearest_name
+from videopose.io.exchange.formats import read_table
 from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.exchange.posetrack17 import KEYPOINTS_BY_ID
-from videopose.io.exchange.formats import read_table
 from videopose.metrics import keypoint_ap
 from videopose.metrics.clear import ClearCounts
 from videopose.metrics.hota import HotaSums

@@ -142,3 +142,24 @@ def test_corrected_protocol_names_each_difference_and_its_cost(cases):
     assert costs["last_frame"]["mota"] == pytest.approx(-2.5235779575, abs=1e-6)
     assert costs["missing_scores"]["ap"] == pytest.approx(0.3789494566, abs=1e-6)
     assert all(each["times"] > 0 and each["what"] for each in scored.differences)
+
+
+def test_frames_in_another_order_are_paired_by_name_when_corrected(cases, tmp_path):
+    source = json.loads((cases / "single" / "pred" / "seq00.json").read_text())
+    source["annolist"] = source["annolist"][::-1]
+    (tmp_path / "seq00.json").write_text(json.dumps(source))
+
+    scored = score_folders(cases / "single" / "gt", tmp_path, "corrected", workers=1)
+
+    whole = score_folders(cases / "single" / "gt", cases / "single" / "pred", "corrected", workers=1)
+    assert scored.numbers == whole.numbers
+    assert "frame_order" in {each["rule"] for each in scored.differences}
+
+
+def test_a_missing_frame_has_no_predictions_when_corrected(cases):
+    case = cases / "frame_count_differs"
+
+    scored = score_folders(case / "gt", case / "pred", "corrected", workers=1)
+
+    assert [each["times"] for each in scored.differences if each["rule"] == "frame_count"] == [1]
+    assert 50 < scored.numbers["recall"]["total"] < 100

@@ -70,6 +70,7 @@ HIEVE = Layout(
 """Human in Events; its chest is our thorax (humaninevents.org/format.html, table 1)."""
 
 _CORNERS = ("x1", "y1", "x2", "y2")
+_OURS = np.array([-1, 1, 2])  # `is_visible` -1 (not given), 0 and 1 in the table's terms: not given, hidden, visible
 
 
 def read(path: Path, layout: Layout = POSETRACK) -> PoseTable:
@@ -237,7 +238,7 @@ def _table(
     backwards = row[::-1]  # of two points with one id the first is meant; numpy keeps the last write
     xy[backwards, column] = points[::-1, 1:3]
     score[backwards, column] = points[::-1, 3]
-    visibility[backwards, column] = points[::-1, 4].astype(np.int64)
+    visibility[backwards, column] = _OURS[points[::-1, 4].clip(-1, 1).astype(np.int64) + 1]
     return make_table(
         Path(file).stem, layout.skeleton, frames, frame,
         xy=xy, keypoint_score=score, visibility=visibility, source=file, **columns,
@@ -292,5 +293,5 @@ def _point(table: PoseTable, row: int, number: int, layout: Layout) -> Json:
     if np.isfinite(table.keypoint_score[row, column]):
         point["score"] = [float(table.keypoint_score[row, column])]
     if table.visibility[row, column] >= 0:
-        point["is_visible"] = [int(table.visibility[row, column])]
+        point["is_visible"] = [int(table.visibility[row, column] == 2)]
     return point

@@ -57,7 +57,7 @@ def from_json(top: Cursor) -> PoseTable:
     score = np.array(scores, np.float64).reshape(-1, len(names))
     absent = (triples == 0).all(axis=2)
     skeleton, chosen = _skeleton(names, absent)
-    visibility = np.where(absent, 0, triples[..., 2]).astype(np.int64)
+    visibility = np.where(absent, 0, np.where(triples[..., 2] > 0, 2, 1))  # the third number is 2017's `is_visible`
     return make_table(
         Path(top.file).stem, skeleton, frames, frame, source=top.file,
         xy=np.where(absent[..., None], np.nan, triples[..., :2])[:, chosen],
@@ -211,7 +211,7 @@ def _annotation(table: PoseTable, row: int, image_id: int, within: int, columns:
             triples += [0, 0, 0]
             scores.append(0.0)
             continue
-        triples += [x, y, int(table.visibility[row, column]) if table.visibility[row, column] >= 0 else 1]
+        triples += [x, y, int(table.visibility[row, column] != 1)]
         score = float(table.keypoint_score[row, column])
         scores.append(score if np.isfinite(score) else 0.0)
     entry: Json = {"id": image_id * 100 + within, "image_id": image_id, "category_id": 1, "keypoints": triples}

@@ -105,6 +105,19 @@ class PoseTable:
         """(N, K) keypoints that have coordinates."""
         return np.isfinite(self.xy[..., 0])
 
+    def on_frames(self, frames: Sequence[FrameEntry], place: I64) -> PoseTable:
+        """Give the people other frames.
+
+        Args:
+            frames: the new ones.
+            place: (F,) position of each old frame among the new ones, -1 = its people are left out.
+        """
+        target = place[self.frame] if len(self) else self.frame
+        order = np.argsort(target, kind="stable")
+        order = order[target[order] >= 0]
+        columns = {name: getattr(self, name)[order] for name in ROW_COLUMNS}
+        return replace(self, frames=tuple(frames), **{**columns, "frame": target[order]})
+
     def boxes(self) -> F64:
         """(N, 4) person boxes, those not given put around the keypoints; NaN where there are none either."""
         here = np.expand_dims(self.present, -1)

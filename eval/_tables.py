@@ -1,0 +1,110 @@
+"""What the image protocols share: bring predictions onto the truth's images and put people into pairs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from videopose.errors import DatasetError
+from videopose.io.exchange.formats import read_table
+from videopose.io.exchange.table import PoseTable
+from videopose.types import F64, I64
+
+
+def read_pair(truth: Path, predictions: Path, origin: str | None = None) -> tuple[PoseTable, PoseTable]:
+    """Read a ground truth and its predictions, both on the frames of the truth.
+
+    Raises:
+        DatasetError: a file breaks its format, or the two are not about the same images.
+    """
+    real = read_table(truth, origin)
+    return real, onto_frames(read_table(predictions), real)
+
+
+def onto_frames(predicted: PoseTable, truth: PoseTable) -> PoseTable:
+    """Give predictions the frames of the truth: by image id, else by image name, else by position.
+
+    Raises:
+        DatasetError: a prediction is of an image the truth does not have.
+    """
+    for identity in (_numbers, _names):
+        here, there = identity(predicted), identity(truth)
+        if here is None or there is None:
+            continue
+        position = {each: place for place, each in enumerate(there)}
+        if len(position) < len(there) or not position.keys() & set(here):
+            continue
+        unknown = [each for each in here if each not in position]
+        if unknown:
+            raise DatasetError(
+                f"{predicted.source}: image {unknown[0]!r} is not in {truth.source}, "
+                f"nor are {len(unknown) - 1} others of {len(here)}"
+            )
+        return predicted.on_frames(truth.frames, np.array([position[each] for each in here], np.int64))
+    if len(predicted.frames) != len(truth.frames):
+        raise DatasetError(
+            f"{predicted.source}: has {len(predicted.frames)} images and {truth.source} {len(truth.frames)}, "
+            "and neither ids nor names tell which is which"
+        )
+    return replace(predicted, frames=truth.frames)
+
+
+def _numbers(table: PoseTable) -> list[int] | None:
+    numbers = [frame.number for frame in table.frames if frame.number is not None]
+    return numbers if len(numbers) == len(table.frames) else None
+
+
+def _names(table: PoseTable) -> list[str] | None:
+    names = [PurePosixPath(frame.name).name for frame in table.frames]
+    return names if all(names) else None
+
+
+def paired_rows(truth: PoseTable, predicted: PoseTable) -> I64:
+    """Give each true person the row of its prediction, for protocols that know who is who; -1 = none.
+
+    Where a frame has as many predictions as true people, they correspond by order, as the single-person benchmarks
+    have it; elsewhere the pairs of least summed distance are taken.
+    """
+    rows = np.full(len(truth), -1)
+    for position in np.unique(truth.frame):
+        left, right = (range(*table.rows_of(int(position)).indices(len(table))) for table in (truth, predicted))
+        if len(left) == len(right):
+            rows[left.start : left.stop] = right
+        elif len(right):
+            cost = _mean_distance(truth.xy[left.start : left.stop], predicted.xy[right.start : right.stop])
+            chosen, partner = linear_sum_assignment(cost)
+            rows[left.start + chosen] = right.start + partner
+    return rows
+
+
+def _mean_distance(truth: F64, predicted: F64) -> F64:
+    apart = np.linalg.norm(truth[:, None] - predicted[None], axis=-1)
+    both = np.isfinite(apart)
+    mean = np.where(both, apart, 0).sum(axis=-1) / np.maximum(both.sum(axis=-1), 1)
+    return np.where(both.any(axis=-1), mean, 1e9)
+
+
+def pair_up(truth: PoseTable, predicted: PoseTable) -> F64:
+    """Give (N, K, 2) predicted keypoints in the rows of the truth; NaN where there is no prediction."""
+    rows = paired_rows(truth, predicted)
+    out = np.full(truth.xy.shape, np.nan)
+    out[rows >= 0] = predicted.xy[rows[rows >= 0]]
+    return out
+
+
+def visible_truth(truth: PoseTable) -> F64:
+    """Give (N, K, 3) x, y and 1 or 0: labelled. A flag that was not given means labelled if there are coordinates."""
+    labelled = truth.present & (truth.visibility != 0)
+    return np.concatenate([np.nan_to_num(truth.xy), labelled[..., None].astype(np.float64)], axis=2)
+
+
+def padded_rows(table: PoseTable) -> I64:
+    """Give (F, N) rows of the people in each frame, in order; -1 = padding."""
+    count = np.bincount(table.frame, minlength=len(table.frames))
+    rows = np.full((len(table.frames), count.max(initial=0)), -1)
+    within = np.arange(len(table)) - np.repeat(np.cumsum(count) - count, count)
+    rows[table.frame, within] = np.arange(len(table))
+    return rows

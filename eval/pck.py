@@ -1,0 +1,178 @@
+"""PCK, PCKh and PDJ under the conventions of the single-person benchmarks, each with its length, keypoints and rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from videopose.errors import DatasetError, UnknownNameError, nearest_name
+from videopose.io.exchange.mapping import to_skeleton
+from videopose.io.exchange.table import PoseTable
+from videopose.metrics.pck import PckCounts, count_pck, distance_between, head_size, longer_side
+from videopose.skeletons import Skeleton, skeleton_named
+from videopose.types import F64
+
+from ._tables import pair_up, read_pair, visible_truth
+
+TORSO = (("left_shoulder", "right_hip"), ("right_shoulder", "left_hip"))
+"""The torso is the first of these diagonals whose ends are both labelled."""
+
+AUC_ALPHAS = tuple(np.linspace(0, 0.5, 51).tolist())
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How one benchmark counts.
+
+    Attributes:
+        title: of the measure.
+        skeleton: of the truth.
+        length: what normalises: `torso`, `head` (0.6 of the head box's diagonal) or `box` (its longer side).
+        alpha: the headline threshold.
+        mean: `keypoints` weighs every keypoint alike, `labels` every label.
+        only_visible: hidden keypoints do not count.
+        left_out: keypoints that are not reported.
+        source: where the convention is from.
+    """
+
+    title: str
+    skeleton: str
+    length: str
+    alpha: float
+    source: str
+    mean: str = "keypoints"
+    only_visible: bool = False
+    left_out: tuple[str, ...] = ()
+
+
+CONVENTIONS: dict[str, Convention] = {
+    "lsp": Convention(
+        "PCK", "lsp14", "torso", 0.2,
+        "Yang & Ramanan, TPAMI 2013; person-centric as in the MPII toolkit's LSP evaluation",
+    ),
+    "lspet": Convention(
+        "PCK", "lsp14", "torso", 0.2, "as LSP; keypoints the extension leaves unlabelled do not count",
+    ),
+    "flic": Convention(
+        "PDJ", "coco17", "torso", 0.2, "Sapp & Taskar, MODEC, CVPR 2013; elbows and wrists are what is compared",
+        left_out=("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_knee", "right_knee", "left_ankle",
+                  "right_ankle"),
+    ),
+    "mpii": Convention(
+        "PCKh", "mpii16", "head", 0.5, "Andriluka et al., CVPR 2014; pelvis and thorax are left out on the leaderboard",
+        mean="labels", left_out=("pelvis", "thorax"),
+    ),
+    "jhmdb": Convention(
+        "PCK", "jhmdb15", "box", 0.2, "Luo et al., LSTM Pose Machines, CVPR 2018: longer side of the box",
+    ),
+    "jhmdb-torso": Convention(
+        "PCK", "jhmdb15", "torso", 0.2, "Luo et al., LSTM Pose Machines, CVPR 2018: torso instead of box",
+    ),
+    "penn": Convention(
+        "PCK", "penn13", "box", 0.2,
+        "Luo et al., LSTM Pose Machines, CVPR 2018: longer side of the box; hidden ones do not count",
+        only_visible=True,
+    ),
+    "posetrack": Convention(
+        "PCKh", "posetrack15", "head", 0.5, "the PoseTrack kit's PCKh: people are paired by their order in the frame",
+        mean="labels",
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The result of one set.
+
+    Attributes:
+        convention: its name.
+        counts: at the headline threshold and over `AUC_ALPHAS`, headline first.
+        numbers: keypoint -> per cent at the headline threshold, then `mean` and `auc`.
+    """
+
+    convention: str
+    counts: PckCounts
+    numbers: dict[str, float]
+
+
+def score_files(
+    truth: Path, predictions: Path, convention: str, *, alpha: float | None = None, origin: str | None = None
+) -> Scored:
+    """Score a file of predictions against ground truth.
+
+    Args:
+        truth: in any format that is read; `origin` names it if it cannot be recognised.
+        predictions: likewise; people correspond by their order in a frame, or by distance where their numbers differ.
+        convention: one of `CONVENTIONS`.
+        alpha: another headline threshold.
+        origin: format of the truth.
+
+    Raises:
+        UnknownNameError: there is no such convention.
+        DatasetError: a file breaks its format, or the truth lacks the length the convention needs.
+    """
+    real, found = read_pair(truth, predictions, origin)
+    return score_tables(real, found, convention, alpha=alpha)
+
+
+def score_tables(truth: PoseTable, predicted: PoseTable, convention: str, *, alpha: float | None = None) -> Scored:
+    """Score predictions against ground truth on the same frames.
+
+    Raises:
+        UnknownNameError: there is no such convention.
+        DatasetError: the truth lacks the length the convention needs.
+    """
+    if convention not in CONVENTIONS:
+        raise UnknownNameError(f"no PCK convention is named {convention!r}. {nearest_name(convention, CONVENTIONS)}")
+    rule = CONVENTIONS[convention]
+    skeleton = skeleton_named(rule.skeleton)
+    real, found = (to_skeleton(table, skeleton) for table in (truth, predicted))
+    counts = count(real, pair_up(real, found), rule, (alpha or rule.alpha, *AUC_ALPHAS))
+    return Scored(convention, counts, numbers(counts, rule, skeleton))
+
+
+def count(truth: PoseTable, predicted: F64, rule: Convention, alphas: Sequence[float]) -> PckCounts:
+    """Count under a convention.
+
+    Args:
+        truth: with the convention's skeleton.
+        predicted: (N, K, 2) in the rows of the truth; NaN = not predicted.
+        rule: the convention.
+        alphas: thresholds.
+
+    Raises:
+        DatasetError: nobody has the length the convention needs.
+    """
+    labelled = visible_truth(truth)
+    length = normaliser(truth, rule)
+    if len(truth) and not np.isfinite(length).any():
+        raise DatasetError(f"{truth.source}: nobody has a {rule.length} to measure by, which this convention needs")
+    if rule.only_visible:
+        labelled[..., 2] *= truth.visibility != 1
+    for name in rule.left_out:
+        labelled[:, truth.skeleton.index_of(name), 2] = 0
+    return count_pck(predicted, labelled, length, alphas)
+
+
+def normaliser(truth: PoseTable, rule: Convention) -> F64:
+    """Give (N,) lengths in pixels; NaN for a person who does not count."""
+    if rule.length == "head":
+        return head_size(truth.head_xyxy)
+    if rule.length == "box":
+        return longer_side(truth.boxes())
+    pairs = [(truth.skeleton.index_of(a), truth.skeleton.index_of(b)) for a, b in TORSO]
+    return distance_between(visible_truth(truth), pairs)
+
+
+def numbers(counts: PckCounts, rule: Convention, skeleton: Skeleton) -> dict[str, float]:
+    """Give per cent per keypoint and in the mean, and the area under the curve up to 0.5; NaN = not labelled."""
+    share = 100 * counts.per_keypoint()[0]
+    out = {name: float(value) for name, value in zip(skeleton.keypoints, share, strict=True)}
+    curve = PckCounts(counts.alphas[1:], counts.correct[1:], counts.labelled)
+    if rule.mean == "labels":
+        middle = np.trapezoid(curve.pooled(), curve.alphas) / (curve.alphas[-1] - curve.alphas[0])
+        return out | {"mean": 100 * float(counts.pooled()[0]), "auc": 100 * float(middle)}
+    return out | {"mean": 100 * float(counts.mean()[0]), "auc": 100 * curve.auc()}
