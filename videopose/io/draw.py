@@ -164,7 +164,8 @@ def _fixed(points: F32) -> list[tuple[int, int]]:
 
 def _label_place(poses: Poses, row: int) -> tuple[float, float]:
     """Put the label above the topmost point that is seen, centred over the head."""
-    seen = poses.keypoints[row][poses.keypoints[row, :, 2] >= _HIDDEN_BELOW]
+    points = poses.keypoints[row]
+    seen = points[(points[:, 2] >= _HIDDEN_BELOW) & np.isfinite(points).all(1)]
     x1, y1, x2, _ = poses.xyxy[row]
     if not len(seen):
         return float(x1 + x2) / 2, float(y1)

@@ -172,7 +172,7 @@ class _Audio:
             self._waiting = packet if heard >= end else None
             if self._waiting is not None:
                 return
-            if heard >= self._begin:
+            if not self._begin or heard >= self._begin:  # a whole clip keeps what an encoder put before time 0
                 shift = round(self._begin / packet.time_base)
                 packet.pts = (packet.pts or 0) - shift
                 packet.dts = packet.pts if packet.dts is None else packet.dts - shift
