@@ -37,11 +37,15 @@ def track_whole(table: VideoPoses, options: TrackerOptions, skeleton: Skeleton) 
 
 
 def without_weak(table: VideoPoses, min_track_score: float) -> VideoPoses:
-    """Take the id from tracks whose pose scores sum to less than `min_track_score`."""
+    """Take the id from tracks whose pose scores sum to less than `min_track_score`.
+
+    In a video of a few frames nobody can gather much, so no more is asked than a quarter of a point per frame.
+    """
     order, edges = table.by_track()
     if len(edges) < 2:
         return table
-    weak = np.add.reduceat(table.score[order], edges[:-1]) < min_track_score
+    asked = min(min_track_score, 0.25 * len(table.time))
+    weak = np.add.reduceat(table.score[order], edges[:-1]) < asked
     track_id = table.track_id.copy()
     track_id[order[np.repeat(weak, np.diff(edges))]] = UNTRACKED
     return replace(table, track_id=track_id)

@@ -90,6 +90,10 @@ def test_weak_track_is_dropped():
     assert all(row == [1] for row in ids(records))
 
 
+def test_people_of_a_single_picture_are_not_dropped():
+    assert ids([frame(0, [(300, 300, 1.0), (600, 300, 1.0)])]) == [[1, 2]]
+
+
 def test_dropped_people_stay_untracked_on_request():
     records = [frame(t, [(300, 300, 1.0)] + ([(800, 300, 1.0)] if t == 10 else [])) for t in range(40)]
 
