@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from videopose.estimators.entailment import EntailmentSimilarity
 from videopose.skeletons import Skeleton
 from videopose.tracking.options import TrackerOptions
 from videopose.tracking.pose_flow import track_pose_flow
@@ -42,7 +43,8 @@ class TrackPoses:
             yield from self._online(records)
 
     def _online(self, records: Iterable[Record]) -> Iterator[Record]:
-        tracker = create_tracker(self.options, self.skeleton)
+        learned = EntailmentSimilarity(self.skeleton) if self.options.similarity == "entailment" else None
+        tracker = create_tracker(self.options, self.skeleton, similarity=learned)
         for record in records:
             if record.poses is None:
                 yield record
