@@ -44,7 +44,7 @@ class CropNetwork:
         images = normalised(crops, self.mean, self.std, next(self.model.parameters()).dtype)
         output = self.model(images)
         if self.flip_test:
-            flip_index = torch.as_tensor(self.skeleton.flip_index, device=crops.device)
+            flip_index = torch.tensor(self.skeleton.flip_index, device=crops.device)
             mirrored = self.model(images.flip(-1))
             output = (output + self.codec.flip_back(mirrored, flip_index)) / 2
         return self.codec.decode(output)

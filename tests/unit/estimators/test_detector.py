@@ -1,0 +1,131 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from videopose.config import validate
+from videopose.errors import ConfigError, WeightsError
+from videopose.estimators.build import DetectorOptions, PoseOptions, create_detector, create_estimator
+from videopose.estimators.detector import AnchorPointDetector, input_size
+from videopose.models import create_model
+from videopose.models.folding import fold_batch_norm
+from videopose.models.fpn_detector import DetectorOutput
+
+CPU = torch.device("cpu")
+
+
+class OneBox(nn.Module):
+    """Answers with fixed boxes, in input pixels, whatever it sees."""
+
+    def __init__(self, boxes, scores):
+        super().__init__()
+        self.unused = nn.Parameter(torch.zeros(1))
+        self.boxes, self.scores = torch.tensor(boxes, dtype=torch.float32), torch.tensor(scores)
+        self.shapes = []
+
+    def forward(self, images):
+        self.shapes.append(tuple(images.shape))
+        size = self.boxes[:, 2:] - self.boxes[:, :2]
+        sides = torch.full((len(images), len(self.boxes), 4, 200), -100.0)
+        for row, (width, height) in enumerate((size / 2).round().long().tolist()):
+            for side, distance in enumerate((width, height, width, height)):
+                sides[:, row, side, distance] = 100.0
+        score = torch.logit(self.scores).expand(len(images), -1)
+        return DetectorOutput(score, sides, (self.boxes[:, :2] + self.boxes[:, 2:]) / 2, torch.ones(len(self.boxes)))
+
+
+def _detector(model, **options):
+    return AnchorPointDetector(model, device=CPU, mean=(0, 0, 0), std=(1, 1, 1), pixels=96 * 96, **options)
+
+
+def _images(*sizes):
+    return [torch.zeros(3, *size, dtype=torch.uint8) for size in sizes]
+
+
+def test_boxes_come_back_in_image_pixels():
+    found = _detector(OneBox([[10, 20, 50, 80]], [0.9])).detect(_images((192, 192)))[0]  # twice the input
+
+    assert found.xyxy[0].tolist() == pytest.approx([20, 40, 100, 160])
+    assert found.score == pytest.approx([0.9])
+
+
+def test_weak_overlapping_and_outlying_boxes():
+    model = OneBox([[10, 10, 50, 50], [12, 10, 52, 50], [60, 60, 130, 130], [10, 60, 30, 80]], [0.9, 0.8, 0.7, 0.1])
+    found = _detector(model).detect(_images((96, 96)))[0]
+
+    assert found.score == pytest.approx([0.9, 0.7])
+    assert found.xyxy[1].tolist() == [60, 60, 96, 96]  # cut off at the border
+
+
+def test_images_of_one_shape_share_batches_and_keep_their_order():
+    model = OneBox([[10, 10, 50, 50]], [0.9])
+    found = _detector(model, batch_size=2).detect(_images((96, 96), (48, 192), (192, 192), (96, 96)))
+
+    assert len(found) == 4
+    assert model.shapes == [(2, 3, 96, 96), (1, 3, 96, 96), (1, 3, 64, 192)]
+    assert found[2].xyxy[0].tolist() == [20, 20, 100, 100]
+
+
+def test_nobody_is_an_empty_answer():
+    assert len(_detector(OneBox([[10, 10, 50, 50]], [0.01])).detect(_images((96, 96)))[0]) == 0
+    assert _detector(OneBox([[10, 10, 50, 50]], [0.9])).detect([]) == []
+
+
+@pytest.mark.parametrize("image_hw", [(360, 640), (1920, 1088), (37, 4000), (352, 352)])
+def test_inputs_are_whole_cells_of_about_the_asked_area(image_hw):
+    height, width = input_size(image_hw, 352 * 352)
+
+    assert height % 32 == width % 32 == 0
+    assert height * width < 2 * 352 * 352
+
+
+def test_folding_changes_no_answer():
+    torch.manual_seed(0)
+    model = create_model("fpn_detector")
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -0.2, 0.2)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+    image = torch.rand(1, 3, 64, 96)
+    folded = fold_batch_norm(model)
+
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    assert torch.allclose(model(image).score, folded(image).score, atol=1e-4)
+    hrnet = create_model("hrnet_w16", num_keypoints=17)
+    crop = torch.rand(1, 3, 64, 64)
+    assert torch.allclose(hrnet(crop), fold_batch_norm(hrnet)(crop), atol=1e-5)
+
+
+def test_a_pose_network_is_no_detector():
+    with pytest.raises(ConfigError, match=r"detector.model = fpn_pose.default: is a pose network"):
+        create_detector(DetectorOptions(model="fpn_pose.default"), CPU)
+    with pytest.raises(ConfigError, match=r"pose.model = fpn_detector.default: is a detector"):
+        create_estimator(PoseOptions(model="fpn_detector.default"), CPU)
+
+
+def test_a_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(WeightsError, match=r"none.pth: no such checkpoint; check the path"):
+        create_estimator(PoseOptions(model="hrnet_w32", weights=str(tmp_path / "none.pth")), CPU)
+
+
+def test_an_own_checkpoint_of_hrnet_runs(tmp_path):
+    torch.save(create_model("hrnet_w32", num_keypoints=17).state_dict(), tmp_path / "own.pth")
+    options = validate(PoseOptions, {"model": "hrnet_w32", "weights": str(tmp_path / "own.pth")}, source="test")
+    estimator = create_estimator(options, CPU)
+    from videopose.types import Detections
+
+    poses = estimator.estimate(
+        [torch.randint(0, 256, (3, 80, 60), dtype=torch.uint8)],
+        [Detections(np.array([[5, 5, 50, 70]], np.float32), np.ones(1, np.float32))],
+    )
+    assert poses[0].keypoints.shape == (1, 17, 3)
+    assert estimator.network.codec.name == "msra"
+
+
+def test_the_shipped_networks_load_and_find_nobody_in_noise_free_gray():
+    detector = create_detector(DetectorOptions(), CPU)
+    estimator = create_estimator(PoseOptions(), CPU)
+
+    assert len(detector.detect([torch.full((3, 240, 320), 128, dtype=torch.uint8)])[0]) == 0
+    assert estimator.skeleton.name == "body19"
