@@ -70,7 +70,7 @@ class SpatialCodec:
 
         Returns:
             (N, K, 3) float32 x, y in crop pixels and score in [0, 1]. Of an exact target, x and y are right to 0.3
-            crop pixels inside and to one cell where the border cuts the distribution off.
+            crop pixels inside and to a cell and a half where the border cuts the distribution off.
         """
         num, num_keypoints, height, width = output.shape
         probability = torch.softmax(output.float().flatten(2), -1).view(num * num_keypoints, 1, height, width)
