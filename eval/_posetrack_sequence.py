@@ -17,6 +17,7 @@ from videopose.metrics.identity import IdentityCounts, count_identity
 from videopose.metrics.keypoint_ap import KeypointOutcomes, assign_by_pck, count_keypoints, distances
 from videopose.types import F64, I64, UNTRACKED, Bool
 
+from ._explain import Explanation, explain_sequence
 from ._posetrack_cleanup import (
     NO_SCORE,
     has_ids,
@@ -48,6 +49,7 @@ class SequenceCounts:
         tracked: ids are there, so tracking can be scored.
         frames: labelled frames.
         notes: how often each of `RULES` had its occasion.
+        explanation: where the errors come from; None if it was not asked for.
     """
 
     name: str
@@ -58,10 +60,16 @@ class SequenceCounts:
     tracked: bool
     frames: int
     notes: Counter[str] = field(default_factory=Counter)
+    explanation: Explanation | None = None
 
 
 def score_sequence(
-    truth: PoseTable, predicted: PoseTable, rules: AbstractSet[str], *, identities: bool = True
+    truth: PoseTable,
+    predicted: PoseTable,
+    rules: AbstractSet[str],
+    *,
+    identities: bool = True,
+    explain: bool = False,
 ) -> SequenceCounts:
     """Count everything one sequence contributes.
 
@@ -70,6 +78,7 @@ def score_sequence(
         predicted: of the same skeleton and frames.
         rules: the corrected ones among `RULES`; none of them is the kit's own behaviour.
         identities: count for IDF1 and HOTA too.
+        explain: count where the errors come from.
 
     Raises:
         DatasetError: the files break a rule that is not among the corrected ones.
@@ -96,7 +105,10 @@ def score_sequence(
             identity = count_identity(np.isfinite(grid.reach), *grid.sides)
             hota = sum_hota(np.clip(1 - grid.apart, 0, 1), *grid.sides)
     _note_absent(outcomes, notes)
-    return SequenceCounts(truth.name, outcomes, clear, identity, hota, tracked, len(truth.frames), notes)
+    explanation = explain_sequence(truth, predicted) if explain else None
+    return SequenceCounts(
+        truth.name, outcomes, clear, identity, hota, tracked, len(truth.frames), notes, explanation
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

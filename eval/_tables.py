@@ -13,6 +13,9 @@ from videopose.io.exchange.formats import read_table
 from videopose.io.exchange.table import PoseTable
 from videopose.types import F64, I64
 
+CROWD_AREA = 0.53
+"""CrowdPose has no masks: a person's area is this share of the box."""
+
 
 def read_pair(truth: Path, predictions: Path, origin: str | None = None) -> tuple[PoseTable, PoseTable]:
     """Read a ground truth and its predictions, both on the frames of the truth.

@@ -14,10 +14,8 @@ from videopose.io.exchange.table import PoseTable
 from videopose.metrics.ap import Outcomes, average_precision, join_ranges, pose_numbers, pose_outcomes
 from videopose.types import F64
 
-from ._tables import read_pair, visible_truth
-
-CROWD_AREA = 0.53
-"""CrowdPose has no masks: a person's area is this share of the box."""
+from ._explain import Explanation, explain_sequence
+from ._tables import CROWD_AREA, read_pair, visible_truth
 
 CROWD_SPLITS: dict[str, tuple[float, float]] = {
     "Easy": (-np.inf, 0.2),
@@ -38,15 +36,19 @@ class Scored:
         images: outcomes of each, per area range, in the order of the truth.
         numbers: as the tool prints them, in [0, 1]; NaN = no true person counts.
         crowd_index: (F,) of the images; NaN = not given.
+        explanation: where the errors come from; None if it was not asked for.
     """
 
     protocol: str
     images: tuple[Mapping[str, Outcomes], ...]
     numbers: dict[str, float]
     crowd_index: F64
+    explanation: Explanation | None = None
 
 
-def score_files(truth: Path, predictions: Path, protocol: str = "coco", *, origin: str | None = None) -> Scored:
+def score_files(
+    truth: Path, predictions: Path, protocol: str = "coco", *, origin: str | None = None, explain: bool = False
+) -> Scored:
     """Score a file of results against annotations.
 
     Args:
@@ -54,15 +56,16 @@ def score_files(truth: Path, predictions: Path, protocol: str = "coco", *, origi
         predictions: COCO results, or any format `videopose convert` reads.
         protocol: `coco` or `crowdpose`.
         origin: format of the truth, recognised by default.
+        explain: count where the errors come from.
 
     Raises:
         UnknownNameError: there is no such protocol.
         DatasetError: a file breaks its format, or a prediction has no score.
     """
-    return score_tables(*read_pair(truth, predictions, origin), protocol)
+    return score_tables(*read_pair(truth, predictions, origin), protocol, explain=explain)
 
 
-def score_tables(truth: PoseTable, predicted: PoseTable, protocol: str = "coco") -> Scored:
+def score_tables(truth: PoseTable, predicted: PoseTable, protocol: str = "coco", *, explain: bool = False) -> Scored:
     """Score predictions against annotations on the same frames.
 
     Raises:
@@ -79,7 +82,8 @@ def score_tables(truth: PoseTable, predicted: PoseTable, protocol: str = "coco")
         for rows in (predicted.rows_of(position),)
     )
     crowding = np.array([np.nan if frame.crowd_index is None else frame.crowd_index for frame in truth.frames])
-    return Scored(protocol, images, numbers(images, protocol, crowding), crowding)
+    explanation = explain_sequence(truth[~truth.crowd], predicted) if explain else None
+    return Scored(protocol, images, numbers(images, protocol, crowding), crowding, explanation)
 
 
 def person_scores(predicted: PoseTable) -> F64:

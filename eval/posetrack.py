@@ -65,7 +65,13 @@ class Scored:
 
 
 def score_folders(
-    truth: Path, predictions: Path, protocol: str = "poseval", *, workers: int | None = None, identities: bool = True
+    truth: Path,
+    predictions: Path,
+    protocol: str = "poseval",
+    *,
+    workers: int | None = None,
+    identities: bool = True,
+    explain: bool = False,
 ) -> Scored:
     """Score a folder of prediction files against a folder of ground truth.
 
@@ -75,6 +81,7 @@ def score_folders(
         protocol: `poseval` or `corrected`.
         workers: processes; one per core by default. The result does not depend on it.
         identities: count for IDF1 and HOTA too.
+        explain: count where the errors come from.
 
     Raises:
         UnknownNameError: there is no such protocol.
@@ -82,7 +89,7 @@ def score_folders(
     """
     if protocol not in PROTOCOLS:
         raise UnknownNameError(f"no protocol is named {protocol!r}. {nearest_name(protocol, PROTOCOLS)}")
-    jobs = [(*pair, protocol, identities) for pair in pair_files(truth, predictions)]
+    jobs = [(*pair, protocol, identities, explain) for pair in pair_files(truth, predictions)]
     variants = run_all(_score_files, jobs, workers)
     counts = [each[""] for each in variants]
     return Scored(
@@ -116,12 +123,12 @@ def pair_files(truth: Path, predictions: Path) -> list[tuple[Path, Path]]:
     return pairs
 
 
-def _score_files(job: tuple[Path, Path, str, bool]) -> dict[str, SequenceCounts]:
+def _score_files(job: tuple[Path, Path, str, bool, bool]) -> dict[str, SequenceCounts]:
     """Score one sequence; under `corrected` also as the kit would, and with each difference alone."""
-    truth, predicted, protocol, identities = job
+    truth, predicted, protocol, identities, explain = job
     tables = [to_skeleton(read_table(path), SKELETON) for path in (truth, predicted)]
     rules = PROTOCOLS[protocol]
-    scored = {"": score_sequence(tables[0], tables[1], rules, identities=identities)}
+    scored = {"": score_sequence(tables[0], tables[1], rules, identities=identities, explain=explain)}
     if protocol == "corrected":
         met = {rule for rule, times in scored[""].notes.items() if times}
         base = frozenset(FATAL | {"head_boxes"}) & met
