@@ -22,6 +22,9 @@ from videopose.types import F32, F64, I64, UNTRACKED, Bool, Poses
 
 SKELETON = skeleton_named("lsp14")
 _MPII_ORDER = (0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15, 8, 9)  # the file's joint ids in the order of lsp14
+_MIN_LABELLED = 3
+"""People with fewer labelled keypoints have no size to speak of, and are left out."""
+
 FRAME_RATE = 25.0
 """Frames per second of the annotated videos (PoseTrack 2017 does not say; its clips are 24 to 30)."""
 
@@ -118,7 +121,7 @@ def read_truth(path: Path) -> list[TrueVideo]:
 def _true_video(video: dict[str, Any]) -> TrueVideo:
     tracks, keypoints, xyxy = [], [], []
     for people in video["frames"]:
-        people = [person for person in people if person["points"]]
+        people = [person for person in people if len(person["points"]) >= _MIN_LABELLED]
         table = np.zeros((len(people), len(SKELETON), 3), np.float32)
         for row, person in enumerate(people):
             for joint, x, y, visible in person["points"]:
@@ -258,7 +261,7 @@ class _People:
         xyxy = boxes_around(keypoints, min_score=0.1, padding=1.2)
         everything = boxes_around(keypoints, padding=1.2)
         usable = (xyxy[:, 2:] - xyxy[:, :2]).min(axis=1) > 2  # NaN, where nothing has a score, is not
-        xyxy = np.where(usable[:, None], xyxy, everything)
+        xyxy = np.where(usable[:, None], xyxy, everything) + np.array([-1, -1, 1, 1])  # no box without area
         untracked = np.full(len(found), UNTRACKED, np.int64)
         return Poses(keypoints, np.clip(score, 0.02, 1).astype(np.float32), xyxy.astype(np.float32), untracked)
 
