@@ -30,6 +30,10 @@ NETWORKS = {
     "mspn_2xstg_256x192": ("mspn_2", {}),
     "cpn50_256x192": ("cpn_50", {}),
     "cpn50_384x288": ("cpn_50", {}),
+    "omnipose_w48_256x192": ("omnipose", {}),
+    "posewarper_w48_384x288": ("posewarper", {}),
+    "dcpose_w48_384x288": ("dcpose", {}),
+    "lstm_pm_penn_caffe": ("lstm_pm", {}),
 }
 
 
@@ -52,7 +56,41 @@ def run_cpn(model, crop):
     return (*predictions, refined)
 
 
+def watch(model, **layers):
+    """Keep what named layers give when they first run."""
+    seen = {}
+    for what, layer in layers.items():
+        model.get_submodule(layer).register_forward_hook(lambda _, __, out, what=what: seen.setdefault(what, out))
+    return seen
+
+
+def run_posewarper(model, crop):
+    seen = watch(model, features="offset_feats", offsets="offsets1", warped="deform_conv1", rough="final_layer")
+    heatmaps = model(crop.unflatten(1, (5, 3)))
+    return (heatmaps, seen["rough"], seen["features"], seen["offsets"], seen["warped"])
+
+
+def run_dcpose(model, crop):
+    layers = {"rough": "rough_pose_estimation_net", "difference": "diff_temporal_fuse"}
+    layers |= {"support": "support_temporal_fuse", "offsets": "offsets_list.2", "masks": "masks_list.2"}
+    seen = watch(model, **layers)
+    heatmaps = model(crop.unflatten(1, (3, 3)), torch.tensor([[1.0, 1.0], [1.0, 2.0]]))
+    return (heatmaps, *(seen[what] for what in layers))
+
+
+def run_lstm_pm(model, crop):
+    center = torch.from_numpy(reference_input("lstm_pm_penn_caffe:center", (1, 1, 184, 184)))
+    frames, state, heatmaps = crop.unflatten(1, (3, 3)), None, []
+    for frame in frames.unbind(1):
+        state = model.step(frame, center, state)
+        heatmaps.append(state.heatmaps)
+    return (model.start(frames[:, 0]), *heatmaps, state.hidden, state.cell)
+
+
 RUN = {
+    "posewarper": run_posewarper,
+    "dcpose": run_dcpose,
+    "lstm": run_lstm_pm,
     "rtmpose": lambda model, crop: torch.split(model(crop), [384, 512], -1),
     "hourglass8": lambda model, crop: (model.stages(crop.permute(0, 3, 1, 2)),),  # theirs takes channels last
     "mspn": run_mspn,

@@ -67,6 +67,22 @@ def _hourglass(stacks: int) -> Architecture:
     )
 
 
+def _deeppose(trunk: str, options: Mapping[str, Any]) -> Architecture:
+    return Architecture(
+        "regression",
+        "DeepPose",
+        {"trunk": trunk, "trunk_options": options},
+        codec="regression",
+        convert="convert_names",
+    )
+
+
+def _integral(network: str, options: Mapping[str, Any]) -> Architecture:
+    return Architecture(
+        "regression", "IntegralPose", {"network": network, "network_options": options}, codec="regression"
+    )
+
+
 _SMALL_HRNET = {"width": 16, "modules": (1, 1, 1), "blocks": 2, "stem_blocks": 1, "stem_width": 32}
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -104,6 +120,26 @@ ARCHITECTURES: dict[str, Architecture] = {
     "mspn_2": Architecture("mspn", "MSPN", {"stages": 2}, codec="megvii", convert="convert_names", flops="mmengine"),
     "mspn_3": Architecture("mspn", "MSPN", {"stages": 3}, codec="megvii", convert="convert_names", flops="mmengine"),
     "mspn_4": Architecture("mspn", "MSPN", {"stages": 4}, codec="megvii", convert="convert_names", flops="mmengine"),
+    "omnipose": Architecture("omnipose", "OmniPose", convert="convert_names"),
+    "deeppose_50": _deeppose("resnet", {"depth": 50}),
+    "deeppose_101": _deeppose("resnet", {"depth": 101}),
+    "deeppose_152": _deeppose("resnet", {"depth": 152}),
+    "deeppose_hrnet_w32": _deeppose("hrnet", {"width": 32}),
+    "integral_50": _integral("simple_baseline", {"depth": 50}),
+    "integral_hrnet_w32": _integral("hrnet", {"width": 32}),
+    "posewarper": Architecture(
+        "posewarper", "PoseWarper", input_hw=(384, 288), convert="convert_names", task="temporal"
+    ),
+    "dcpose": Architecture("dcpose", "DCPose", input_hw=(384, 288), convert="convert_names", task="temporal"),
+    "lstm_pm": Architecture(
+        "lstm_pm",
+        "LSTMPoseMachine",
+        input_hw=(368, 368),
+        codec="msra8",
+        skeleton="",
+        convert="convert_names",
+        task="temporal",
+    ),
     "fpn_pose": Architecture("fpn_pose", "FpnPose", codec="spatial", skeleton="body19"),
     "fpn_detector": Architecture("fpn_detector", "FpnDetector", codec="", skeleton="", task="detector"),
 }

@@ -62,6 +62,7 @@ def count(name: str, *, input_hw: tuple[int, int] | None = None, num_keypoints: 
     size = input_hw or entry.input_hw
     with torch.device("meta"):
         model = create_model(name, input_hw=size, num_keypoints=num_keypoints)
+        # networks that see several frames say what they take
         inputs = [torch.empty(*shape) for shape in getattr(model, "example_shapes", _one_crop)(size)]
     return count_model(model, *inputs)
 

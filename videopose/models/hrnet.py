@@ -116,15 +116,23 @@ class HRNet(nn.Module):
         self.final_layer = nn.Conv2d(width, num_keypoints, 1)
         self.num_features = width
 
-    def features(self, x: Tensor) -> Tensor:
-        """Map crops (N, 3, H, W) to features (N, width, H / 4, W / 4), before the head."""
+    def stem(self, x: Tensor) -> Tensor:
+        """Map crops (N, 3, H, W) to low-level features (N, 4 stem widths, H / 4, W / 4)."""
         x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
         x = functional.relu(self.bn2(self.conv2(x)), inplace=True)
-        xs = [self.layer1(x)]
-        xs = self.stage2(_advance(self.transition1, xs))
+        low: Tensor = self.layer1(x)
+        return low
+
+    def branches(self, low: Tensor) -> Tensor:
+        """Map the stem's features to those of the finest branch, (N, width, H / 4, W / 4)."""
+        xs = self.stage2(_advance(self.transition1, [low]))
         xs = self.stage3(_advance(self.transition2, xs))
         finest: Tensor = self.stage4(_advance(self.transition3, xs))[0]
         return finest
+
+    def features(self, x: Tensor) -> Tensor:
+        """Map crops (N, 3, H, W) to features (N, width, H / 4, W / 4), before the head."""
+        return self.branches(self.stem(x))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map normalised crops (N, 3, H, W) to heatmaps (N, K, H / 4, W / 4)."""

@@ -86,6 +86,7 @@ class VisionTransformer(nn.Module):
         self.patch_embed = _PatchEmbed(width)
         self.blocks = nn.ModuleList(_Block(width, heads) for _ in range(depth))
         self.last_norm = nn.LayerNorm(width, eps=_NORM_EPS)
+        self.num_features = width
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
 
     def forward(self, x: Tensor) -> Tensor:
