@@ -18,6 +18,7 @@ from videopose.errors import DatasetError, UnknownNameError, nearest_name
 from videopose.io.exchange.formats import read_table
 from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.exchange.posetrack17 import KEYPOINTS_BY_ID
+from videopose.io.exchange.table import PoseTable
 from videopose.metrics import keypoint_ap
 from videopose.metrics.clear import ClearCounts
 from videopose.metrics.hota import HotaSums
@@ -26,7 +27,7 @@ from videopose.skeletons import skeleton_named
 from videopose.types import F64
 
 from ._parallel import run_all
-from ._posetrack_cleanup import CORRECTED, FATAL, POSEVAL, RULES
+from ._posetrack_cleanup import CORRECTED, FATAL, POSEVAL, RULES, pair_frames
 from ._posetrack_sequence import SequenceCounts, score_sequence
 
 SKELETON = skeleton_named("posetrack15")
@@ -121,6 +122,19 @@ def pair_files(truth: Path, predictions: Path) -> list[tuple[Path, Path]]:
             raise DatasetError(f"{predictions}: has no predictions named {file.name}, which {truth} asks for")
         pairs.append((file, match))
     return pairs
+
+
+def read_tables(truth: Path, predictions: Path) -> dict[str, tuple[PoseTable, PoseTable]]:
+    """Read all sequences of two folders, paired, by name of the sequence; for pictures, not for scoring.
+
+    Raises:
+        DatasetError: a file is missing or breaks its format.
+    """
+    out = {}
+    for pair in pair_files(truth, predictions):
+        real, found = (to_skeleton(read_table(path), SKELETON) for path in pair)
+        out[real.name] = real, pair_frames(real, found, CORRECTED, Counter())
+    return out
 
 
 def _score_files(job: tuple[Path, Path, str, bool, bool]) -> dict[str, SequenceCounts]:

@@ -1,0 +1,158 @@
+"""`videopose eval`: score predictions against ground truth under a protocol, and explain the score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _common(function: Function) -> Function:
+    """Add the options every protocol has."""
+    options = (
+        click.option("--truth", type=click.Path(path_type=Path), required=True, help="Ground truth: file or folder."),
+        click.option("--predictions", type=click.Path(path_type=Path), required=True, help="Results: file or folder."),
+        click.option("-o", "--output", type=click.Path(path_type=Path), help="Write everything as JSON."),
+        click.option("--html", type=click.Path(path_type=Path), help="Write one page that needs no network."),
+        click.option("--from", "origin", metavar="FORMAT", help="Format of the truth; recognised by default."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+_bootstrap = click.option(
+    "--bootstrap", "repeats", default=0, metavar="N", help="Draws for 95 % intervals; 1000 is usual [0]."
+)
+
+
+@click.group("eval")
+def command() -> None:
+    """Score predictions against ground truth and explain the score."""
+
+
+@command.command()
+@_common
+@click.option("--protocol", default="poseval", metavar="NAME", help="poseval (as the kit) or corrected [poseval].")
+@click.option("--compare", type=click.Path(path_type=Path), help="A second folder of results, to compare with.")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of the images, for pictures in the page.")
+@click.option("--workers", type=int, help="Processes [one per core].")
+@_bootstrap
+def posetrack(
+    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, protocol: str,
+    compare: Path | None, images: Path | None, workers: int | None, repeats: int,
+) -> None:  # fmt: skip
+    """PoseTrack: AP, MOTA, IDF1 and HOTA per keypoint, equal to the official kit or corrected."""
+    from videopose import catalog
+
+    kit = catalog.protocol("posetrack")
+    scored = kit.score_folders(truth, predictions, protocol, workers=workers, explain=True)
+    other = kit.score_folders(truth, compare, protocol, workers=workers) if compare is not None else None
+    tables = kit.read_tables(truth, predictions) if images is not None else None
+    build = catalog.protocol("report").posetrack
+    _finish(build(scored, repeats=repeats, other=other, images=images, tables=tables), output, html)
+
+
+@command.command()
+@_common
+@click.option("--protocol", default="coco", metavar="NAME", help="coco or crowdpose [coco].")
+@_bootstrap
+def coco(
+    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, protocol: str,
+    repeats: int,
+) -> None:  # fmt: skip
+    """COCO keypoints or CrowdPose: AP and AR by object keypoint similarity."""
+    from videopose import catalog
+    from videopose.io.exchange.formats import read_table
+
+    scored = catalog.protocol("coco").score_files(truth, predictions, protocol, origin=origin, explain=True)
+    keypoints = read_table(truth, origin).skeleton.keypoints
+    _finish(_reports().coco(scored, keypoints, repeats=repeats), output, html)
+
+
+@command.command()
+@_common
+@click.option("--convention", required=True, metavar="NAME", help="lsp, lspet, flic, mpii, jhmdb, penn, posetrack …")
+@click.option("--alpha", type=float, help="Another threshold.")
+def pck(
+    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, convention: str,
+    alpha: float | None,
+) -> None:  # fmt: skip
+    """PCK, PCKh and PDJ under a benchmark's convention."""
+    from videopose import catalog
+
+    scored = catalog.protocol("pck").score_files(truth, predictions, convention, alpha=alpha, origin=origin)
+    _finish(_reports().pck(scored), output, html)
+
+
+@command.command()
+@_common
+@click.option("--alpha", type=float, default=0.5, help="Share of the part's length [0.5].")
+def pcp(
+    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, alpha: float
+) -> None:
+    """PCP: strict, mean and PCPm of ten sticks."""
+    from videopose import catalog
+
+    scored = catalog.protocol("pcp").score_files(truth, predictions, alpha=alpha, origin=origin)
+    _finish(_reports().pcp(scored), output, html)
+
+
+@command.command()
+@_common
+@click.option("--threshold", type=float, default=0.5, help="Overlap from which on a box can be an object's [0.5].")
+@click.option("--workers", type=int, help="Processes [one per core].")
+@_bootstrap
+def mot(
+    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, threshold: float,
+    workers: int | None, repeats: int,
+) -> None:  # fmt: skip
+    """Box tracking: MOTA, IDF1 and HOTA by overlap."""
+    from videopose import catalog
+
+    scored = catalog.protocol("mot").score_folders(
+        truth, predictions, threshold=threshold, origin=origin, workers=workers
+    )
+    _finish(_reports().mot(scored, repeats=repeats), output, html)
+
+
+@command.command()
+@_common
+@click.option("--min-side", type=float, default=0.0, help="People with a shorter side in pixels do not count [0].")
+@_bootstrap
+def boxes(
+    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, min_side: float,
+    repeats: int,
+) -> None:  # fmt: skip
+    """Person boxes: COCO's AP and AR by overlap, ignore regions respected."""
+    from videopose import catalog
+
+    scored = catalog.protocol("boxes").score_files(truth, predictions, min_side=min_side, origin=origin)
+    _finish(_reports().boxes(scored, repeats=repeats), output, html)
+
+
+def _reports() -> ModuleType:
+    from videopose import catalog
+
+    return catalog.protocol("report")
+
+
+def _finish(
+    report: Any, output: Path | None, html: Path | None
+) -> None:  # Any: a Report, whose module is found by name
+    from videopose.io.result import whole_file
+
+    reports = _reports()
+    click.echo(reports.as_text(report))
+    for path, text in ((output, reports.as_json), (html, reports.as_html)):
+        if path is not None:
+            with whole_file(path) as file:
+                file.write(text(report).encode())
+            click.echo(str(path))
