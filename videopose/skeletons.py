@@ -97,6 +97,10 @@ def _both(*names: str) -> list[str]:
     return [f"{side}_{name}" for name in names for side in ("left", "right")]
 
 
+def _side(side: str, *names: str) -> list[str]:
+    return [f"{side}_{name}" for name in names]
+
+
 def _sides(*edges: tuple[str, str]) -> list[tuple[str, str]]:
     return [(f"{side}_{a}", f"{side}_{b}") for side in ("left", "right") for a, b in edges]
 
@@ -142,6 +146,19 @@ SKELETONS: dict[str, Skeleton] = {
             [*_TRUNK, ("head_bottom", "face"), ("head_bottom", "belly")],
         ),
         make_skeleton("penn13", ["head_top", *_BODY], _TRUNK),
+        # PoseTrack 2018 with the ears its files list but never label; published checkpoints predict all 17.
+        make_skeleton(
+            "posetrack17",
+            ["nose", "head_bottom", "head_top", *_both("ear"), *_BODY],
+            [*_TRUNK, *_NECK, ("head_bottom", "nose")],
+        ),
+        make_skeleton(
+            "aic14",
+            [*_side("right", "shoulder", "elbow", "wrist"), *_side("left", "shoulder", "elbow", "wrist"),
+             *_side("right", "hip", "knee", "ankle"), *_side("left", "hip", "knee", "ankle"),
+             "head_top", "head_bottom"],
+            [*_TRUNK, *_NECK],
+        ),
     )
 }  # fmt: skip
 
