@@ -12,6 +12,14 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+# Without CLIP: a clip of two people made from the portrait that matplotlib ships. Results go to demo/.
+CLIP ?=
+demo: $(STAMP)
+	mkdir -p demo
+	$(if $(CLIP),,$(BIN)/python -m videopose.eval.demo_clip demo/demo.mp4)
+	$(BIN)/videopose run $(or $(CLIP),demo/demo.mp4) -o demo/$(basename $(notdir $(or $(CLIP),demo/demo.mp4))).poses.json \
+		--save video --overwrite
+
 test: $(STAMP)
 	$(BIN)/python -m pytest -m ""
 

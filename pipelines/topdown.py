@@ -20,7 +20,7 @@ from videopose.skeletons import Skeleton, skeleton_named
 from videopose.stages.cues import MeasureCues
 from videopose.stages.detect import DetectPeople, GivenBoxes, WholeFrame
 from videopose.stages.estimate import EstimatePoses
-from videopose.stages.flow import DropImages, Pipeline, Stage, ToDevice
+from videopose.stages.flow import DropImages, Pipeline, Prefetch, Stage, ToDevice
 from videopose.stages.smooth import SmoothPoses
 from videopose.stages.track import TrackPoses
 from videopose.tracking.options import SmoothingOptions, TrackerOptions
@@ -45,10 +45,19 @@ def skeleton_of(options: PipelineOptions) -> Skeleton:
 
 
 def build_networks(options: PipelineOptions, device: torch.device) -> Pipeline:
-    """Put together the costly half: everything that needs pixels."""
-    estimate = EstimatePoses(create_estimator(options.pose, device), window=options.window)
+    """Put together the costly half: everything that needs pixels.
+
+    People of one window are looked for while the poses of the window before are estimated.
+    """
     return Pipeline(
-        (ToDevice(device), _who(options, device), estimate, MeasureCues(options.tracker.cues), DropImages())
+        (
+            ToDevice(device),
+            _who(options, device),
+            Prefetch(options.window),
+            EstimatePoses(create_estimator(options.pose, device), window=options.window),
+            MeasureCues(options.tracker.cues),
+            DropImages(),
+        )
     )
 
 

@@ -159,6 +159,7 @@ class Run:
         self.num_frames = reader.num_frames
         self._reader, self._recipe, self._options, self._device = reader, recipe, options, device
         self.progress = progress
+        self._wrap: Callable[[Pipeline], Pipeline] = lambda stages: stages
         provenance = {
             "version": __version__,
             "weights": recipe.describe_weights(options),
@@ -171,6 +172,10 @@ class Run:
             identity = {**provenance, "torch": torch.__version__, "asked": asked}
             self._store = JournalStore(journal_folder(self.output), identity, restart=restart)
         self.begun_at = 0 if self._store is None else self._store.num_records
+
+    def wrap_stages(self, wrap: Callable[[Pipeline], Pipeline]) -> None:
+        """Have both halves put through a function before they run; for stopwatches and the like."""
+        self._wrap = wrap
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
@@ -188,7 +193,7 @@ class Run:
             VideoPoseError: as the stages do; what is kept stays kept.
         """
         tracks = self._recipe.build_tracks(self._options, self.header.skeleton)
-        tracks = replace(tracks, video=str(self.clip))
+        tracks = self._wrap(replace(tracks, video=str(self.clip)))
         if self.output is None or self._store is None:
             yield from tracks(self._posed(self._networks()))
             self._close_header(self._reader.gaps)
@@ -221,7 +226,8 @@ class Run:
             ahead.close()
 
     def _networks(self) -> Pipeline:
-        return replace(self._recipe.build_networks(self._options, self._device), video=str(self.clip))
+        networks = self._recipe.build_networks(self._options, self._device)
+        return self._wrap(replace(networks, video=str(self.clip)))
 
     def _close_header(self, gaps: Iterable[Gap]) -> None:
         self.header = replace(self.header, gaps=tuple(gaps))

@@ -20,7 +20,7 @@ def recipe(name: str) -> ModuleType:
 
 
 def protocol(name: str) -> ModuleType:
-    """Import the protocol `eval/<name>.py`.
+    """Import the protocol `eval/<name>.py`; a dot in the name is a folder.
 
     Raises:
         UnknownNameError: there is no such protocol.
@@ -67,7 +67,8 @@ def _folder(package: str) -> Path:
 
 def _module(package: str, kind: str, name: str) -> ModuleType:
     folder = _folder(package)
-    known = [path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")]
+    files = (path.relative_to(folder).with_suffix("") for path in folder.rglob("*.py"))
+    known = [".".join(file.parts) for file in files if not file.name.startswith("_")]
     if name not in known:
         raise UnknownNameError(f"no {kind} is named {name!r}. {nearest_name(name, known)}")
     return importlib.import_module(f"{package}.{name}")

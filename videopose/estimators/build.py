@@ -55,8 +55,8 @@ class PoseOptions(Options):
     flip_test: bool = False
     padding: float = 1.25
     nms_oks: float = 0.9
-    batch_size: int = 16
-    """People per call of the network."""
+    batch_size: int = 8
+    """People per call of the network; on a CPU several calls run side by side."""
     precision: Precision = "auto"
 
 

@@ -10,12 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from videopose.estimators.crops import normalised
+from videopose.estimators.workers import run_batches
 from videopose.geometry.affine import letterbox
 from videopose.geometry.boxes import clip, iou, suppress
 from videopose.geometry.warp import warp_affine
+from videopose.models.fpn_detector import DetectorOutput
 from videopose.types import Detections
 
 STRIDE = 32
+MAX_CANDIDATES = 1000
+"""Points considered per image, the best ones; suppression compares each with each."""
 FILL = 114
 """What surrounds an image in its input, near the middle of what training surrounds it with."""
 
@@ -76,13 +80,18 @@ class AnchorPointDetector:
     def detect(self, images: Sequence[Tensor], /) -> list[Detections]:
         """Find the people in each image; see `PersonDetector`."""
         sizes = [input_size((image.shape[1], image.shape[2]), self._pixels) for image in images]
-        found: list[Detections] = [Detections.empty()] * len(images)
+        batches: list[list[int]] = []
         for size in dict.fromkeys(sizes):
             rows = [row for row, each in enumerate(sizes) if each == size]
-            for start in range(0, len(rows), self._batch_size):
-                part = rows[start : start + self._batch_size]
-                for row, detections in zip(part, self._run([images[row] for row in part], size), strict=True):
-                    found[row] = detections
+            batches += [rows[start : start + self._batch_size] for start in range(0, len(rows), self._batch_size)]
+
+        def run(batch: list[int]) -> list[Detections]:
+            return self._run([images[row] for row in batch], sizes[batch[0]])
+
+        found: list[Detections] = [Detections.empty()] * len(images)
+        for batch, detections in zip(batches, run_batches(run, batches, self._device), strict=True):
+            for row, people in zip(batch, detections, strict=True):
+                found[row] = people
         return found
 
     @torch.inference_mode()
@@ -91,9 +100,8 @@ class AnchorPointDetector:
         inputs = torch.stack([self._fit(image, matrix, size_hw) for image, matrix in zip(images, maps, strict=True)])
         inputs = inputs.to(self._device).contiguous(memory_format=torch.channels_last)
         output = self._model(normalised(inputs, self._mean, self._std, next(self._model.parameters()).dtype))
-        score, boxes = output.score.float().sigmoid(), output.boxes()
         return [
-            self._pick(score[row], boxes[row], float(matrix[0, 0]), (images[row].shape[1], images[row].shape[2]))
+            self._pick(output, row, float(matrix[0, 0]), (images[row].shape[1], images[row].shape[2]))
             for row, matrix in enumerate(maps)
         ]
 
@@ -105,11 +113,12 @@ class AnchorPointDetector:
         fitted[:, :, right:] = FILL
         return fitted
 
-    def _pick(self, score: Tensor, boxes: Tensor, scale: float, image_hw: tuple[int, int]) -> Detections:
+    def _pick(self, output: DetectorOutput, row: int, scale: float, image_hw: tuple[int, int]) -> Detections:
+        score = output.score[row].float().sigmoid()
         sure = torch.nonzero(score > self._min_score)[:, 0]
-        if len(sure) > 1000:
-            sure = sure[score[sure].topk(1000).indices]
-        xyxy = clip(boxes[sure].cpu().numpy() / scale, image_hw)
+        if len(sure) > MAX_CANDIDATES:
+            sure = sure[score[sure].topk(MAX_CANDIDATES).indices]
+        xyxy = clip(output.boxes_at(row, sure).cpu().numpy() / scale, image_hw)
         kept_score = score[sure].cpu().numpy()
         rows = suppress(iou(xyxy, xyxy), kept_score, self._nms_iou)[: self._max_people]
         return Detections(xyxy[rows].astype(np.float32), kept_score[rows].astype(np.float32))

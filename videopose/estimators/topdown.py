@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from videopose.estimators.crops import CropNetwork
+from videopose.estimators.workers import run_batches
 from videopose.geometry.affine import apply, crop_from_box, invert
 from videopose.geometry.boxes import suppress
 from videopose.geometry.keypoints import oks
@@ -72,11 +73,13 @@ class TopDownEstimator:
         ]
 
     def _run(self, images: list[Tensor], crop_from_image: F64) -> F32:
-        found = []
-        for start in range(0, len(images), self._batch_size):
-            rows = range(start, min(start + self._batch_size, len(images)))
-            found.append(self.network(self._cut([images[row] for row in rows], crop_from_image[rows])).cpu().numpy())
-        return np.concatenate(found)
+        def run(rows: range) -> F32:
+            crops = self._cut([images[row] for row in rows], crop_from_image[rows])
+            return np.asarray(self.network(crops).cpu().numpy(), np.float32)
+
+        starts = range(0, len(images), self._batch_size)
+        batches = [range(start, min(start + self._batch_size, len(images))) for start in starts]
+        return np.concatenate(run_batches(run, batches, self._device))
 
     def _cut(self, images: list[Tensor], crop_from_image: F64) -> Tensor:
         input_hw = self.network.codec.input_hw

@@ -32,9 +32,11 @@ class DetectorOutput(NamedTuple):
 
     def boxes(self) -> Tensor:
         """Give the expected boxes, (N, P, 4) xyxy in input pixels."""
-        bins = torch.arange(self.sides.shape[-1], device=self.sides.device, dtype=torch.float32)
-        distance = (torch.softmax(self.sides.float(), -1) * bins).sum(-1) * self.stride[:, None]
-        return torch.cat([self.points - distance[..., :2], self.points + distance[..., 2:]], -1)
+        return _expected_boxes(self.sides, self.points, self.stride)
+
+    def boxes_at(self, row: int, points: Tensor) -> Tensor:
+        """Give the expected boxes of one image at chosen points, (Q,) indices -> (Q, 4) xyxy in input pixels."""
+        return _expected_boxes(self.sides[row, points], self.points[points], self.stride[points])
 
 
 class FpnDetector(nn.Module):
@@ -81,6 +83,12 @@ class FpnDetector(nn.Module):
             torch.cat([points for points, _ in places]),
             torch.cat([stride for _, stride in places]),
         )
+
+
+def _expected_boxes(sides: Tensor, points: Tensor, stride: Tensor) -> Tensor:
+    bins = torch.arange(sides.shape[-1], device=sides.device, dtype=torch.float32)
+    distance = (torch.softmax(sides.float(), -1) * bins).sum(-1) * stride[:, None]
+    return torch.cat([points - distance[..., :2], points + distance[..., 2:]], -1)
 
 
 def _head(inputs: int, bins: int) -> nn.Conv2d:

@@ -1,0 +1,1 @@
+"""How fast: networks beside a known one, and whole pipelines beside their networks alone."""

@@ -1,0 +1,39 @@
+"""Batches side by side on a CPU: one thread of arithmetic each, instead of all threads on one batch after another.
+
+Small networks do not fill several cores from inside; and while one worker cuts crops or decodes heatmaps, the others
+compute, so the work around the networks hides behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TypeVar
+
+import torch
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def run_batches(work: Callable[[T], R], batches: Sequence[T], device: torch.device) -> list[R]:
+    """Do the same work on every batch; the answers come in the batches' order.
+
+    How people are split into batches is the caller's business and never depends on the number of workers, so results
+    do not either.
+
+    Args:
+        work: from a batch to its answer; it may run in several threads at once.
+        batches: what is to be done.
+        device: with a GPU, batches follow one another: the device is parallel by itself.
+    """
+    workers = torch.get_num_threads()
+    if device.type != "cpu" or workers < 2 or len(batches) < 2:
+        return [work(batch) for batch in batches]
+    return list(_pool(workers).map(work, batches))
+
+
+@cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, thread_name_prefix="videopose", initializer=torch.set_num_threads, initargs=(1,))
