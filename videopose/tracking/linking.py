@@ -33,6 +33,7 @@ class Ends:
         velocity: (T, 2) of the body, pixels per second.
         steadiness: (T,) seconds of observation the velocity rests on.
         size: (T,) pixels, median over the end.
+        appearance: (T, D) mean embeddings over the end, of unit length or zero; D = 0 where none was measured.
     """
 
     time: F64
@@ -40,6 +41,7 @@ class Ends:
     velocity: F64
     steadiness: F64
     size: F64
+    appearance: F32
 
 
 def link(table: VideoPoses, options: LinkingOptions) -> VideoPoses:
@@ -79,7 +81,7 @@ def measure_ends(table: VideoPoses, order: I64, edges: I64, options: LinkingOpti
     return _stacked(heads), _stacked(tails)
 
 
-_End = tuple[float, F32, F64, float, float]
+_End = tuple[float, F32, F64, float, float, F32]
 
 
 def _one_end(table: VideoPoses, time: F64, rows: I64, options: LinkingOptions) -> _End:
@@ -101,12 +103,21 @@ def _one_end(table: VideoPoses, time: F64, rows: I64, options: LinkingOptions) -
         if np.any(lever):
             velocity = (shift * lever[:, None]).sum(axis=0) / (lever * away).sum()
             steadiness = float(np.abs(away).max())
-    return float(time[rows[0]]), outer, velocity, steadiness, size
+    return float(time[rows[0]]), outer, velocity, steadiness, size, _look(table, rows)
+
+
+def _look(table: VideoPoses, rows: I64) -> F32:
+    if table.appearance is None:
+        return np.zeros(0, np.float32)
+    mean = table.appearance[rows].mean(axis=0)
+    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-6), np.float32)
 
 
 def _stacked(ends: list[_End]) -> Ends:
-    time, keypoints, velocity, steadiness, size = zip(*ends, strict=True)
-    return Ends(np.array(time), np.stack(keypoints), np.stack(velocity), np.array(steadiness), np.array(size))
+    time, keypoints, velocity, steadiness, size, look = zip(*ends, strict=True)
+    return Ends(
+        np.array(time), np.stack(keypoints), np.stack(velocity), np.array(steadiness), np.array(size), np.stack(look)
+    )
 
 
 def candidates(heads: Ends, tails: Ends, max_gap: float, options: LinkingOptions) -> tuple[I64, I64, F64]:
@@ -173,8 +184,16 @@ def link_cost(tails: Ends, heads: Ends, end: I64, start: I64, options: LinkingOp
         + 0.5 * change / pose_spread
         + 0.5 * (growth / options.size_noise) ** 2
         + options.gap_cost * gap
+        + _strangeness(tails.appearance[end], heads.appearance[start], options)
     )
     return np.where(total > 0, cost, np.inf)
+
+
+def _strangeness(before: F32, after: F32, options: LinkingOptions) -> F64:
+    """Give the cost of looking different; 0 where either side was not looked at."""
+    alike = (before * after).sum(axis=1, dtype=np.float64)
+    known = before.any(axis=1) & after.any(axis=1)
+    return np.where(known, 0.5 * ((1 - alike) / options.appearance_noise) ** 2, 0.0)
 
 
 def solve(num: int, end: I64, start: I64, cost: F64, max_cost: float) -> I64:

@@ -63,6 +63,7 @@ class LinkingOptions(Options):
     drift: float = Field(default=0.6, gt=0, description="standard deviation of unexplained motion, sizes per second")
     pose_noise: float = Field(default=0.15, gt=0, description="standard deviation of keypoints relative to the body")
     size_noise: float = Field(default=0.2, gt=0, description="standard deviation of the logarithm of the size")
+    appearance_noise: float = Field(default=0.15, gt=0, description="standard deviation of 1 - similarity of looks")
     horizon: float = Field(default=0.5, gt=0, description="time constant with which a velocity fades in a gap")
     window: float = Field(default=0.4, gt=0, description="how much of a tracklet's end tells its motion")
     window_frames: int = Field(default=16, ge=1, description="the same, at most in frames")

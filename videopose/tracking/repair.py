@@ -161,6 +161,7 @@ def _with_rows(table: VideoPoses, before: I64, after: I64, frame: I64) -> tuple[
             [table.xyxy, table.xyxy[before] + part[:, None] * (table.xyxy[after] - table.xyxy[before])]
         )[order],
         track_id=np.concatenate([table.track_id, table.track_id[before]])[order],
+        appearance=None,  # nobody has seen the new ones, and nothing after this asks
     )
     is_new = np.arange(len(order)) >= len(table)
     return filled, is_new[order]

@@ -7,11 +7,11 @@ that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from videopose.types import F32, F64, I64, Bool, Frame, Gap, Poses, Record
+from videopose.types import F32, F64, I64, Bool, Cues, Frame, Gap, Poses, Record
 
 _BLOCK = 1024
 """Frames whose rows are joined into one array while collecting."""
@@ -31,6 +31,8 @@ class VideoPoses:
         score: (M,) pose scores.
         xyxy: (M, 4) boxes in image pixels.
         track_id: (M,) -1 = not tracked.
+        camera: frame number → (3, 3) transform from the frame before, where it was measured.
+        appearance: (M, D) embeddings of unit length, zeros where nothing was measured; None = nowhere.
     """
 
     index: I64
@@ -42,6 +44,8 @@ class VideoPoses:
     score: F32
     xyxy: F32
     track_id: I64
+    camera: dict[int, F64] = field(default_factory=dict)
+    appearance: F32 | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -60,6 +64,7 @@ class VideoPoses:
             score=self.score[rows],
             xyxy=self.xyxy[rows],
             track_id=self.track_id[rows],
+            appearance=None if self.appearance is None else self.appearance[rows],
         )
 
     def frames(self) -> Iterator[tuple[int, float, Poses]]:
@@ -70,6 +75,13 @@ class VideoPoses:
             rows = slice(edges[number], edges[number + 1])
             people = Poses(self.keypoints[rows], self.score[rows], self.xyxy[rows], self.track_id[rows])
             yield number, times[number], people
+
+    def cues_of(self, number: int, first: int, count: int) -> Cues | None:
+        """Give what was measured in a frame's picture, for the rows first … first + count - 1; None if nothing."""
+        camera = self.camera.get(number)
+        if camera is None and self.appearance is None:
+            return None
+        return Cues(camera, appearance=None if self.appearance is None else self.appearance[first : first + count])
 
     def by_track(self) -> tuple[I64, I64]:
         """Sort tracked poses by track, then time.
@@ -100,12 +112,21 @@ def collect(records: Iterable[Record]) -> VideoPoses:
     gaps: dict[int, tuple[Gap, ...]] = {}
     blocks: list[tuple[I64, Poses]] = []
     pending: list[tuple[int, Poses]] = []
+    camera: dict[int, F64] = {}
+    looks: list[tuple[int, F32]] = []  # first row, embeddings
+    num_rows = 0
     for number, record in enumerate(records):
         index.append(record.frame.index)
         time.append(record.frame.time)
         has_poses.append(record.poses is not None)
         if record.gaps:
             gaps[number] = record.gaps
+        if record.cues is not None:
+            if record.cues.camera is not None:
+                camera[number] = record.cues.camera
+            if record.cues.appearance is not None:
+                looks.append((num_rows, record.cues.appearance))
+        num_rows += 0 if record.poses is None else len(record.poses)
         if record.poses is not None and (len(record.poses) or not (blocks or pending)):
             pending.append((number, record.poses))
         if len(pending) >= _BLOCK:
@@ -127,7 +148,18 @@ def collect(records: Iterable[Record]) -> VideoPoses:
         people.score,
         people.xyxy,
         people.track_id,
+        camera,
+        _looks(looks, num_rows),
     )
+
+
+def _looks(parts: list[tuple[int, F32]], num_rows: int) -> F32 | None:
+    if not parts:
+        return None
+    out = np.zeros((num_rows, parts[0][1].shape[1]), np.float32)
+    for first, rows in parts:
+        out[first : first + len(rows)] = rows
+    return out
 
 
 def _joined(pending: list[tuple[int, Poses]]) -> tuple[I64, Poses]:

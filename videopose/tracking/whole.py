@@ -29,8 +29,9 @@ def track_whole(table: VideoPoses, options: TrackerOptions, skeleton: Skeleton) 
     tracker = create_tracker(options, skeleton)
     track_id = np.full(len(table), UNTRACKED, np.int64)
     first = 0
-    for _, time, people in table.frames():
-        track_id[first : first + len(people)] = tracker.step(people, time)
+    for number, time, people in table.frames():
+        cues = table.cues_of(number, first, len(people))
+        track_id[first : first + len(people)] = tracker.step(people, time, cues)
         first += len(people)
     linked = link(replace(table, track_id=track_id), options.linking)
     return numbered(without_weak(uncross(linked, options.linking), options.linking.min_track_score))

@@ -1,5 +1,7 @@
 """Whole-video tracking: ids that survive gaps, crossings and re-entries."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from videopose.tracking.linking import solve
 from videopose.tracking.options import LinkingOptions, TrackerOptions
 from videopose.tracking.video_poses import collect
 from videopose.tracking.whole import track_whole
-from videopose.types import Frame, Poses, Record
+from videopose.types import Cues, Frame, Poses, Record
 
 SKELETON = skeleton_named("coco17")
 SHAPE = np.random.default_rng(1).uniform(-0.5, 0.5, (len(SKELETON), 2)) * [60, 120]
@@ -54,6 +56,22 @@ def test_return_with_another_size_is_somebody_else():
     records += [frame(t, [(300, 300, 2.0)]) for t in range(60, 90)]
 
     assert {each for row in ids(records) for each in row} == {1, 2}
+
+
+def test_return_in_other_clothes_is_somebody_else():
+    red, blue = np.eye(2, dtype=np.float32)[[0]], np.eye(2, dtype=np.float32)[[1]]
+
+    def dressed(late):
+        looks = [red if t < 20 else late for t in range(100)]
+        return [
+            replace(each, cues=Cues(appearance=look[: len(each.poses)]))
+            for each, look in zip(gone(20, 70), looks, strict=True)
+        ]
+
+    same, other = dressed(red), dressed(blue)
+
+    assert {each for row in ids(same) for each in row} == {1}
+    assert {each for row in ids(other) for each in row} == {1, 2}
 
 
 def test_return_after_max_gap_is_somebody_else():
