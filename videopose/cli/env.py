@@ -23,7 +23,7 @@ _OPTIONAL = {
 }
 
 
-@click.command("env")
+@click.command("env", short_help="Print what a bug report needs.")
 def command() -> None:
     """Print what a bug report needs: versions, machine, and which optional packages were found."""
     import os

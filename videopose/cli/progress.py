@@ -43,8 +43,8 @@ class ProgressBar:
 
     def _speed(self, done: int, total: int) -> str:
         rate = self.frames_per_second(done)
-        left = (total - done) / rate if rate else 0.0
-        return f"{rate:.1f} frames per second, {left / 60:.0f} min {left % 60:.0f} s left"
+        minutes, seconds = divmod(round((total - done) / rate), 60)
+        return f"{rate:.1f} frames per second, {minutes} min {seconds} s left"
 
     def frames_per_second(self, done: int) -> float:
         """Give the speed since the start, without what was done before it."""

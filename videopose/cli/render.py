@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 
-@click.command("render")
+@click.command("render", short_help="Draw a result over its video.")
 @click.argument("clip")
 @click.argument("poses", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Video to write [<clip>.overlay.mp4]; or .mkv.")

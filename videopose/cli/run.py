@@ -32,7 +32,7 @@ class FrameRange(click.ParamType[tuple[int, int | None]]):
             self.fail(f"{value!r} is not a range of frames. Write 100-199, or 100- for all from there on", param, ctx)
 
 
-@click.command("run")
+@click.command("run", short_help="Find everybody in a video: boxes, poses, ids.")
 @click.argument("clip")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Result [<clip>.poses.json]; or .parquet, .csv.")
 @click.option("--overwrite", is_flag=True, help="Replace a result that is there.")

@@ -170,7 +170,7 @@ def _label_place(poses: Poses, row: int) -> tuple[float, float]:
     if not len(seen):
         return float(x1 + x2) / 2, float(y1)
     top = seen[np.argmin(seen[:, 1])]
-    return float(top[0]), float(min(top[1], max(y1, top[1] - (seen[:, 1].max() - top[1]) * 0.08)))
+    return float(top[0]), float(min(top[1], max(y1, top[1] - (seen[:, 1].max() - top[1]) * 0.13)))
 
 
 def _draw_label(picture: U8, text: str, place: tuple[float, float], colour: Colour, pen: Pen) -> None:

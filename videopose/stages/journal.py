@@ -51,10 +51,19 @@ class Journal:
             kept = []
             past = len(source.past)
             outputs = self.networks(source.chunk(self.chunk, self.after))
-            for record in islice(outputs, past, past + self.chunk):
-                kept.append(record)
-                yield record
+            try:
+                for record in islice(outputs, past, past + self.chunk):
+                    kept.append(record)
+                    yield record
+            finally:
+                _close(outputs)  # a thread of the networks may still look into the source
             self.store.append(kept)
+
+
+def _close(stream: Iterator[Record]) -> None:
+    close = getattr(stream, "close", None)
+    if close is not None:
+        close()
 
 
 class _Source:

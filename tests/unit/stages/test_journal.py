@@ -1,6 +1,7 @@
 """What is kept outlives a kill, and going on gives what an unbroken run gives."""
 
 import errno
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from videopose.errors import ConfigError, VideoPoseError
 from videopose.io.journal_store import JournalStore, difference
-from videopose.stages.flow import batched, windows
+from videopose.stages.flow import Pipeline, Prefetch, batched, windows
 from videopose.stages.journal import Journal
 from videopose.types import Cues, Gap
 
@@ -88,6 +89,18 @@ def test_kept_frames_are_not_computed_again(tmp_path):
     list(journal(tmp_path / "j", networks)(records))
 
     assert networks.seen == list(range(16, 30))
+
+
+def test_networks_with_a_thread_of_their_own_give_the_same(tmp_path):
+    records = some_records(30, with_poses=False)
+    plain = list(journal(tmp_path / "plain", Networks(before=2, after=3))(records))
+    networks = Networks(before=2, after=3)
+    threaded = Pipeline((Prefetch(5), networks, Prefetch(5)))
+
+    stage = Journal(threaded, JournalStore(tmp_path / "threaded", IDENTITY), chunk=8, before=2, after=3)
+
+    assert_same_records(list(stage(iter(records))), plain)
+    assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
 
 
 def test_the_store_knows_where_the_neighbours_of_the_next_frame_begin(tmp_path):
