@@ -138,6 +138,32 @@ def boxes(
     _finish(_reports().boxes(scored, repeats=repeats), output, html)
 
 
+@command.command()
+@click.option("--data", "data_dir", type=click.Path(path_type=Path), required=True, help="Folder with the data sets.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="As detector.weights=… or pose.weights=….")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the numbers as JSON.")
+def networks(data_dir: Path, overrides: tuple[str, ...], device: str, output: Path | None) -> None:
+    """Measure the default detector and pose network on their held-out sets, beside what is asked of them."""
+    import json
+    from dataclasses import asdict
+
+    from videopose import catalog
+    from videopose.api import choose_device
+    from videopose.config import parse_overrides, validate
+
+    bars = catalog.protocol("default_networks")
+    options = validate(bars.NetworkBarsOptions, parse_overrides(overrides), source="--set")
+    measured = []
+    click.echo(f"{'measure':<22}{'value':>8}{'floor':>8}{'aim':>8}{'n':>7}  protocol")
+    for bar in bars.measure(data_dir, options, choose_device(device)):
+        numbers = "".join(f"{number:>8.3g}" for number in (bar.value, bar.floor, bar.aim))
+        click.echo(f"{bar.name:<22}{numbers}{bar.samples:>7}  {bar.protocol}")
+        measured.append(asdict(bar))
+    if output is not None:
+        output.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+
+
 def _reports() -> ModuleType:
     from videopose import catalog
 
