@@ -150,10 +150,11 @@ def networks(data_dir: Path, overrides: tuple[str, ...], device: str, output: Pa
 
     from videopose import catalog
     from videopose.api import choose_device
-    from videopose.config import parse_overrides, validate
+    from videopose.config import merge, parse_overrides, validate
 
     bars = catalog.protocol("default_networks")
-    options = validate(bars.NetworkBarsOptions, parse_overrides(overrides), source="--set")
+    values = merge(bars.NetworkBarsOptions().model_dump(), parse_overrides(overrides))
+    options = validate(bars.NetworkBarsOptions, values, source="--set")
     measured = []
     click.echo(f"{'measure':<22}{'value':>8}{'floor':>8}{'aim':>8}{'n':>7}  protocol")
     for bar in bars.measure(data_dir, options, choose_device(device)):
