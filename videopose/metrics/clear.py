@@ -101,11 +101,10 @@ def count_clear(
         Bernardin & Stiefelhagen, Evaluating Multiple Object Tracking Performance, EURASIP JIVP 2008, section 2.
     """
     check_shape("distance", distance, *truth_present.shape, predicted_present.shape[2])
-    channels, num_truth, num_predicted = distance.shape[1:]
-    counts = ClearCounts.zero(channels)
+    counts = ClearCounts.zero(distance.shape[1])
     counts.objects[:] = truth_present.sum(axis=(0, 2))
     predictions = predicted_present.sum(axis=(0, 2))
-    if num_truth and num_predicted:
+    if distance.size:
         in_reach = np.isfinite(distance) & truth_present[..., None] & predicted_present[:, :, None, :]
         rows, columns = (np.unique(ids, return_inverse=True)[1].reshape(ids.shape) for ids in (truth_id, predicted_id))
         spans = np.where(in_reach, distance, np.inf)

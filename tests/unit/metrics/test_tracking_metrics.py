@@ -65,6 +65,17 @@ def test_nobody_there_gives_nan():
     assert np.isnan([counts.mota(), counts.motp(), counts.precision(), counts.recall()]).all()
 
 
+@pytest.mark.parametrize("shape", [(0, 1, 2, 3), (3, 1, 2, 0), (3, 1, 0, 2)])
+def test_without_frames_or_predictions_or_objects_there_are_only_misses_and_false_positives(shape):
+    frames, channels, objects, predictions = shape
+    counts = count_clear(
+        np.zeros(shape), np.ones((frames, channels, objects), bool), np.ones((frames, channels, predictions), bool),
+        np.tile(np.arange(objects), (frames, 1)), np.tile(np.arange(predictions), (frames, 1)),
+    )  # fmt: skip
+
+    assert (counts.misses[0], counts.false_positives[0]) == (frames * objects, frames * predictions)
+
+
 def test_distance_of_the_wrong_shape_is_an_error():
     _, *sides = _two_people([[1, 2]])
 

@@ -55,10 +55,14 @@ def _read(path: Path) -> PoseTable:
         np.repeat(np.arange(len(parts)), [len(part) for part in parts]), source=str(path),
         xy=np.where(absent[..., None], np.nan, keypoints[..., :2].round(_PIXEL_DECIMALS)),
         keypoint_score=np.where(absent, np.nan, keypoints[..., 2].round(_SCORE_DECIMALS)),
-        derived=frozenset(map(str, stored.header.provenance.get("derived_keypoints", ()))),
+        derived=_derived(stored.header.provenance.get("derived_keypoints")),
         score=people.score.astype(np.float64).round(_SCORE_DECIMALS),
         xyxy=people.xyxy.astype(np.float64).round(_PIXEL_DECIMALS), track_id=people.track_id,
     )  # fmt: skip
+
+
+def _derived(names: object) -> frozenset[str]:
+    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
 
 
 def _check(poses: Poses, path: Path, index: int) -> None:
