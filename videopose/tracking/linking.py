@@ -176,11 +176,15 @@ def link_cost(tails: Ends, heads: Ends, end: I64, start: I64, options: LinkingOp
     trust = (steady + 1e-3) / (steady + 1e-3).sum(axis=0)
     unexplained = sum(t * (d**2).sum(axis=1) for t, d in zip(trust, drift, strict=True)) / size**2
     known = steady.max(axis=0) >= options.window / 3
-    spread = options.position_noise**2 + (np.where(known, options.drift, 2 * options.drift) * gap) ** 2
+    # A velocity that wanders off with time constant `horizon` carries a body this far (squared): ~ gap² at first, ~ gap
+    # later on.
+    reach = 2 * options.horizon * (gap - travel)
+    spread = options.position_noise**2 + np.where(known, options.drift, 2 * options.drift) ** 2 * reach
     pose_spread = options.pose_noise**2 * (1 + np.minimum(gap, 1.0) / 0.2)
     growth = np.log(heads.size[start] / tails.size[end])
     cost = (
         0.5 * unexplained / spread
+        + options.doubt_cost * np.log(spread / options.position_noise**2)
         + 0.5 * change / pose_spread
         + 0.5 * (growth / options.size_noise) ** 2
         + options.gap_cost * gap

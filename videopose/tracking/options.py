@@ -59,6 +59,7 @@ class LinkingOptions(Options):
         default=6.0, gt=0, description="cost of leaving an end open: pairs above it are never joined"
     )
     gap_cost: float = Field(default=0.5, ge=0, description="cost of a second unseen")
+    doubt_cost: float = Field(default=1.0, ge=0, description="cost per e-fold of how little the motion tells")
     position_noise: float = Field(default=0.1, gt=0, description="standard deviation of a body's place")
     drift: float = Field(default=0.6, gt=0, description="standard deviation of unexplained motion, sizes per second")
     pose_noise: float = Field(default=0.15, gt=0, description="standard deviation of keypoints relative to the body")
