@@ -89,8 +89,8 @@ def frame_at(time: float, background: F32, person: U8, opacity: F32) -> U8:
     return np.asarray(picture.clip(0, 255).astype(np.uint8), np.uint8)
 
 
-def write_demo_clip(path: Path) -> None:
-    """Write the clip as H.264 in an mp4."""
+def write_demo_clip(path: Path, *, num_frames: int = round(SECONDS * FRAME_RATE)) -> None:
+    """Write the clip, or its first frames, as H.264 in an mp4."""
     person, opacity = portrait()
     background = stage()
     with av.open(str(path), "w") as container:
@@ -98,7 +98,7 @@ def write_demo_clip(path: Path) -> None:
         stream.height, stream.width = SIZE_HW
         stream.pix_fmt = "yuv420p"
         stream.time_base = Fraction(1, FRAME_RATE)
-        for number in range(round(SECONDS * FRAME_RATE)):
+        for number in range(num_frames):
             image = frame_at(number / FRAME_RATE, background, person, opacity)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))

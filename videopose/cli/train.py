@@ -29,8 +29,14 @@ def command(
     CONFIG is the name of a shipped training config (pose, detector) or a path to a YAML file.
     """
     import logging
+    from importlib.util import find_spec
 
     from tqdm import tqdm
+
+    from videopose.errors import VideoPoseError
+
+    if find_spec("lightning_fabric") is None:
+        raise VideoPoseError("training needs Lightning Fabric, which is not installed: pip install 'videopose[train]'")
 
     from videopose.catalog import config_file
     from videopose.config import dump, load

@@ -1,0 +1,62 @@
+"""What a stranger gets: the README's code, and the demo clip with the networks inside the package."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from videopose import catalog
+from videopose.cli.main import main
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture(scope="module")
+def demo_clip():
+    pytest.importorskip("matplotlib", reason="the demo's portrait ships with matplotlib")
+    return catalog.protocol("demo_clip").write_demo_clip
+
+
+def test_the_readmes_code_prints_what_the_readme_says(demo_clip, tmp_path, monkeypatch, capsys):
+    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    demo_clip(tmp_path / "clip.mp4", num_frames=30)
+    monkeypatch.chdir(tmp_path)
+
+    exec(compile(block, "README.md", "exec"), {})
+
+    promised = [line.removeprefix("# ") for line in block.splitlines() if line.startswith("# ")]
+    assert capsys.readouterr().out.splitlines()[0] == promised[0]
+
+
+@pytest.mark.slow
+def test_the_demo_clip_has_two_people_who_keep_their_ids(demo_clip, tmp_path):
+    demo_clip(tmp_path / "demo.mp4")
+
+    assert main(["run", str(tmp_path / "demo.mp4"), "--save", "video"]) == 0
+
+    result = json.loads((tmp_path / "demo.poses.json").read_text())
+    people = [frame["people"] for frame in result["frames"]]
+    seen = sum(bool(each) for each in people) / len(people)
+    lengths = np.bincount([person["track_id"] for each in people for person in each])
+    assert len(people) == 200
+    assert seen >= 0.95
+    assert np.sort(lengths)[-2] > 60  # two people, each followed for seconds
+    assert (tmp_path / "demo.overlay.mp4").stat().st_size > 50_000
+
+
+def test_shipped_weights_are_what_the_table_says():
+    from videopose.models.weights import file_sha256, locate, read_card
+    from videopose.models.zoo import SHIPPED
+
+    total = 0
+    for weights in SHIPPED:
+        path = locate(weights)
+        total += path.stat().st_size
+        assert weights.sha256 == file_sha256(path)
+        assert weights.bytes == path.stat().st_size
+        assert read_card(path) is not None
+        assert path.with_suffix(".md").is_file()  # the model card
+        assert path.with_suffix(".yaml").is_file()  # the config that made it
+    assert total <= 14_000_000
