@@ -56,7 +56,7 @@ class LinkingOptions(Options):
 
     max_gap: float = Field(default=4.0, ge=0, description="tracklets further apart are never joined")
     max_cost: float = Field(
-        default=6.0, gt=0, description="cost of leaving an end open: pairs above it are never joined"
+        default=10.0, gt=0, description="cost of leaving an end open: pairs above it are never joined"
     )
     gap_cost: float = Field(default=0.5, ge=0, description="cost of a second unseen")
     doubt_cost: float = Field(default=1.0, ge=0, description="cost per e-fold of how little the motion tells")
