@@ -56,6 +56,11 @@ def _rtmpose(width: float, depth: float) -> Architecture:
     )
 
 
+def _cspnext(width: float, depth: float) -> Architecture:
+    options = {"width": width, "depth": depth}
+    return Architecture("cspnext", "CSPNeXtPose", options, codec="udp", convert="convert_names", flops="mmengine")
+
+
 def _hourglass(stacks: int) -> Architecture:
     return Architecture(
         "hourglass",
@@ -109,6 +114,10 @@ ARCHITECTURES: dict[str, Architecture] = {
     "vitpose_b_simple": _vitpose(768, 12, 12, simple=True),
     "vitpose_l_simple": _vitpose(1024, 24, 16, simple=True),
     "vitpose_h_simple": _vitpose(1280, 32, 16, simple=True),
+    "cspnext_t": _cspnext(0.375, 0.167),
+    "cspnext_s": _cspnext(0.5, 0.33),
+    "cspnext_m": _cspnext(0.75, 0.67),
+    "cspnext_l": _cspnext(1.0, 1.0),
     "rtmpose_t": _rtmpose(0.375, 0.167),
     "rtmpose_s": _rtmpose(0.5, 0.33),
     "rtmpose_m": _rtmpose(0.75, 0.67),
@@ -140,7 +149,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         convert="convert_names",
         task="temporal",
     ),
-    "fpn_pose": Architecture("fpn_pose", "FpnPose", codec="spatial", skeleton="body19"),
+    "fpn_pose": Architecture("fpn_pose", "FpnPose", {"num_keypoints": 19}, codec="spatial", skeleton="body19"),
     "fpn_detector": Architecture("fpn_detector", "FpnDetector", codec="", skeleton="", task="detector"),
 }
 

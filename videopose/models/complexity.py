@@ -87,7 +87,8 @@ def count_model(model: nn.Module, *inputs: Tensor) -> Counts:
             tally["layers"] += layer.weight.numel() * where * crops
             tally["outputs"] += layer.weight.numel() * size * crops
 
-    hooks = [layer.register_forward_hook(see) for layer in model.modules()]
+    counted = (nn.BatchNorm2d, nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+    hooks = [layer.register_forward_hook(see) for layer in model.modules() if isinstance(layer, counted)]
     try:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             model(*inputs)

@@ -62,7 +62,9 @@ class _Predictor(nn.Sequential):
 
     def at_size(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """Predict heatmaps of a size, (height, width)."""
-        out: Tensor = self[5](_resize(self[:4](x), size))
+        for layer in list(self)[:4]:
+            x = layer(x)
+        out: Tensor = self[5](_resize(x, size))
         return out
 
 

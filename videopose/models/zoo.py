@@ -146,7 +146,9 @@ def from_card(text: str, path: Path) -> Weights:
         WeightsError: the card is not one.
     """
     try:
-        return replace(_from_row(json.loads(text)), file=str(path), sha256="", bytes=0, origin="")
+        card = _from_row(json.loads(text))
+        origin = "" if card.is_shipped else card.origin
+        return replace(card, file=str(path), sha256="", bytes=0, origin=origin)
     except (TypeError, ValueError, KeyError) as error:
         raise WeightsError(f"{path}: its card cannot be read ({error}); import the checkpoint again") from error
 
