@@ -118,7 +118,8 @@ def fetch(names: tuple[str, ...]) -> None:
     from videopose.models.zoo import weights_named
 
     for weights in [weights_named(name) for name in names]:
-        with click.progressbar(length=1000, label=weights.name, file=sys.stderr) as bar:
+        quiet = not sys.stderr.isatty()
+        with click.progressbar(length=1000, label=weights.name, file=sys.stderr, hidden=quiet) as bar:
             path = fetch_weights(weights, progress=partial(_show, bar))
         click.echo(str(path))
 
