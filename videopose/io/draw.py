@@ -90,7 +90,8 @@ def draw_people(picture: U8, poses: Poses, skeleton: Skeleton) -> None:
         person = pen.for_person(float(poses.xyxy[row, 3] - poses.xyxy[row, 1]))
         _draw_skeleton(picture, poses.keypoints[row], colour_of(int(poses.track_id[row])), skeleton, person)
     for row in order:
-        if poses.track_id[row] != UNTRACKED:
+        is_seen = (poses.keypoints[row, :, 2] >= _HIDDEN_BELOW).any()
+        if is_seen and poses.track_id[row] != UNTRACKED:
             _draw_label(
                 picture, str(poses.track_id[row]), _label_place(poses, row), colour_of(poses.track_id[row]), pen
             )
@@ -163,14 +164,15 @@ def _fixed(points: F32) -> list[tuple[int, int]]:
 
 
 def _label_place(poses: Poses, row: int) -> tuple[float, float]:
-    """Put the label above the topmost point that is seen, centred over the head."""
+    """Put the label above the topmost point that is seen; higher, up to the box, where the crown is no keypoint."""
     points = poses.keypoints[row]
     seen = points[(points[:, 2] >= _HIDDEN_BELOW) & np.isfinite(points).all(1)]
-    x1, y1, x2, _ = poses.xyxy[row]
     if not len(seen):
+        x1, y1, x2, _ = poses.xyxy[row]
         return float(x1 + x2) / 2, float(y1)
-    top = seen[np.argmin(seen[:, 1])]
-    return float(top[0]), float(min(top[1], max(y1, top[1] - (seen[:, 1].max() - top[1]) * 0.13)))
+    x, top, _ = seen[np.argmin(seen[:, 1])]
+    room = (seen[:, 1].max() - top) * 0.13
+    return float(x), float(min(top, max(poses.xyxy[row, 1], top - room)))
 
 
 def _draw_label(picture: U8, text: str, place: tuple[float, float], colour: Colour, pen: Pen) -> None:

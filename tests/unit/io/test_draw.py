@@ -56,6 +56,10 @@ def test_untracked_people_have_no_label():
     assert (drawn(one_person(track_id=1))[top] != 128).any()
 
 
+def test_a_person_of_hidden_points_has_no_label():
+    assert (drawn(one_person(score=0.1)) == 128).all()
+
+
 def test_nobody_leaves_the_picture_as_it_is():
     assert (drawn(Poses.empty(3)) == 128).all()
 
