@@ -61,7 +61,7 @@ def test_a_record_nobody_has_looked_at_stays_so(tmp_path):
 
 
 @given(stop=st.integers(0, 29), before=st.integers(0, 3), after=st.integers(0, 3), ahead=st.integers(0, 3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_going_on_gives_what_an_unbroken_run_gives(tmp_path_factory, stop, before, after, ahead):
     tmp_path = tmp_path_factory.mktemp("journal")
     records = some_records(30, with_poses=False)
