@@ -84,15 +84,9 @@ def score_sequence(
         DatasetError: the files break a rule that is not among the corrected ones.
     """
     notes: Counter[str] = Counter()
-    predicted = pair_frames(truth, predicted, rules, notes)
-    refuse_duplicates(truth)
-    predicted = unique_ids(predicted, rules, notes)
-    keep = scored_frames(truth, rules, notes)
-    truth, predicted = select_frames(truth, keep), select_frames(predicted, keep)
-    truth, predicted = (without_ignored(table[table.posed], truth.frames) for table in (truth, predicted))
+    truth, predicted = clean(truth, predicted, rules, notes)
     tracked = has_ids(truth, predicted, rules, notes)
-    size = head_sizes(truth, predicted, rules, notes)
-    grid = _Grid.of(truth, predicted, size)
+    grid = Grid.of(truth, predicted, head_sizes(truth, predicted, rules, notes))
     if len(truth.frames) == 1 and tracked:
         notes["short_sequence"] += 1
         tracked = "short_sequence" in rules  # the kit stops before it has any tracking numbers, but AP it has
@@ -111,8 +105,24 @@ def score_sequence(
     )  # fmt: skip
 
 
+def clean(
+    truth: PoseTable, predicted: PoseTable, rules: AbstractSet[str], notes: Counter[str]
+) -> tuple[PoseTable, PoseTable]:
+    """Pair the frames, make ids unique, and leave out what does not count: frames, people without points, regions.
+
+    Raises:
+        DatasetError: the files break a rule that is not among the corrected ones.
+    """
+    predicted = pair_frames(truth, predicted, rules, notes)
+    refuse_duplicates(truth)
+    predicted = unique_ids(predicted, rules, notes)
+    keep = scored_frames(truth, rules, notes)
+    truth, predicted = select_frames(truth, keep), select_frames(predicted, keep)
+    return without_ignored(truth[truth.posed], truth.frames), without_ignored(predicted[predicted.posed], truth.frames)
+
+
 @dataclass(frozen=True)
-class _Grid:
+class Grid:
     """Both sides in padded arrays: F frames, G true and P predicted people, K keypoints."""
 
     rows: I64  # (F, P) row in the predicted table, -1 = padding
@@ -124,10 +134,10 @@ class _Grid:
     distance: F64  # (F, P, G, K) head sizes
 
     @staticmethod
-    def of(truth: PoseTable, predicted: PoseTable, size: F64) -> _Grid:
+    def of(truth: PoseTable, predicted: PoseTable, size: F64) -> Grid:
         left, right = padded_rows(truth), padded_rows(predicted)
         real, guess = _fill(truth.xy, left, np.nan), _fill(predicted.xy, right, np.nan)
-        return _Grid(
+        return Grid(
             right, left >= 0, np.isfinite(real[..., 0]), np.isfinite(guess[..., 0]),
             _fill(truth.track_id, left, _PADDING), _fill(_own_ids(predicted.track_id), right, _PADDING),
             distances(guess, real, _fill(size, left, np.nan)),
@@ -167,12 +177,12 @@ def _fill(column: NDArray[Any], rows: I64, missing: float) -> NDArray[Any]:  # A
     return padded
 
 
-def _outcomes(grid: _Grid, score: F64) -> KeypointOutcomes:
+def _outcomes(grid: Grid, score: F64) -> KeypointOutcomes:
     assigned = assign_by_pck(grid.close, grid.labelled, is_person=grid.person)
     return count_keypoints(grid.close, assigned, _fill(score, grid.rows, NO_SCORE), grid.present, grid.labelled)
 
 
-def _clear(grid: _Grid, rules: AbstractSet[str], notes: Counter[str]) -> ClearCounts:
+def _clear(grid: Grid, rules: AbstractSet[str], notes: Counter[str]) -> ClearCounts:
     frames = len(grid.rows)
     notes["last_frame"] += int(frames > 1)
     counted = np.arange(frames) < (frames if "last_frame" in rules or frames < 2 else frames - 1)

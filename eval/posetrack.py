@@ -23,12 +23,13 @@ from videopose.metrics import keypoint_ap
 from videopose.metrics.clear import ClearCounts
 from videopose.metrics.hota import HotaSums
 from videopose.metrics.identity import IdentityCounts
+from videopose.metrics.pck import head_size
 from videopose.skeletons import skeleton_named
 from videopose.types import F64
 
 from ._parallel import run_all
 from ._posetrack_cleanup import CORRECTED, FATAL, POSEVAL, RULES, pair_frames
-from ._posetrack_sequence import SequenceCounts, score_sequence
+from ._posetrack_sequence import Grid, SequenceCounts, clean, score_sequence
 
 SKELETON = skeleton_named("posetrack15")
 PROTOCOLS: dict[str, frozenset[str]] = {"poseval": POSEVAL, "corrected": CORRECTED}
@@ -135,6 +136,17 @@ def read_tables(truth: Path, predictions: Path) -> dict[str, tuple[PoseTable, Po
         real, found = (to_skeleton(read_table(path), SKELETON) for path in pair)
         out[real.name] = real, pair_frames(real, found, CORRECTED, Counter())
     return out
+
+
+def grid_of(truth: Path, predictions: Path) -> Grid:
+    """Give what the kit would track in two files, in padded arrays; for comparison with other trackers' scores.
+
+    Raises:
+        DatasetError: a file breaks its format.
+    """
+    real, found = (to_skeleton(read_table(path), SKELETON) for path in (truth, predictions))
+    real, found = clean(real, found, POSEVAL, Counter())
+    return Grid.of(real, found, head_size(real.head_xyxy))
 
 
 def _score_files(job: tuple[Path, Path, str, bool, bool]) -> dict[str, SequenceCounts]:
