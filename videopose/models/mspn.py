@@ -165,9 +165,12 @@ class MSPN(nn.Module):
 
 _FROM_MMPOSE = [
     (r"backbone\.top\.top\.0\.", "top.conv."),
-    (
-        r"backbone\.multi_stage_mspn\.(\d+)\.downsample\.(layer\d\.\d+)\.conv(\d)\.",
-        r"stage\1.downsample.\2.conv_bn_relu\3.",
+    *(
+        (
+            rf"backbone\.multi_stage_mspn\.(\d+)\.downsample\.(layer\d\.\d+)\.{part}(\d)\.",
+            rf"stage\1.downsample.\2.conv_bn_relu\3.{part}.",
+        )
+        for part in ("conv", "bn")
     ),
     (r"backbone\.multi_stage_mspn\.(\d+)\.upsample\.(up\d)\.in_skip\.", r"stage\1.upsample.\2.u_skip."),
     (r"backbone\.multi_stage_mspn\.(\d+)\.upsample\.(up\d)\.out_skip(\d)\.", r"stage\1.upsample.\2.skip\3."),

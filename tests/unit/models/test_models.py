@@ -69,8 +69,12 @@ def test_data_parallel_names_are_unwrapped(name):
     ("vitpose_b", "backbone.layers.3.attn.qkv.bias", "backbone.blocks.3.attn.qkv.bias"),
     ("vitpose_b", "backbone.ln1.weight", "backbone.last_norm.weight"),
     ("mspn_2", "backbone.top.top.0.conv.weight", "top.conv.conv.weight"),
-    ("mspn_2", "backbone.multi_stage_mspn.1.downsample.layer2.0.conv1.bn.bias",
+    ("mspn_2", "backbone.multi_stage_mspn.1.downsample.layer2.0.bn1.bias",
      "stage1.downsample.layer2.0.conv_bn_relu1.bn.bias"),
+    ("mspn_2", "backbone.multi_stage_mspn.1.downsample.layer2.0.conv3.weight",
+     "stage1.downsample.layer2.0.conv_bn_relu3.conv.weight"),
+    ("mspn_2", "backbone.multi_stage_mspn.1.downsample.layer2.0.downsample.bn.bias",
+     "stage1.downsample.layer2.0.downsample.bn.bias"),
     ("mspn_2", "backbone.multi_stage_mspn.0.upsample.up2.in_skip.bn.bias", "stage0.upsample.up2.u_skip.bn.bias"),
     ("mspn_2", "head.predict_layers.7.conv_layers.1.conv.weight", "stage1.upsample.up4.res_conv2.conv.weight"),
 ])  # fmt: skip
