@@ -28,15 +28,14 @@ def portrait() -> tuple[U8, F32]:
     """Give the portrait, (H, W, 3) RGB, and its opacity, (H, W) in [0, 1], cut out from its background."""
     from matplotlib.cbook import get_sample_data  # a test dependency: only the demo needs it
 
-    with get_sample_data("grace_hopper.jpg") as file:
-        image = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
+    image = cv2.imread(str(get_sample_data("grace_hopper.jpg", asfileobj=False)), cv2.IMREAD_COLOR)
     assert image is not None, "matplotlib's sample portrait is no image"
     height, width = image.shape[:2]
     mask = np.full((height, width), cv2.GC_PR_FGD, np.uint8)
     mask[:, :12] = mask[:, -12:] = mask[:20] = cv2.GC_BGD
     mask[: height // 3, : width // 5] = mask[: height // 3, -width // 5 :] = cv2.GC_BGD
     cv2.setRNGSeed(0)
-    cv2.grabCut(image, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(image, mask, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
     body = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(body)
     largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))

@@ -84,7 +84,10 @@ def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
 
 def neighbours(options: PipelineOptions) -> tuple[int, int]:
     """Give how many records before and after a frame the networks look at for it."""
-    return 0, 0
+    cues = options.tracker.cues
+    if cues.flow != "none":
+        return cues.queue, 0
+    return (1, 0) if cues.camera else (0, 0)
 
 
 def input_files(options: PipelineOptions) -> list[Path]:
