@@ -21,7 +21,7 @@ demo: $(STAMP)
 		--save video --overwrite
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m ""
+	$(BIN)/python -m pytest -m "" -rs
 
 check: $(STAMP)
 	$(BIN)/ruff check .
