@@ -19,6 +19,7 @@ from videopose.errors import ConfigError, InputError
 from videopose.io.base import VideoReader
 from videopose.io.identity import file_identity
 from videopose.io.journal_store import JournalStore
+from videopose.io.lock import only_run
 from videopose.io.reader import open_video
 from videopose.io.result import Facts, ResultHeader
 from videopose.io.results import check_suffix
@@ -198,11 +199,12 @@ class Run:
             yield from tracks(self._posed(self._networks()))
             self._close_header(self._reader.gaps)
             return
-        self._fill(self._store)
-        # The second half starts when the first is done, because the gaps stand above the frames in every format.
-        self._close_header(self._store.gaps())
-        yield from WriteResult(self.output, self.header)(tracks(self._store))
-        self._store.remove()
+        with only_run(self._store.folder):
+            self._fill(self._store)
+            # The second half starts when the first is done, because the gaps stand above the frames in every format.
+            self._close_header(self._store.gaps())
+            yield from WriteResult(self.output, self.header)(tracks(self._store))
+            self._store.remove()
 
     def _fill(self, store: JournalStore) -> None:
         if store.is_complete:

@@ -1,0 +1,63 @@
+import os
+
+import pytest
+
+from videopose.errors import InputError, VideoPoseError
+from videopose.io.lock import only_run
+
+
+def test_a_second_run_of_one_result_is_refused(tmp_path):
+    folder = tmp_path / "clip.poses.json.partial"
+
+    message = "another run is writing this result. Wait for it"
+    with only_run(folder), pytest.raises(InputError, match=message), only_run(folder):
+        pass
+
+    with only_run(folder):  # free again
+        pass
+
+
+def test_the_refused_run_leaves_the_others_lock_alone(tmp_path):
+    folder = tmp_path / "a.partial"
+
+    with only_run(folder):
+        for _ in range(2):
+            with pytest.raises(InputError, match="another run"), only_run(folder):
+                pass
+        assert (folder / "lock").exists()
+
+
+def test_nothing_is_left_of_a_run_that_kept_nothing(tmp_path):
+    folder = tmp_path / "a.partial"
+
+    with pytest.raises(ZeroDivisionError, match="division"), only_run(folder):
+        _ = 1 / 0
+
+    assert not folder.exists()
+
+
+def test_chunks_outlive_the_lock(tmp_path):
+    folder = tmp_path / "a.partial"
+
+    with only_run(folder):
+        (folder / "000000.arrow").write_text("kept")
+
+    assert (folder / "000000.arrow").read_text() == "kept"
+
+
+def test_a_lock_dies_with_its_process(tmp_path):
+    folder = tmp_path / "a.partial"
+    child = os.fork()
+    if child == 0:
+        with only_run(folder):
+            os._exit(0)  # as a kill would: nothing is cleaned up
+    os.waitpid(child, 0)
+
+    assert folder.exists()
+    with only_run(folder):
+        pass
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
+    with pytest.raises(VideoPoseError, match="cannot be written"), only_run(tmp_path / "no" / "where.partial"):
+        pass
