@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,10 +13,11 @@ from videopose.estimators.build import (
     PoseOptions,
     create_detector,
     create_estimator,
+    describe_detector,
+    describe_pose,
     weights_facts,
 )
 from videopose.io.boxes_file import read_boxes
-from videopose.models.weights import describe
 from videopose.skeletons import Skeleton, skeleton_named
 from videopose.stages.cues import MeasureCues
 from videopose.stages.detect import DetectPeople, GivenBoxes, WholeFrame
@@ -40,8 +42,7 @@ class PipelineOptions(Options):
 
 def skeleton_of(options: PipelineOptions) -> Skeleton:
     """Give the skeleton of the poses."""
-    checkpoint = Path(options.pose.weights) if options.pose.weights else None
-    return skeleton_named(describe(options.pose.model, checkpoint=checkpoint).skeleton)
+    return skeleton_named(describe_pose(options.pose).skeleton)
 
 
 def build_networks(options: PipelineOptions, device: torch.device) -> Pipeline:
@@ -76,10 +77,13 @@ def build_tracks(options: PipelineOptions, skeleton: Skeleton) -> Pipeline:
 
 def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
     """Name the weights and their checksums, for the result's provenance."""
-    used = [(options.pose.model, options.pose.weights)]
+    pose = describe_pose(options.pose)
+    if options.pose.backend != "torch":
+        pose = replace(pose, file=str(Path(options.pose.weights).absolute()), origin="")
+    used = [weights_facts(pose)]
     if options.detector.source == "network":
-        used.insert(0, (options.detector.model, options.detector.weights))
-    return [weights_facts(model, checkpoint) for model, checkpoint in used]
+        used.insert(0, weights_facts(describe_detector(options.detector)))
+    return used
 
 
 def neighbours(options: PipelineOptions) -> tuple[int, int]:

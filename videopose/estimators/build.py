@@ -14,9 +14,11 @@ from videopose.errors import ConfigError
 from videopose.estimators.crops import CropNetwork
 from videopose.estimators.detector import AnchorPointDetector
 from videopose.estimators.topdown import TopDownEstimator
+from videopose.models import ARCHITECTURES
+from videopose.models.export import RuntimeNetwork
 from videopose.models.folding import fold_batch_norm
-from videopose.models.weights import file_sha256, load_model, locate
-from videopose.models.zoo import Weights
+from videopose.models.weights import describe, file_sha256, load_model, locate
+from videopose.models.zoo import Weights, weights_for_file
 from videopose.skeletons import skeleton_named
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
@@ -48,6 +50,8 @@ class PoseOptions(Options):
     model: str = "fpn_pose.default"
     weights: str = ""
     """A checkpoint to use instead of the model's own; then `model` may be a bare architecture."""
+    backend: Literal["torch", "onnxruntime", "openvino"] = "torch"
+    """What runs the network; the others take a file written by `videopose models export` as `weights`."""
     input_hw: tuple[int, int] | None = None
     """(height, width) of the crops, if not the weights' own."""
     codec: str = ""
@@ -90,18 +94,19 @@ def create_estimator(options: PoseOptions, device: torch.device) -> TopDownEstim
         UnknownNameError: there is no such model or codec.
         WeightsError: its weights are missing, damaged or do not fit.
     """
-    model, weights = _load(options.model, options.weights)
+    weights = describe_pose(options)
     if not weights.skeleton:
         raise ConfigError(f"pose.model = {options.model}: is a detector; a pose network is needed")
     ours = weights.codec == "spatial"
-    codec_name = options.codec or weights.codec
+    model = _pose_network(options, device, trained_here=ours)
     network = CropNetwork(
-        prepare(model, device, options.precision, trained_here=ours),
-        create_codec(codec_name, options.input_hw or weights.input_hw),
+        model,
+        create_codec(options.codec or weights.codec, options.input_hw or weights.input_hw),
         skeleton_named(weights.skeleton),
         mean=weights.mean,
         std=weights.std,
         flip_test=options.flip_test,
+        dtype=next((parameter.dtype for parameter in model.parameters()), torch.float32),
     )
     return TopDownEstimator(
         network,
@@ -113,10 +118,39 @@ def create_estimator(options: PoseOptions, device: torch.device) -> TopDownEstim
     )
 
 
-def weights_facts(model: str, checkpoint: str) -> dict[str, str]:
-    """Say which weights are meant, by name and checksum, for a result's provenance."""
-    _, weights = _load(model, checkpoint)
-    return {"name": weights.name, "sha256": file_sha256(Path(checkpoint) if checkpoint else locate(weights))}
+def describe_pose(options: PoseOptions) -> Weights:
+    """Say what is known of the weights a config asks for.
+
+    Raises:
+        UnknownNameError: there is no such model.
+        WeightsError: the checkpoint is missing or of another architecture.
+    """
+    if options.backend != "torch":  # an exported file does not describe itself; the model it came from does
+        is_architecture = options.model in ARCHITECTURES
+        return weights_for_file(options.model, Path(options.weights)) if is_architecture else describe(options.model)
+    return describe(options.model, checkpoint=Path(options.weights) if options.weights else None)
+
+
+def _pose_network(options: PoseOptions, device: torch.device, *, trained_here: bool) -> nn.Module:
+    if options.backend == "torch":
+        return prepare(_load(options.model, options.weights)[0], device, options.precision, trained_here=trained_here)
+    suffix = {"onnxruntime": ".onnx", "openvino": ".xml"}[options.backend]
+    if not options.weights.endswith(suffix):
+        raise ConfigError(
+            f"pose.weights = {options.weights!r}: {options.backend} runs a {suffix} file; make one with "
+            f"`videopose models export {options.model}`"
+        )
+    return RuntimeNetwork(Path(options.weights))
+
+
+def describe_detector(options: DetectorOptions) -> Weights:
+    """Say what is known of the weights a config asks for; see `describe_pose`."""
+    return describe(options.model, checkpoint=Path(options.weights) if options.weights else None)
+
+
+def weights_facts(weights: Weights) -> dict[str, str]:
+    """Name weights by name and checksum, for a result's provenance."""
+    return {"name": weights.name, "sha256": file_sha256(locate(weights))}
 
 
 def _load(model: str, checkpoint: str) -> tuple[nn.Module, Weights]:

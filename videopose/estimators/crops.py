@@ -22,6 +22,7 @@ class CropNetwork:
         mean: of each colour channel, of pixels in [0, 1].
         std: of each colour channel, of pixels in [0, 1].
         flip_test: average with the mirrored crop.
+        dtype: floating type the network takes.
     """
 
     model: nn.Module
@@ -30,6 +31,7 @@ class CropNetwork:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     flip_test: bool = False
+    dtype: torch.dtype = torch.float32
 
     @torch.inference_mode()
     def __call__(self, crops: Tensor) -> Tensor:
@@ -41,7 +43,7 @@ class CropNetwork:
         Returns:
             (N, K, 3) float32 x, y in crop pixels and score in [0, 1], on the same device.
         """
-        images = normalised(crops, self.mean, self.std, next(self.model.parameters()).dtype)
+        images = normalised(crops, self.mean, self.std, self.dtype)
         output = self.model(images)
         if self.flip_test:
             flip_index = torch.tensor(self.skeleton.flip_index, device=crops.device)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from videopose.codecs import crop_alignment
 from videopose.estimators.crops import CropNetwork
 from videopose.estimators.workers import run_batches
 from videopose.geometry.affine import apply, crop_from_box, invert
@@ -62,7 +63,9 @@ class TopDownEstimator:
         if not owners:
             return [Poses.empty(len(self.skeleton)) for _ in images]
         every_box = np.concatenate([people.xyxy for people in boxes])
-        crop_from_image = crop_from_box(every_box, self.network.codec.input_hw, padding=self._padding)
+        codec = self.network.codec
+        alignment = crop_alignment(codec.name, codec.input_hw)
+        crop_from_image = alignment @ crop_from_box(every_box, codec.input_hw, padding=self._padding)
         in_crop = self._run([images[row] for row in owners], crop_from_image)
         keypoints = in_crop.copy()
         keypoints[..., :2] = apply(invert(crop_from_image), in_crop[..., :2])

@@ -10,6 +10,8 @@ from videopose.estimators.detector import AnchorPointDetector, input_size
 from videopose.models import create_model
 from videopose.models.folding import fold_batch_norm
 from videopose.models.fpn_detector import DetectorOutput
+from videopose.models.weights import load_model
+from videopose.types import Detections
 
 CPU = torch.device("cpu")
 
@@ -129,3 +131,24 @@ def test_the_shipped_networks_load_and_find_nobody_in_noise_free_gray():
 
     assert len(detector.detect([torch.full((3, 240, 320), 128, dtype=torch.uint8)])[0]) == 0
     assert estimator.skeleton.name == "body19"
+
+
+def test_another_runtime_needs_an_exported_file():
+    with pytest.raises(ConfigError, match=r"pose.weights = 'a.pth': onnxruntime runs a .onnx file; make one with"):
+        create_estimator(PoseOptions(backend="onnxruntime", weights="a.pth"), CPU)
+
+
+def test_an_exported_network_gives_the_same_poses(tmp_path):
+    pytest.importorskip("onnxruntime", reason="an optional extra")
+    pytest.importorskip("onnxscript", reason="an optional extra")
+    from videopose.models.export import export
+
+    path = tmp_path / "pose.onnx"
+    model, weights = load_model("fpn_pose.default")
+    export(model, path, input_hw=weights.input_hw, form="onnx")
+    image = torch.randint(0, 256, (3, 120, 90), dtype=torch.uint8)
+    people = Detections(np.array([[5, 5, 80, 110]], np.float32), np.ones(1, np.float32))
+    ours = create_estimator(PoseOptions(precision="float32"), CPU).estimate([image], [people])[0]
+    theirs = create_estimator(PoseOptions(backend="onnxruntime", weights=str(path)), CPU).estimate([image], [people])[0]
+
+    assert np.abs(ours.keypoints - theirs.keypoints).max() < 1e-2

@@ -117,3 +117,22 @@ def test_a_box_outside_the_image_is_answered_without_an_error():
 
     assert np.isfinite(poses.keypoints).all()
     assert clip(poses.xyxy, (120, 160)).shape == (2, 4)
+
+
+def test_udp_networks_get_the_crops_they_were_trained_on():
+    """UDP counts intervals between pixel centres: the crop's last pixel centre, not its edge, is the box's end."""
+    seen = []
+
+    class Watching(Brightest):
+        def forward(self, images):
+            seen.append(images)
+            return super().forward(images)
+
+    network = CropNetwork(Watching(), create_codec("udp", (256, 192)), TWO, (0, 0, 0), (1, 1, 1))
+    estimator = TopDownEstimator(network, device=CPU, padding=1.0)
+    ramp = torch.arange(160, dtype=torch.uint8).expand(3, 220, 160)
+    estimator.estimate([ramp], [_boxes([2, 5, 152, 205])])
+
+    row = seen[0][0, 0, 128] * 255
+    assert row[0] == pytest.approx(2, abs=0.3)
+    assert row[191] == pytest.approx(152, abs=0.3)  # a plain crop ends at 151.2
