@@ -1,7 +1,8 @@
 """Trackers of public packages on boxes, for comparison in the benchmark only; none is a dependency of videopose.
 
 Each sees the boxes and scores that videopose's trackers see, frame by frame, and its ids go to the poses behind the
-boxes. Their settings were chosen on the held-out videos like ours (see `docs/tracking.md`).
+boxes. Norfair's and ByteTrack's settings are the best of a few tried on the held-out videos; the others' are set by
+hand from their documentation.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def norfair() -> BoxTracker:
     """Norfair's tracker with IoU distance on boxes."""
     package = _package("norfair")
     tracker = package.Tracker(
-        distance_function="iou", distance_threshold=0.8, hit_counter_max=15, initialization_delay=2
+        distance_function="iou", distance_threshold=0.8, hit_counter_max=25, initialization_delay=2
     )
     frame = 0
 
@@ -81,10 +82,10 @@ def byte_track() -> BoxTracker:
     tracker = _package("trackers").ByteTrackTracker(
         lost_track_buffer=25,
         frame_rate=25,
-        track_activation_threshold=0.3,
+        track_activation_threshold=0.4,
         minimum_consecutive_frames=2,
-        minimum_iou_threshold=0.1,
-        high_conf_det_threshold=0.4,
+        minimum_iou_threshold=0.2,
+        high_conf_det_threshold=0.5,
     )
     return _roboflow(_package("supervision"), tracker.update)
 

@@ -2,7 +2,7 @@
 
     python -m videopose.eval.tracking_benchmark --truth TRACKS.json --out eval/results/tracking.json --public
 
-Every third video is held out: settings (ours and the public trackers') were chosen there, and the others are reported.
+Every third video is held out: settings were chosen there, and the others are reported.
 """
 
 from __future__ import annotations
