@@ -20,7 +20,7 @@ from videopose.types import F32, U8
 SIZE_HW = (360, 640)
 FRAME_RATE = 25
 SECONDS = 8.0
-PILLAR = (392, 616)
+PILLAR = (140, 345)
 """Left and right edge of the pillar, pixels: wide enough to hide the smaller person for a second."""
 
 
@@ -81,7 +81,7 @@ def frame_at(time: float, background: F32, person: U8, opacity: F32) -> U8:
     done = time / SECONDS
     picture = background.copy()
     width = SIZE_HW[1]
-    paste(picture, person[:, ::-1], opacity[:, ::-1], center=width * (0.92 - 0.8 * done), tall=185)
+    paste(picture, person[:, ::-1], opacity[:, ::-1], center=width * (0.92 - 0.8 * done), tall=165)
     picture[40:, PILLAR[0] : PILLAR[1]] = background[40:, PILLAR[0] : PILLAR[1]] * 0.55
     bob = 3 * np.sin(2 * np.pi * 1.5 * time)
     paste(picture, person, opacity, center=width * (0.1 + 0.75 * done), tall=round(285 + bob))
