@@ -7,7 +7,7 @@ here is measured against machine labels.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,12 @@ from videopose.metrics.ap import (
 )
 from videopose.metrics.pck import PckCounts, count_pck, distance_between, longer_side
 from videopose.skeletons import Skeleton, shared_keypoints, skeleton_named
-from videopose.types import F32, U8, Detections
+from videopose.stages.detect import DetectPeople
+from videopose.stages.estimate import EstimatePoses
+from videopose.types import F32, U8, Detections, Frame, Record
+
+CLIP_RATE = 30
+"""Frames per second given to JHMDB's frames; nothing measured here depends on it."""
 
 
 class NetworkBarsOptions(Options):
@@ -44,6 +49,10 @@ class NetworkBarsOptions(Options):
     pose: PoseOptions = PoseOptions(flip_test=True, nms_oks=1.0)
     jhmdb_min_score: float = 0.1
     """Boxes below it do not count as found on JHMDB."""
+    jhmdb_every: int = 1
+    """On JHMDB, run the detector on every so many frames; between them boxes come from the last poses."""
+    only: str = ""
+    """Measure one set alone: lspet, coco, people or jhmdb."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +84,14 @@ def measure(data_dir: Path, options: NetworkBarsOptions, device: torch.device) -
     """
     estimator = create_estimator(options.pose, device)
     detector = create_detector(options.detector, device)
-    yield from lspet_pck(data_dir, estimator)
-    yield from coco_oks(data_dir, estimator)
-    yield from people_ap(data_dir, detector)
-    yield from jhmdb_pck(data_dir, detector, estimator, options.jhmdb_min_score)
+    if options.only in ("", "lspet"):
+        yield from lspet_pck(data_dir, estimator)
+    if options.only in ("", "coco"):
+        yield from coco_oks(data_dir, estimator)
+    if options.only in ("", "people"):
+        yield from people_ap(data_dir, detector)
+    if options.only in ("", "jhmdb"):
+        yield from jhmdb_pck(data_dir, detector, estimator, options.jhmdb_min_score, options.jhmdb_every)
 
 
 def _tensor(image: U8) -> Tensor:
@@ -161,7 +174,9 @@ def people_ap(data_dir: Path, detector: PersonDetector) -> Iterator[Bar]:
     yield Bar("person AP75", "people/val, boxes >= 20 x 20", float(precision[5]), 0.25, 0.42, len(images))
 
 
-def jhmdb_pck(data_dir: Path, detector: PersonDetector, estimator: TopDownEstimator, min_score: float) -> Iterator[Bar]:
+def jhmdb_pck(
+    data_dir: Path, detector: PersonDetector, estimator: TopDownEstimator, min_score: float, every: int = 1
+) -> Iterator[Bar]:
     """PCK@0.2 of the person box's longer side, every labelled keypoint inside the frame, box from the detector.
 
     Of several detections the one that overlaps the annotated person most is scored; if none does, all is wrong.
@@ -172,7 +187,7 @@ def jhmdb_pck(data_dir: Path, detector: PersonDetector, estimator: TopDownEstima
     counts: PckCounts | None = None
     frames = 0
     for clip in (clip for clip in clips if clip.split == "val"):
-        part = _clip_counts(clip, detector, estimator, min_score)
+        part = _clip_counts(clip, detector, estimator, min_score, every)
         counts = part if counts is None else counts + part
         frames += len(clip.keypoints)
     if counts is not None:
@@ -181,24 +196,30 @@ def jhmdb_pck(data_dir: Path, detector: PersonDetector, estimator: TopDownEstima
 
 
 def _clip_counts(
-    clip: LabelledClip, detector: PersonDetector, estimator: TopDownEstimator, min_score: float
+    clip: LabelledClip, detector: PersonDetector, estimator: TopDownEstimator, min_score: float, every: int
 ) -> PckCounts:
     images = [_tensor(frame) for frame in read_clip(clip.path)][: len(clip.keypoints)]
     truth = clip.keypoints[: len(images)]
     boxes = boxes_around(truth)
-    found = [people[people.score >= min_score] for people in detector.detect(images)]
-    chosen = [_overlapping(people, box) for people, box in zip(found, boxes, strict=True)]
+    window = 16 // every * every
+    records = [Record(Frame(index, index / CLIP_RATE, image)) for index, image in enumerate(images)]
+    detected = DetectPeople(detector, every, window)(records)
+    chosen = (_of_person(record, boxes[record.frame.index], min_score) for record in detected)
     predicted = np.full((*truth.shape[:2], 3), np.nan, np.float32)
-    for row, poses in enumerate(estimator.estimate(images, chosen)):
-        if len(poses):
-            predicted[row] = jhmdb_from(poses.keypoints[0], estimator.skeleton)
+    for record in EstimatePoses(estimator, window)(chosen):
+        if record.poses is not None and len(record.poses):
+            predicted[record.frame.index] = jhmdb_from(record.poses.keypoints[0], estimator.skeleton)
     return count_pck(predicted, truth, longer_side(boxes), [0.2])
 
 
-def _overlapping(found: Detections, box: F32) -> Detections:
-    """Keep the one detection that overlaps a box most; none if none does."""
+def _of_person(record: Record, box: F32, min_score: float) -> Record:
+    """Keep the one detection that overlaps a box most, none if none does; a record not looked at stays so."""
+    if record.detections is None:
+        return record
+    found = record.detections[record.detections.score >= min_score]
     overlap = iou(found.xyxy, box[None])[:, 0]
-    return found[np.argsort(-overlap, kind="stable")[:1]] if (overlap > 0).any() else Detections.empty()
+    kept = found[np.argsort(-overlap, kind="stable")[:1]] if (overlap > 0).any() else Detections.empty()
+    return replace(record, detections=kept)
 
 
 def jhmdb_from(keypoints: F32, skeleton: Skeleton) -> F32:
