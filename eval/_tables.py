@@ -16,6 +16,9 @@ from videopose.types import F64, I64
 CROWD_AREA = 0.53
 """CrowdPose has no masks: a person's area is this share of the box."""
 
+SUFFIXES = (".json", ".mat", ".txt", ".parquet", ".csv")
+"""Endings of files that a folder is searched for."""
+
 
 def read_pair(truth: Path, predictions: Path, origin: str | None = None) -> tuple[PoseTable, PoseTable]:
     """Read a ground truth and its predictions, both on the frames of the truth.
@@ -25,6 +28,29 @@ def read_pair(truth: Path, predictions: Path, origin: str | None = None) -> tupl
     """
     real = read_table(truth, origin)
     return real, onto_frames(read_table(predictions), real)
+
+
+def read_pairs(truth: Path, predictions: Path, origin: str | None = None) -> list[tuple[PoseTable, PoseTable]]:
+    """Read a file and its predictions, or all files below a folder, each with the predictions of its name.
+
+    A sequence's name is its file's, for JHMDB its folder's, whose files are all called alike.
+
+    Raises:
+        DatasetError: a file breaks its format, predictions are missing, or the two are not about the same images.
+    """
+    if not truth.is_dir():
+        return [read_pair(truth, predictions, origin)]
+    files = sorted(path for path in truth.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise DatasetError(f"{truth}: no ground truth here; files ending in {', '.join(SUFFIXES)} are looked for")
+    pairs = []
+    for file in files:
+        real = read_table(file, origin)
+        found = next((path for path in sorted(predictions.glob(f"{real.name}.*")) if path.suffix in SUFFIXES), None)
+        if found is None:
+            raise DatasetError(f"{predictions}: has no file {real.name}.*, which {file} asks for")
+        pairs.append((real, onto_frames(read_table(found), real)))
+    return pairs
 
 
 def onto_frames(predicted: PoseTable, truth: PoseTable) -> PoseTable:

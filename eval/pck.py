@@ -13,9 +13,10 @@ from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.exchange.table import PoseTable
 from videopose.metrics.pck import PckCounts, count_pck, distance_between, head_size, longer_side
 from videopose.skeletons import Skeleton, skeleton_named
-from videopose.types import F64
+from videopose.types import F64, I64
 
-from ._tables import pair_up, read_pair, visible_truth
+from ._bootstrap import Recount
+from ._tables import pair_up, read_pairs, visible_truth
 
 TORSO = (("left_shoulder", "right_hip"), ("right_shoulder", "left_hip"))
 """The torso is the first of these diagonals whose ends are both labelled."""
@@ -91,20 +92,22 @@ class Scored:
         convention: its name.
         counts: at the headline threshold and over `AUC_ALPHAS`, headline first.
         numbers: keypoint -> per cent at the headline threshold, then `mean` and `auc`.
+        units: counts of each file, or of each image with people where there is one file; a bootstrap draws these.
     """
 
     convention: str
     counts: PckCounts
     numbers: dict[str, float]
+    units: tuple[PckCounts, ...]
 
 
 def score_files(
     truth: Path, predictions: Path, convention: str, *, alpha: float | None = None, origin: str | None = None
 ) -> Scored:
-    """Score a file of predictions against ground truth.
+    """Score a file of predictions, or a folder of them, against ground truth.
 
     Args:
-        truth: in any format that is read; `origin` names it if it cannot be recognised.
+        truth: in any format that is read, a file or a folder; `origin` names the format if it cannot be recognised.
         predictions: likewise; people correspond by their order in a frame, or by distance where their numbers differ.
         convention: one of `CONVENTIONS`.
         alpha: another headline threshold.
@@ -114,8 +117,8 @@ def score_files(
         UnknownNameError: there is no such convention.
         DatasetError: a file breaks its format, or the truth lacks the length the convention needs.
     """
-    real, found = read_pair(truth, predictions, origin)
-    return score_tables(real, found, convention, alpha=alpha)
+    _named(convention)  # before any file is read
+    return score_pairs(read_pairs(truth, predictions, origin), convention, alpha=alpha)
 
 
 def score_tables(truth: PoseTable, predicted: PoseTable, convention: str, *, alpha: float | None = None) -> Scored:
@@ -125,36 +128,76 @@ def score_tables(truth: PoseTable, predicted: PoseTable, convention: str, *, alp
         UnknownNameError: there is no such convention.
         DatasetError: the truth lacks the length the convention needs.
     """
+    return score_pairs([(truth, predicted)], convention, alpha=alpha)
+
+
+def score_pairs(pairs: Sequence[tuple[PoseTable, PoseTable]], convention: str, *, alpha: float | None = None) -> Scored:
+    """Score one sequence or more.
+
+    Args:
+        pairs: truth and predictions of each, on the same frames.
+        convention: one of `CONVENTIONS`.
+        alpha: another headline threshold.
+
+    Raises:
+        UnknownNameError: there is no such convention.
+        DatasetError: the truth lacks the length the convention needs.
+    """
+    rule = _named(convention)
+    skeleton = skeleton_named(rule.skeleton)
+    alphas = (rule.alpha if alpha is None else alpha, *AUC_ALPHAS)
+    zero = PckCounts(alphas, np.zeros((len(alphas), len(skeleton)), np.int64), np.zeros(len(skeleton), np.int64))
+    sequences = []
+    for each in pairs:
+        real, found = (to_skeleton(table, skeleton) for table in each)
+        sequences.append(count(real, pair_up(real, found), rule, alphas))
+    if not any(each.labelled.any() for images in sequences for each in images) and any(len(real) for real, _ in pairs):
+        raise DatasetError(
+            f"{pairs[0][0].source}: nobody has labelled keypoints and a {rule.length} to measure by, "
+            "which this convention needs"
+        )
+    units = sequences[0] if len(sequences) == 1 else [sum(images, zero) for images in sequences]
+    counts = sum(units, zero)
+    return Scored(convention, counts, numbers(counts, rule, skeleton), tuple(units))
+
+
+def _named(convention: str) -> Convention:
     if convention not in CONVENTIONS:
         raise UnknownNameError(f"no PCK convention is named {convention!r}. {nearest_name(convention, CONVENTIONS)}")
-    rule = CONVENTIONS[convention]
-    skeleton = skeleton_named(rule.skeleton)
-    real, found = (to_skeleton(table, skeleton) for table in (truth, predicted))
-    counts = count(real, pair_up(real, found), rule, (alpha or rule.alpha, *AUC_ALPHAS))
-    return Scored(convention, counts, numbers(counts, rule, skeleton))
+    return CONVENTIONS[convention]
 
 
-def count(truth: PoseTable, predicted: F64, rule: Convention, alphas: Sequence[float]) -> PckCounts:
-    """Count under a convention.
+def recount(scored: Scored) -> Recount:
+    """Give the function that a bootstrap asks for `mean` and `auc` of drawn units."""
+    rule = CONVENTIONS[scored.convention]
+    correct = np.array([unit.correct for unit in scored.units], np.float64)
+    labelled = np.array([unit.labelled for unit in scored.units], np.int64)
+
+    def drawn(times: I64) -> dict[str, float]:
+        right = np.tensordot(times.astype(np.float64), correct, 1).astype(np.int64)
+        found = numbers(PckCounts(scored.counts.alphas, right, times @ labelled), rule, skeleton_named(rule.skeleton))
+        return {name: found[name] for name in ("mean", "auc")}
+
+    return drawn
+
+
+def count(truth: PoseTable, predicted: F64, rule: Convention, alphas: Sequence[float]) -> list[PckCounts]:
+    """Count under a convention, each image with people by itself.
 
     Args:
         truth: with the convention's skeleton.
         predicted: (N, K, 2) in the rows of the truth; NaN = not predicted.
         rule: the convention.
         alphas: thresholds.
-
-    Raises:
-        DatasetError: nobody has the length the convention needs.
     """
     labelled = visible_truth(truth)
     length = normaliser(truth, rule)
-    if len(truth) and not np.isfinite(length).any():
-        raise DatasetError(f"{truth.source}: nobody has a {rule.length} to measure by, which this convention needs")
     if rule.only_visible:
         labelled[..., 2] *= truth.visibility != 1
     for name in rule.left_out:
         labelled[:, truth.skeleton.index_of(name), 2] = 0
-    return count_pck(predicted, labelled, length, alphas)
+    images = (truth.rows_of(int(position)) for position in np.unique(truth.frame))
+    return [count_pck(predicted[rows], labelled[rows], length[rows], alphas) for rows in images]
 
 
 def normaliser(truth: PoseTable, rule: Convention) -> F64:

@@ -22,20 +22,16 @@ from . import mot as mot_protocol
 from . import pck as pck_protocol
 from . import pcp as pcp_protocol
 from . import posetrack as posetrack_protocol
-from ._bootstrap import compare, intervals
+from ._bootstrap import Recount
 from ._html import as_html
 from ._posetrack_sequence import SequenceCounts
 from ._report import Facts, Report, Table, as_json, as_text
 from ._thumbnails import thumbnails
+from ._uncertainty import TITLES, add_uncertainty
 
 __all__ = ["Report", "as_html", "as_json", "as_text", "boxes", "coco", "mot", "pck", "pcp", "posetrack"]
 
 _TRACKED = ("mota", "motp", "mot_precision", "mot_recall", "idf1", "hota", "deta", "assa", "loca")
-_TITLES = {
-    "ap": "AP", "precision": "Precision", "recall": "Recall", "mota": "MOTA", "motp": "MOTP",
-    "mot_precision": "MOT precision", "mot_recall": "MOT recall", "idf1": "IDF1", "hota": "HOTA", "deta": "DetA",
-    "assa": "AssA", "loca": "LocA",
-}  # fmt: skip
 
 _ALONG_TIME = {
     "acceleration_error": "acceleration error, of head size per frame²",
@@ -68,28 +64,20 @@ def posetrack(
     measures = [name for name in ("ap", "precision", "recall", *_TRACKED) if name in scored.numbers]
     columns = (*posetrack_protocol.GROUPS, "Total")
     rows = [
-        (_TITLES[name], tuple(posetrack_protocol.grouped(scored.numbers[name], rules).values())) for name in measures
+        (TITLES[name], tuple(posetrack_protocol.grouped(scored.numbers[name], rules).values())) for name in measures
     ]
     shown = [Table(f"PoseTrack ({scored.protocol})", columns, tuple(rows))]
     headline = ("ap", "mota", "idf1", "hota")
 
-    def recount(counts: Sequence[SequenceCounts]) -> Any:
+    def recount(counts: Sequence[SequenceCounts]) -> Recount:
         def totals(times: I64) -> dict[str, float]:
             drawn = posetrack_protocol.numbers(counts, rules, times.tolist())
             return {name: drawn[name]["total"] for name in headline if name in drawn}
 
         return totals
 
-    if repeats:
-        found = intervals(len(scored.sequences), recount(scored.sequences), repeats=repeats)
-        document["intervals"] = {name: list(ends) for name, ends in found.items()}
-        shown.append(_interval_table(found))
-    if other is not None:
-        found_difference = compare(
-            len(scored.sequences), recount(scored.sequences), recount(other.sequences), repeats=repeats or 1000
-        )
-        document["comparison"] = found_difference
-        shown.append(_comparison_table(found_difference))
+    second = None if other is None else recount(other.sequences)
+    add_uncertainty(document, shown, len(scored.sequences), recount(scored.sequences), second, repeats=repeats)
     facts = _explanation(
         document, [each.explanation for each in scored.sequences], posetrack_protocol.SKELETON.keypoints
     )
@@ -138,21 +126,8 @@ def _difference_note(entry: Mapping[str, Any]) -> str:
     said = f"{entry['what']}: {entry['times']} times"
     if cost is None:
         return said
-    changes = ", ".join(f"{_TITLES[name]} {value:+.2f}" for name, value in cost.items() if value)
+    changes = ", ".join(f"{TITLES[name]} {value:+.2f}" for name, value in cost.items() if value)
     return f"{said}; {changes or 'no number changes'}"
-
-
-def _interval_table(found: Mapping[str, tuple[float, float]]) -> Table:
-    rows = tuple((_TITLES.get(name, name), ends) for name, ends in found.items())
-    return Table("95 % interval", ("low", "high"), rows)
-
-
-def _comparison_table(found: Mapping[str, Mapping[str, float]]) -> Table:
-    rows = tuple(
-        (_TITLES.get(name, name), (each["difference"], each["low"], each["high"], 100 * each["not_better"]))
-        for name, each in found.items()
-    )
-    return Table("Second minus first", ("change", "low", "high", "not better %"), rows)
 
 
 def _explanation(document: Facts, parts: Sequence[Any], keypoints: tuple[str, ...]) -> Facts:
@@ -182,18 +157,27 @@ def _kind_tables(facts: Facts) -> tuple[Table, ...]:
     return (*percent, lost, along)
 
 
-def coco(scored: coco_protocol.Scored, keypoints: tuple[str, ...], *, repeats: int = 0) -> Report:
-    """Report COCO or CrowdPose scores; the bootstrap is over images."""
+def coco(
+    scored: coco_protocol.Scored,
+    keypoints: tuple[str, ...],
+    *,
+    repeats: int = 0,
+    other: coco_protocol.Scored | None = None,
+) -> Report:
+    """Report COCO or CrowdPose scores; intervals and comparison are over images."""
     document: Facts = {"protocol": scored.protocol, "images": len(scored.images), **scored.numbers}
     shown = [_one_row(scored.protocol, scored.numbers, 100)]
 
-    def recount(times: I64) -> dict[str, float]:
-        drawn = np.repeat(np.arange(len(scored.images)), times)
-        chosen = [scored.images[image] for image in drawn]
-        return coco_protocol.numbers(chosen, scored.protocol, scored.crowd_index[drawn])
+    def recount(counts: coco_protocol.Scored) -> Recount:
+        def numbers(times: I64) -> dict[str, float]:
+            drawn = np.repeat(np.arange(len(times)), times)
+            chosen = [counts.images[image] for image in drawn]
+            return coco_protocol.numbers(chosen, counts.protocol, counts.crowd_index[drawn])
 
-    if repeats:
-        _add_intervals(document, shown, intervals(len(scored.images), recount, repeats=repeats), 100)
+        return numbers
+
+    second = None if other is None else recount(other)
+    add_uncertainty(document, shown, len(scored.images), recount(scored), second, repeats=repeats, factor=100)
     facts = _explanation(document, [scored.explanation], keypoints)
     joined = join_ranges(scored.images)["all"]
     recall, precision = precision_recall(joined)
@@ -205,22 +189,25 @@ def coco(scored: coco_protocol.Scored, keypoints: tuple[str, ...], *, repeats: i
     return Report(f"{scored.protocol} keypoints", document, (*shown, *_kind_tables(facts)), curves)
 
 
-def boxes(scored: boxes_protocol.Scored, *, repeats: int = 0) -> Report:
-    """Report box scores; the bootstrap is over images."""
+def boxes(scored: boxes_protocol.Scored, *, repeats: int = 0, other: boxes_protocol.Scored | None = None) -> Report:
+    """Report box scores; intervals and comparison are over images."""
     document: Facts = {"protocol": "boxes", "images": len(scored.images), **scored.numbers}
     shown = [_one_row("boxes", scored.numbers, 100)]
 
-    def recount(times: I64) -> dict[str, float]:
-        drawn = np.repeat(np.arange(len(scored.images)), times)
-        return box_numbers(join_ranges(scored.images[image] for image in drawn))
+    def recount(counts: boxes_protocol.Scored) -> Recount:
+        def numbers(times: I64) -> dict[str, float]:
+            drawn = np.repeat(np.arange(len(times)), times)
+            return box_numbers(join_ranges(counts.images[image] for image in drawn))
 
-    if repeats:
-        _add_intervals(document, shown, intervals(len(scored.images), recount, repeats=repeats), 100)
+        return numbers
+
+    second = None if other is None else recount(other)
+    add_uncertainty(document, shown, len(scored.images), recount(scored), second, repeats=repeats, factor=100)
     return Report("Person boxes", document, tuple(shown))
 
 
-def mot(scored: mot_protocol.Scored, *, repeats: int = 0) -> Report:
-    """Report box tracking; the bootstrap is over sequences."""
+def mot(scored: mot_protocol.Scored, *, repeats: int = 0, other: mot_protocol.Scored | None = None) -> Report:
+    """Report box tracking; intervals and comparison are over sequences."""
     document: Facts = {
         "protocol": "mot",
         "sequences": {each.name: mot_protocol.numbers([each]) for each in scored.sequences},
@@ -232,20 +219,23 @@ def mot(scored: mot_protocol.Scored, *, repeats: int = 0) -> Report:
     counts = {name: value for name, value in scored.numbers.items() if name in _COUNTED}
     shown = [_one_row("MOT, %", shares, 1), _one_row("MOT, counts", counts, 1)]
 
-    def recount(times: I64) -> dict[str, float]:
-        return mot_protocol.numbers(scored.sequences, times.tolist())
+    def recount(sequences: Sequence[mot_protocol.SequenceCounts]) -> Recount:
+        def numbers(times: I64) -> dict[str, float]:
+            drawn = mot_protocol.numbers(sequences, times.tolist())
+            return {name: drawn[name] for name in shares}
 
-    if repeats:
-        found = intervals(len(scored.sequences), recount, repeats=repeats)
-        _add_intervals(document, shown, {name: found[name] for name in shares}, 1)
+        return numbers
+
+    second = None if other is None else recount(other.sequences)
+    add_uncertainty(document, shown, len(scored.sequences), recount(scored.sequences), second, repeats=repeats)
     return Report("Box tracking", document, tuple(shown))
 
 
 _COUNTED = ("objects", "misses", "false_positives", "switches", "fragmentations")
 
 
-def pck(scored: pck_protocol.Scored) -> Report:
-    """Report PCK, PCKh or PDJ."""
+def pck(scored: pck_protocol.Scored, *, repeats: int = 0, other: pck_protocol.Scored | None = None) -> Report:
+    """Report PCK, PCKh or PDJ; intervals and comparison are over files, or images where there is one file."""
     rule = pck_protocol.CONVENTIONS[scored.convention]
     alpha = scored.counts.alphas[0]
     document: Facts = {
@@ -254,26 +244,24 @@ def pck(scored: pck_protocol.Scored) -> Report:
     }  # fmt: skip
     known = {name: value for name, value in scored.numbers.items() if name not in rule.left_out}
     rows = tuple((name, (value,)) for name, value in known.items())
-    return Report(
-        f"{rule.title}@{alpha:g}, {scored.convention}", document, (Table(f"{rule.title}@{alpha:g}", ("%",), rows),)
-    )
+    shown = [Table(f"{rule.title}@{alpha:g}", ("%",), rows)]
+    second = None if other is None else pck_protocol.recount(other)
+    add_uncertainty(document, shown, len(scored.units), pck_protocol.recount(scored), second, repeats=repeats)
+    return Report(f"{rule.title}@{alpha:g}, {scored.convention}", document, tuple(shown))
 
 
-def pcp(scored: pcp_protocol.Scored) -> Report:
-    """Report PCP under its three rules."""
+def pcp(scored: pcp_protocol.Scored, *, repeats: int = 0, other: pcp_protocol.Scored | None = None) -> Report:
+    """Report PCP under its three rules; intervals and comparison are over files, or images where there is one file."""
     rules = tuple(scored.numbers)
     parts = tuple(scored.numbers[rules[0]])
     rows = tuple((part, tuple(scored.numbers[rule][part] for rule in rules)) for part in parts)
-    return Report("PCP", {"protocol": "pcp", **scored.numbers}, (Table("PCP, %", rules, rows),))
+    document: Facts = {"protocol": "pcp", **scored.numbers}
+    shown = [Table("PCP, %", rules, rows)]
+    second = None if other is None else pcp_protocol.recount(other)
+    add_uncertainty(document, shown, scored.units, pcp_protocol.recount(scored), second, repeats=repeats)
+    return Report("PCP", document, tuple(shown))
 
 
 def _one_row(title: str, numbers: Mapping[str, float], factor: float) -> Table:
-    columns = tuple(_TITLES.get(name, name) for name in numbers)
+    columns = tuple(TITLES.get(name, name) for name in numbers)
     return Table(title, columns, (("", tuple(factor * value for value in numbers.values())),))
-
-
-def _add_intervals(
-    document: Facts, shown: list[Table], found: Mapping[str, tuple[float, float]], factor: float
-) -> None:
-    document["intervals"] = {name: list(ends) for name, ends in found.items()}
-    shown.append(_interval_table({name: (factor * ends[0], factor * ends[1]) for name, ends in found.items()}))

@@ -22,15 +22,13 @@ def _common(function: Function) -> Function:
         click.option("-o", "--output", type=click.Path(path_type=Path), help="Write everything as JSON."),
         click.option("--html", type=click.Path(path_type=Path), help="Write one page that needs no network."),
         click.option("--from", "origin", metavar="FORMAT", help="Format of the truth; recognised by default."),
-    )
+        click.option("--bootstrap", "repeats", type=click.IntRange(0), default=0, metavar="N",
+                     help="Draws for 95 % intervals; 1000 is usual [0]."),
+        click.option("--compare", type=click.Path(path_type=Path), help="A second result set, to compare with."),
+    )  # fmt: skip
     for option in reversed(options):
         function = option(function)
     return function
-
-
-_bootstrap = click.option(
-    "--bootstrap", "repeats", default=0, metavar="N", help="Draws for 95 % intervals; 1000 is usual [0]."
-)
 
 
 @click.group("eval")
@@ -41,13 +39,11 @@ def command() -> None:
 @command.command()
 @_common
 @click.option("--protocol", default="poseval", metavar="NAME", help="poseval (as the kit) or corrected [poseval].")
-@click.option("--compare", type=click.Path(path_type=Path), help="A second folder of results, to compare with.")
 @click.option("--images", type=click.Path(path_type=Path), help="Folder of the images, for pictures in the page.")
 @click.option("--workers", type=int, help="Processes [one per core].")
-@_bootstrap
 def posetrack(
-    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, protocol: str,
-    compare: Path | None, images: Path | None, workers: int | None, repeats: int,
+    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
+    compare: Path | None, protocol: str, images: Path | None, workers: int | None,
 ) -> None:  # fmt: skip
     """PoseTrack: AP, MOTA, IDF1 and HOTA per keypoint, equal to the official kit or corrected."""
     from videopose import catalog
@@ -63,18 +59,19 @@ def posetrack(
 @command.command()
 @_common
 @click.option("--protocol", default="coco", metavar="NAME", help="coco or crowdpose [coco].")
-@_bootstrap
 def coco(
-    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, protocol: str,
-    repeats: int,
+    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
+    compare: Path | None, protocol: str,
 ) -> None:  # fmt: skip
     """COCO keypoints or CrowdPose: AP and AR by object keypoint similarity."""
     from videopose import catalog
     from videopose.io.exchange.formats import read_table
 
-    scored = catalog.protocol("coco").score_files(truth, predictions, protocol, origin=origin, explain=True)
+    score = catalog.protocol("coco").score_files
+    scored = score(truth, predictions, protocol, origin=origin, explain=True)
+    other = score(truth, compare, protocol, origin=origin) if compare is not None else None
     keypoints = read_table(truth, origin).skeleton.keypoints
-    _finish(_reports().coco(scored, keypoints, repeats=repeats), output, html)
+    _finish(_reports().coco(scored, keypoints, repeats=repeats, other=other), output, html)
 
 
 @command.command()
@@ -82,60 +79,67 @@ def coco(
 @click.option("--convention", required=True, metavar="NAME", help="lsp, lspet, flic, mpii, jhmdb, penn, posetrack …")
 @click.option("--alpha", type=float, help="Another threshold.")
 def pck(
-    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, convention: str,
-    alpha: float | None,
+    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
+    compare: Path | None, convention: str, alpha: float | None,
 ) -> None:  # fmt: skip
     """PCK, PCKh and PDJ under a benchmark's convention."""
     from videopose import catalog
 
-    scored = catalog.protocol("pck").score_files(truth, predictions, convention, alpha=alpha, origin=origin)
-    _finish(_reports().pck(scored), output, html)
+    score = catalog.protocol("pck").score_files
+    scored = score(truth, predictions, convention, alpha=alpha, origin=origin)
+    other = score(truth, compare, convention, alpha=alpha, origin=origin) if compare is not None else None
+    _finish(_reports().pck(scored, repeats=repeats, other=other), output, html)
 
 
 @command.command()
 @_common
 @click.option("--alpha", type=float, default=0.5, help="Share of the part's length [0.5].")
 def pcp(
-    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, alpha: float
-) -> None:
+    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
+    compare: Path | None, alpha: float,
+) -> None:  # fmt: skip
     """PCP: strict, mean and PCPm of ten sticks."""
     from videopose import catalog
 
-    scored = catalog.protocol("pcp").score_files(truth, predictions, alpha=alpha, origin=origin)
-    _finish(_reports().pcp(scored), output, html)
+    score = catalog.protocol("pcp").score_files
+    scored = score(truth, predictions, alpha=alpha, origin=origin)
+    other = score(truth, compare, alpha=alpha, origin=origin) if compare is not None else None
+    _finish(_reports().pcp(scored, repeats=repeats, other=other), output, html)
 
 
 @command.command()
 @_common
 @click.option("--threshold", type=float, default=0.5, help="Overlap from which on a box can be an object's [0.5].")
 @click.option("--workers", type=int, help="Processes [one per core].")
-@_bootstrap
 def mot(
-    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, threshold: float,
-    workers: int | None, repeats: int,
+    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
+    compare: Path | None, threshold: float, workers: int | None,
 ) -> None:  # fmt: skip
     """Box tracking: MOTA, IDF1 and HOTA by overlap."""
     from videopose import catalog
 
-    scored = catalog.protocol("mot").score_folders(
-        truth, predictions, threshold=threshold, origin=origin, workers=workers
-    )
-    _finish(_reports().mot(scored, repeats=repeats), output, html)
+    score = catalog.protocol("mot").score_folders
+    scored = score(truth, predictions, threshold=threshold, origin=origin, workers=workers)
+    other = None
+    if compare is not None:
+        other = score(truth, compare, threshold=threshold, origin=origin, workers=workers)
+    _finish(_reports().mot(scored, repeats=repeats, other=other), output, html)
 
 
 @command.command()
 @_common
 @click.option("--min-side", type=float, default=0.0, help="People with a shorter side in pixels do not count [0].")
-@_bootstrap
 def boxes(
-    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, min_side: float,
-    repeats: int,
+    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
+    compare: Path | None, min_side: float,
 ) -> None:  # fmt: skip
     """Person boxes: COCO's AP and AR by overlap, ignore regions respected."""
     from videopose import catalog
 
-    scored = catalog.protocol("boxes").score_files(truth, predictions, min_side=min_side, origin=origin)
-    _finish(_reports().boxes(scored, repeats=repeats), output, html)
+    score = catalog.protocol("boxes").score_files
+    scored = score(truth, predictions, min_side=min_side, origin=origin)
+    other = score(truth, compare, min_side=min_side, origin=origin) if compare is not None else None
+    _finish(_reports().boxes(scored, repeats=repeats, other=other), output, html)
 
 
 @command.command()

@@ -159,6 +159,54 @@ def test_single_person_reports(arguments, case, tmp_path, capsys):
     assert "<table>" in (tmp_path / "r.html").read_text()
 
 
+COCO = tuple(str(DATA / "coco_scoring" / f"coco_{side}.json") for side in ("gt", "dt"))
+
+
+@pytest.mark.parametrize("protocol", ["coco", "boxes"])
+def test_image_protocols_compare_two_sets_on_the_same_draws(protocol, tmp_path):
+    truth, found = COCO
+    entries = json.loads(Path(found).read_text())
+    for entry in entries:
+        entry["keypoints"] = [0.0] * len(entry["keypoints"])
+        entry["bbox"] = [0.0, 0.0, 1.0, 1.0]
+    (tmp_path / "worse.json").write_text(json.dumps(entries))
+
+    code = main(
+        ["eval", protocol, "--truth", truth, "--predictions", found, "--compare", str(tmp_path / "worse.json"),
+         "--bootstrap", "10", "-o", str(tmp_path / "r.json")]
+    )  # fmt: skip
+
+    assert code == 0
+    document = json.loads((tmp_path / "r.json").read_text())
+    assert document["comparison"]["AP"]["difference"] == pytest.approx(-document["AP"], abs=0.02)
+    assert document["comparison"]["AP"]["not_better"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "headline"), [(["pck", "--convention", "posetrack"], "mean"), (["pcp"], "strict"), (["mot"], "hota")]
+)
+def test_folders_of_sequences_get_intervals_and_a_comparison(arguments, headline, case, tmp_path, capsys):
+    truth, found = (str(case / side) for side in ("gt", "pred"))
+    if arguments == ["mot"]:
+        for side in ("gt", "pred"):
+            assert main(["convert", str(case / side), "-o", str(tmp_path / side), "--to", "mot"]) == 0
+        truth, found = str(tmp_path / "gt"), str(tmp_path / "pred")
+
+    code = main(
+        ["eval", *arguments, "--truth", truth, "--predictions", found, "--compare", truth, "--bootstrap", "20",
+         "-o", str(tmp_path / "r.json")]
+    )  # fmt: skip
+
+    assert code == 0
+    assert re.search("Second minus first +change +low +high +not better %", capsys.readouterr().out)
+    document = json.loads((tmp_path / "r.json").read_text())
+    low, high = document["intervals"][headline]
+    value = document[headline]["total"] if arguments == ["pcp"] else document[headline]
+    assert low <= value <= high
+    assert document["comparison"][headline]["difference"] == pytest.approx(100 - value)
+    assert document["comparison"][headline]["not_better"] == 0
+
+
 def test_a_wrong_protocol_is_one_line(case, capsys):
     code = main(
         ["eval", "posetrack", "--truth", str(case / "gt"), "--predictions", str(case / "pred"), "--protocol", "kit"]

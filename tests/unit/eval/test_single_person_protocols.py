@@ -84,7 +84,7 @@ def test_pelvis_and_thorax_are_left_out_for_mpii():
 def test_a_truth_without_head_boxes_cannot_be_scored_by_head():
     truth = a_truth("mpii16", head_xyxy=None)
 
-    with pytest.raises(DatasetError, match="nobody has a head to measure by"):
+    with pytest.raises(DatasetError, match="nobody has labelled keypoints and a head to measure by"):
         pck.score_tables(truth, moved(truth, 0.0), "mpii")
 
 
@@ -185,3 +185,25 @@ def test_strict_never_exceeds_mean(seed):
     numbers = pcp.score_tables(truth, moved(truth, noise)).numbers
 
     assert numbers["strict"]["total"] <= numbers["mean"]["total"] + 1e-9
+
+
+def test_a_folder_scores_as_its_files_together(tmp_path):
+    tables = [a_truth("jhmdb15", seed=seed) for seed in range(3)]
+    predicted = [moved(table, seed * 8.0) for seed, table in enumerate(tables)]
+
+    whole = pck.score_pairs(list(zip(tables, predicted, strict=True)), "jhmdb")
+
+    single = [pck.score_tables(a, b, "jhmdb").counts for a, b in zip(tables, predicted, strict=True)]
+    np.testing.assert_array_equal(whole.counts.correct, (single[0] + single[1] + single[2]).correct)
+    assert len(whole.units) == 3
+
+
+def test_drawing_every_image_once_gives_the_numbers_themselves():
+    truth = a_truth(people=6)
+    predicted = moved(truth, [15.0, 9.0])
+
+    once = np.ones(6, np.int64)
+    by_pck, by_pcp = pck.score_tables(truth, predicted, "lsp"), pcp.score_tables(truth, predicted)
+
+    assert pck.recount(by_pck)(once)["mean"] == pytest.approx(by_pck.numbers["mean"])
+    assert pcp.recount(by_pcp)(once)["pcpm"] == pytest.approx(by_pcp.numbers["pcpm"]["total"])
