@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import torch
+from pydantic import Field, field_validator, model_validator
 from torch import nn
 
 from videopose.codecs import create_codec
@@ -33,15 +34,21 @@ class DetectorOptions(Options):
     model: str = "fpn_detector.default"
     weights: str = ""
     """A checkpoint to use instead of the model's own."""
-    pixels: int = 352 * 352
+    pixels: int = Field(default=352 * 352, ge=1024)
     """Input pixels a frame is scaled to; more finds smaller people and takes longer."""
-    min_score: float = 0.3
-    nms_iou: float = 0.6
-    max_people: int = 50
-    every: int = 1
+    min_score: float = Field(default=0.3, ge=0, le=1)
+    nms_iou: float = Field(default=0.6, ge=0, le=1)
+    max_people: int = Field(default=50, ge=1)
+    every: int = Field(default=1, ge=1)
     """Run on every so many frames; between them boxes come from the last poses."""
-    batch_size: int = 4
+    batch_size: int = Field(default=4, ge=1)
     precision: Precision = "auto"
+
+    @model_validator(mode="after")
+    def _names_its_boxes(self) -> Self:
+        if self.source == "file" and not self.boxes:
+            raise ValueError("boxes must name the file, as --boxes FILE does")
+        return self
 
 
 class PoseOptions(Options):
@@ -53,15 +60,22 @@ class PoseOptions(Options):
     backend: Literal["torch", "onnxruntime", "openvino"] = "torch"
     """What runs the network; the others take a file written by `videopose models export` as `weights`."""
     input_hw: tuple[int, int] | None = None
-    """(height, width) of the crops, if not the weights' own."""
+    """(height, width) of the crops, multiples of 32, if not the weights' own."""
     codec: str = ""
     """Name of a codec, if not the weights' own."""
     flip_test: bool = False
-    padding: float = 1.25
-    nms_oks: float = 0.9
-    batch_size: int = 8
+    padding: float = Field(default=1.25, gt=0)
+    nms_oks: float = Field(default=0.9, ge=0, le=1)
+    batch_size: int = Field(default=8, ge=1)
     """People per call of the network; on a CPU several calls run side by side."""
     precision: Precision = "auto"
+
+    @field_validator("input_hw")
+    @classmethod
+    def _fits_the_strides(cls, input_hw: tuple[int, int] | None) -> tuple[int, int] | None:
+        if input_hw is not None and any(side < 32 or side % 32 for side in input_hw):
+            raise ValueError("give (height, width) in multiples of 32, the networks' coarsest stride")
+        return input_hw
 
 
 def create_detector(options: DetectorOptions, device: torch.device) -> AnchorPointDetector:
@@ -71,9 +85,8 @@ def create_detector(options: DetectorOptions, device: torch.device) -> AnchorPoi
         UnknownNameError: there is no such model.
         WeightsError: its weights are missing, damaged or do not fit.
     """
-    model, weights = _load(options.model, options.weights)
-    if weights.skeleton:
-        raise ConfigError(f"detector.model = {options.model}: is a pose network; a detector is needed")
+    weights = describe_detector(options)
+    model, _ = _load(options.model, options.weights)
     return AnchorPointDetector(
         prepare(model, device, options.precision, trained_here=True),
         device=device,
@@ -95,8 +108,6 @@ def create_estimator(options: PoseOptions, device: torch.device) -> TopDownEstim
         WeightsError: its weights are missing, damaged or do not fit.
     """
     weights = describe_pose(options)
-    if not weights.skeleton:
-        raise ConfigError(f"pose.model = {options.model}: is a detector; a pose network is needed")
     ours = weights.codec == "spatial"
     model = _pose_network(options, device, trained_here=ours)
     network = CropNetwork(
@@ -122,13 +133,19 @@ def describe_pose(options: PoseOptions) -> Weights:
     """Say what is known of the weights a config asks for.
 
     Raises:
+        ConfigError: they are a detector's.
         UnknownNameError: there is no such model.
         WeightsError: the checkpoint is missing or of another architecture.
     """
-    if options.backend != "torch":  # an exported file does not describe itself; the model it came from does
-        is_architecture = options.model in ARCHITECTURES
-        return weights_for_file(options.model, Path(options.weights)) if is_architecture else describe(options.model)
-    return describe(options.model, checkpoint=Path(options.weights) if options.weights else None)
+    if options.backend == "torch":
+        weights = describe(options.model, checkpoint=Path(options.weights) if options.weights else None)
+    elif options.model in ARCHITECTURES:  # an exported file does not describe itself; the model it came from does
+        weights = weights_for_file(options.model, Path(options.weights))
+    else:
+        weights = describe(options.model)
+    if not weights.skeleton:
+        raise ConfigError(f"pose.model = {options.model}: is a detector; a pose network is needed")
+    return weights
 
 
 def _pose_network(options: PoseOptions, device: torch.device, *, trained_here: bool) -> nn.Module:
@@ -144,8 +161,17 @@ def _pose_network(options: PoseOptions, device: torch.device, *, trained_here: b
 
 
 def describe_detector(options: DetectorOptions) -> Weights:
-    """Say what is known of the weights a config asks for; see `describe_pose`."""
-    return describe(options.model, checkpoint=Path(options.weights) if options.weights else None)
+    """Say what is known of the weights a config asks for.
+
+    Raises:
+        ConfigError: they are a pose network's.
+        UnknownNameError: there is no such model.
+        WeightsError: the checkpoint is missing or of another architecture.
+    """
+    weights = describe(options.model, checkpoint=Path(options.weights) if options.weights else None)
+    if weights.skeleton:
+        raise ConfigError(f"detector.model = {options.model}: is a pose network; a detector is needed")
+    return weights
 
 
 def weights_facts(weights: Weights) -> dict[str, str]:

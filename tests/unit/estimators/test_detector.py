@@ -152,3 +152,20 @@ def test_an_exported_network_gives_the_same_poses(tmp_path):
     theirs = create_estimator(PoseOptions(backend="onnxruntime", weights=str(path)), CPU).estimate([image], [people])[0]
 
     assert np.abs(ours.keypoints - theirs.keypoints).max() < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "message"),
+    [
+        (DetectorOptions, {"batch_size": 0}, "batch_size = 0: .*greater than or equal to 1"),
+        (DetectorOptions, {"every": 0}, "every = 0: .*greater than or equal to 1"),
+        (DetectorOptions, {"pixels": -5}, "pixels = -5: .*greater than or equal to 1024"),
+        (DetectorOptions, {"source": "file"}, "boxes must name the file, as --boxes FILE does"),
+        (PoseOptions, {"batch_size": 0}, "batch_size = 0: .*greater than or equal to 1"),
+        (PoseOptions, {"padding": 0}, "padding = 0: .*greater than 0"),
+        (PoseOptions, {"input_hw": [50, 64]}, "multiples of 32"),
+    ],
+)
+def test_values_no_network_can_work_with_are_refused(section, values, message):
+    with pytest.raises(ConfigError, match=message):
+        validate(section, values, source="test")
