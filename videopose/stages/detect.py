@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from torch import Tensor
 
 from videopose.errors import InputError
 from videopose.estimators.base import PersonDetector
@@ -28,8 +29,14 @@ class DetectPeople:
     window: int = 16
 
     def __post_init__(self) -> None:
-        if self.every < 1 or self.window % self.every:
-            raise InputError(f"detector.every = {self.every}: must divide the window of {self.window} frames")
+        if self.every < 1:
+            raise InputError(f"detector.every = {self.every}: give 1 or more")
+        if self.window % self.every:
+            fitting = self.every * max(1, round(self.window / self.every))
+            raise InputError(
+                f"detector.every = {self.every}: must divide the window of {self.window} frames. "
+                f"Choose another, or --set window={fitting} too"
+            )
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Detect people in a stream of records with images."""
@@ -68,7 +75,7 @@ class WholeFrame:
             yield replace(record, detections=Detections(box, np.ones(1, np.float32)))
 
 
-def _image(frame: Frame):  # type: ignore[no-untyped-def]
+def _image(frame: Frame) -> Tensor:
     if frame.image is None:
         raise InputError(f"frame {frame.index} has no image any more; detectors stand before DropImages")
     return frame.image

@@ -57,7 +57,7 @@ def test_the_detector_sees_every_nth_frame_in_one_call_a_window():
 
 
 def test_an_interval_that_does_not_divide_the_window_is_refused():
-    with pytest.raises(InputError, match=r"detector.every = 3: must divide the window of 16 frames"):
+    with pytest.raises(InputError, match=r"detector.every = 3: must divide the window of 16 frames. .*window=15 too"):
         DetectPeople(Moving(), every=3)
 
 
