@@ -68,6 +68,10 @@ def _mot_rows(text: str, path: Path) -> Iterator[Row]:
             raise DatasetError(
                 f"{path}: line {number} is not `frame, id, x, y, width, height, score` but {line[:60]!r}"
             ) from error
+        if frame < 1:
+            raise DatasetError(
+                f"{path}: line {number} is of frame {frame:g}, but MOT counts frames from 1; add 1 to all"
+            )
         yield int(frame) - 1, _xyxy([x, y, width, height], f"{path}: line {number}"), _score(rest[0] if rest else -1)
 
 
