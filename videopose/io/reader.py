@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 
 from videopose.errors import InputError, UnknownNameError, VideoError, nearest_name
@@ -51,7 +52,7 @@ def open_video(
     selection = Selection(start, end, frames, every)
     if backend not in BACKENDS:
         raise UnknownNameError(f"no backend is named {backend!r}. {nearest_name(backend, BACKENDS)}")
-    if frame_rate is not None and frame_rate <= 0:
+    if frame_rate is not None and not 0 < frame_rate < inf:
         raise InputError(f"frame_rate = {frame_rate}: give images per second, more than 0")
     file = Path(path)
     is_glob = not file.exists() and any(sign in str(path) for sign in "*?[")

@@ -49,7 +49,7 @@ def render(
 
     Raises:
         DatasetError: the result is damaged.
-        InputError: the output is there already or has another suffix, or the result is of another video.
+        InputError: the output is there already, is the clip or has another suffix, or the result is of another video.
         VideoError: the clip cannot be opened.
         VideoPoseError: the disk is full, or the folder cannot be written to.
     """
@@ -58,6 +58,8 @@ def render(
         raise InputError(f"{output}: overlays are written as {', '.join(MUXERS)}, by the suffix; choose one of them")
     if output.exists() and not overwrite:
         raise InputError(f"{output}: is already there. Add --overwrite to replace it, or choose another place with -o")
+    if output.exists() and output.resolve() == clip.resolve():
+        raise InputError(f"{output}: is the clip itself. Choose another place with -o")
     result = read_result(poses)
     first = next(islice(result, 1), None)
     if first is None:

@@ -176,3 +176,12 @@ def test_a_folder_that_does_not_exist_is_one_line(tmp_path):
 
     with pytest.raises(VideoPoseError, match=r"o\.mp4: cannot be written"):
         render(clip, result_of(tmp_path / "r.json", clip), tmp_path / "nowhere" / "o.mp4")
+
+
+def test_the_clip_itself_is_never_replaced(tmp_path):
+    clip = write_video(tmp_path / "clip.mp4", num_frames=2)
+    before = clip.read_bytes()
+
+    with pytest.raises(InputError, match=r"clip\.mp4: is the clip itself"):
+        render(clip, result_of(tmp_path / "r.json", clip), clip, overwrite=True)
+    assert clip.read_bytes() == before
