@@ -121,13 +121,14 @@ def choose_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"device {name!r} is unknown. Give auto, cpu, cuda or cuda:1") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
+    kind, colon, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (colon and not (kind == "cuda" and number.isdecimal())):
+        raise InputError(f"device {name!r} is unknown. Give auto, cpu, cuda or cuda:1")
+    if kind == "cuda" and not torch.cuda.is_available():
         raise InputError(f"device {name!r}: no CUDA GPU was found. Leave --device out to use the CPU")
-    return device
+    if number and int(number) >= torch.cuda.device_count():
+        raise InputError(f"device {name!r}: the GPUs here are cuda:0 to cuda:{torch.cuda.device_count() - 1}")
+    return torch.device(name)
 
 
 class Run:
@@ -276,9 +277,10 @@ def run(
     Raises:
         VideoPoseError: with one line that says what is wrong, where, and what to do.
     """
+    recipe, options = load_pipeline(pipeline, overrides)
     if output is not None:
         check_output(Path(output), overwrite=overwrite)
-    recipe, options = load_pipeline(pipeline, overrides)
+        keep_inputs(Path(output), recipe.input_files(options))
     chosen = choose_device(device)
     reader = open_video(
         clip, backend=backend, start=start, end=end, frames=frames, every=every, frame_rate=frame_rate, strict=strict
@@ -303,6 +305,13 @@ def check_output(path: Path, *, overwrite: bool) -> None:
         raise InputError(f"{path}: is already there. Add --overwrite to replace it, or choose another place with -o")
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}. Make it, or choose another place with -o")
+
+
+def keep_inputs(output: Path, inputs: Iterable[Path]) -> None:
+    """Raise `InputError` where a result would replace a file it is made from."""
+    for path in inputs:
+        if path.exists() and path.resolve() == output.resolve():
+            raise InputError(f"{output}: is what the result is made from. Choose another place with -o")
 
 
 def journal_folder(output: Path) -> Path:

@@ -221,11 +221,15 @@ def test_a_file_without_permission_is_one_line(command, clip):
         (("--set", "peple=3"), 1, "peple is not an option. Did you mean people?"),
         (("--set", "people"), 1, "--set people: write it as key=value"),
         (("--device", "gpu9"), 1, "device 'gpu9' is unknown"),
+        (("--device", "meta"), 1, "device 'meta' is unknown. Give auto, cpu, cuda or cuda:1"),
+        (("--device", "cuda:x"), 1, "device 'cuda:x' is unknown"),
         (("--backend", "opencvv"), 1, "Did you mean opencv?"),
         (("--boxes", "missing.txt"), 1, "missing.txt: cannot be read"),
         (("--frames", "9-5"), 1, "the last comes before the first"),
         (("--frames", "5..9"), 2, "is not a range of frames"),
         (("--start", "99"), 1, "none of its frames is selected"),
+        (("--every", "0"), 1, "give 1 or more"),
+        (("--frame-rate", "5"), 1, "a video file has its own timestamps"),
         (("--boxes", "a", "--single-person"), 2, "exclude each other"),
         (("--save", "sound"), 2, "'sound' is not 'video'"),
     ],
@@ -236,6 +240,17 @@ def test_a_bad_option_says_what_to_do(command, clip, options, code, message):
     assert (done.code, done.out) == (code, "")
     assert message in done.err
     assert sorted(path.name for path in command.folder.iterdir()) == ["clip.mp4"]
+
+
+def test_the_boxes_are_not_replaced_by_the_result(command, clip):
+    boxes = command.folder / "boxes.json"
+    boxes.write_text('[{"image_id": 0, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 1}]')
+    before = boxes.read_bytes()
+
+    done = command("run", clip, "--boxes", boxes, "-o", boxes, "--overwrite")
+
+    assert (done.code, boxes.read_bytes()) == (1, before)
+    assert "boxes.json: is what the result is made from. Choose another place with -o" in done.err
 
 
 def test_print_config_prints_everything_and_stops(command):
