@@ -12,6 +12,9 @@ _PACKAGES = (
     "av",
     "filterpy",
     "pydantic",
+    "PyYAML",
+    "click",
+    "tqdm",
     "pyarrow",
     "safetensors",
 )
@@ -20,6 +23,8 @@ _OPTIONAL = {
     "decord": "a third decoder, --backend decord; nothing needs it",
     "mmcv": "a faster deformable convolution on GPUs; the one that ships gives the same numbers",
     "lightning-fabric": "`videopose train`; nothing else needs it",
+    "onnxruntime": "another runtime for exported networks, pose.backend=onnxruntime; nothing needs it",
+    "openvino": "another runtime for exported networks, pose.backend=openvino; nothing needs it",
 }
 
 

@@ -31,7 +31,7 @@ def command(
     POSES is a result of `videopose run` (.json, .parquet or .csv). Its ids are forgotten and given anew.
     """
     from videopose.config import dump
-    from videopose.stages.retrack import RetrackOptions, retrack, retrack_options
+    from videopose.stages.retrack import retrack, retrack_options
 
     if compare is not None:
         _compare(poses, compare, truth, overrides)
@@ -44,7 +44,6 @@ def command(
         return
     if output is None:
         raise click.UsageError("say where to write the result: -o OUT")
-    assert isinstance(options, RetrackOptions)
     summary = retrack(poses, output, options, overwrite=overwrite)
     click.echo(summary, err=True)
     click.echo(str(output))
