@@ -96,5 +96,5 @@ def test_a_file_that_is_no_text_says_so(tmp_path):
 def test_a_mot_file_that_counts_from_zero_is_noticed(tmp_path):
     path = written(tmp_path, "det.txt", "0,-1,10,20,30,40,0.5\n")
 
-    with pytest.raises(DatasetError, match="line 1 is of frame 0, but MOT counts from 1; add 1 to all"):
+    with pytest.raises(DatasetError, match="line 1 is of frame 0, but MOT counts frames from 1; add 1 to all"):
         read_boxes(path)

@@ -413,6 +413,12 @@ def test_a_frame_rate_for_a_file_is_an_error(tmp_path):
         open_video(path, frame_rate=10)
 
 
+@pytest.mark.parametrize("frame_rate", [0, -1, float("nan"), float("inf")])
+def test_a_frame_rate_is_a_positive_number(tmp_path, frame_rate):
+    with pytest.raises(InputError, match="give images per second, more than 0"):
+        open_video(tmp_path, frame_rate=frame_rate)
+
+
 def test_a_picture_size_that_changes_is_brought_to_the_first(tmp_path):
     parts = [
         write_video(tmp_path / f"{k}.h264", num_frames=5, size_hw=size) for k, size in enumerate([(48, 64), (96, 128)])
