@@ -163,8 +163,24 @@ def test_jhmdb_has_one_person_in_every_frame(tmp_path):
     table = read_table(tmp_path / "joint_positions.mat")
 
     assert len(table) == len(table.frames) == 4
-    assert table.xy[2, 7].tolist() == position[:, 7, 2].tolist()
+    assert table.xy[2, 7].tolist() == (position[:, 7, 2] - 1).tolist()  # MATLAB's first pixel is 1
+    assert table.xyxy[2].tolist() == [1, 61, 57, 117]  # around the keypoints
     assert table.skeleton.name == "jhmdb15"
+
+
+def test_jhmdb_boxes_are_those_of_the_puppet_mask_where_it_lies_beside(tmp_path):
+    folders = [tmp_path / kind / "wave" / "clip1" for kind in ("joint_positions", "puppet_mask")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    mask = np.zeros((240, 320, 2), np.uint8)
+    mask[10:50, 20:41, 0] = 1
+    savemat(folders[0] / "joint_positions.mat", {"pos_img": np.full((2, 15, 3), 100.0)})
+    savemat(folders[1] / "puppet_mask.mat", {"part_mask": mask})
+
+    table = read_table(folders[0] / "joint_positions.mat")
+
+    assert table.name == "clip1"
+    assert table.xyxy.tolist() == [[20, 10, 40, 49], [99, 99, 99, 99], [99, 99, 99, 99]]  # an empty and a missing mask
 
 
 def test_penn_action_keypoints_that_are_not_seen_are_absent(tmp_path):
@@ -191,9 +207,30 @@ def test_mpii_people_have_head_boxes_and_ids_of_their_own_numbering(tmp_path):
 
     table = read_table(tmp_path / "mpii.mat")
 
-    assert table.xy[0, table.skeleton.index_of("head_top")].tolist() == [5, 6]
+    assert table.xy[0, table.skeleton.index_of("head_top")].tolist() == [4, 5]
     assert table.visibility[0, table.skeleton.index_of("right_ankle")] == 1
-    assert table.head_xyxy[0].tolist() == [1, 2, 3, 4]
+    assert table.head_xyxy[0].tolist() == [0, 1, 2, 3]
+
+
+def test_mpii_fields_that_matlab_left_empty_are_unknown(tmp_path):
+    names = ("x1", "y1", "x2", "y2", "annopoints")
+    people = np.zeros(3, [(name, "O") for name in names])
+    none = np.zeros((0, 0))
+    people[0] = (1.0, 2.0, 3.0, 4.0, {"point": {"id": 0, "x": 5.0, "y": 6.0, "is_visible": none}})
+    people[1] = (none, none, none, none, none)  # marked, not drawn
+    people[2] = (none, none, none, none, {"point": {"id": 0, "x": 7.0, "y": 8.0, "is_visible": "1"}})
+    pictures = np.zeros(2, [("image", "O"), ("annorect", "O")])
+    pictures[0] = ({"name": "a.jpg"}, people)
+    pictures[1] = ({"name": "test.jpg"}, none)
+    savemat(tmp_path / "mpii.mat", {"RELEASE": {"annolist": pictures}})
+
+    table = read_table(tmp_path / "mpii.mat")
+
+    ankle = table.skeleton.index_of("right_ankle")
+    assert len(table.frames) == 2
+    assert table.frame.tolist() == [0, 0]
+    assert table.visibility[:, ankle].tolist() == [1, 2]  # empty means hidden
+    assert np.isnan(table.head_xyxy[1]).all()
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
-"""Ground truth in MATLAB files: MPII, LSP and its extension, JHMDB, Penn Action. Coordinates are the files' own.
+"""Ground truth in MATLAB files: MPII, LSP and its extension, JHMDB, Penn Action.
 
-MATLAB counts pixels from 1; the numbers are not shifted, as no published protocol on these sets does.
+MATLAB counts pixels from 1 and we from 0 (`geometry/affine.py`), so all coordinates are moved by one pixel.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +28,25 @@ def read(path: Path) -> PoseTable:
     Raises:
         DatasetError: the file cannot be read, or is of none of them.
     """
+    variables = _load(path)
+    for key, reader in (("RELEASE", _mpii), ("pos_img", _jhmdb), ("joints", _lsp), ("visibility", _penn)):
+        if key in variables:
+            try:
+                table = reader(variables, path)
+            except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+                raise DatasetError(f"{path}: {key} does not have the data set's layout ({error})") from error
+            return replace(table, xy=table.xy - 1, xyxy=table.xyxy - 1, head_xyxy=table.head_xyxy - 1)
+    names = ", ".join(sorted(name for name in variables if not name.startswith("__")))
+    raise DatasetError(f"{path}: holds {names}; RELEASE, joints, pos_img or visibility is needed")
+
+
+def _load(path: Path) -> dict[str, Any]:
     try:
-        variables = loadmat(path, squeeze_me=True, struct_as_record=False)
+        return dict(loadmat(path, squeeze_me=True, struct_as_record=False))
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (MatReadError, ValueError, TypeError, NotImplementedError) as error:
         raise DatasetError(f"{path}: not a MATLAB file this reader knows ({error}); save it as version 7") from error
-    for key, reader in (("RELEASE", _mpii), ("pos_img", _jhmdb), ("joints", _lsp), ("visibility", _penn)):
-        if key in variables:
-            try:
-                return reader(variables, path)
-            except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
-                raise DatasetError(f"{path}: {key} does not have the data set's layout ({error})") from error
-    names = ", ".join(sorted(name for name in variables if not name.startswith("__")))
-    raise DatasetError(f"{path}: holds {names}; RELEASE, joints, pos_img or visibility is needed")
 
 
 def _lsp(variables: dict[str, Any], path: Path) -> PoseTable:
@@ -61,7 +67,7 @@ def _lsp(variables: dict[str, Any], path: Path) -> PoseTable:
 
 
 def _jhmdb(variables: dict[str, Any], path: Path) -> PoseTable:
-    """`pos_img` is (2, 15, F); one person in every frame."""
+    """`pos_img` is (2, 15, F); one person in every frame, with the box of the puppet mask where that is there too."""
     skeleton, position = skeleton_named("jhmdb15"), np.asarray(variables["pos_img"], np.float64)
     if position.ndim == 2:
         position = position[..., None]
@@ -71,8 +77,23 @@ def _jhmdb(variables: dict[str, Any], path: Path) -> PoseTable:
     frames = [FrameEntry(name=f"{number:05d}.png", number=number) for number in range(1, len(xy) + 1)]
     return make_table(
         path.parent.name or path.stem, skeleton, frames, np.arange(len(xy)), source=str(path), xy=xy,
-        visibility=np.full(xy.shape[:2], 2), track_id=np.zeros(len(xy)), xyxy=_around(xy),
+        visibility=np.full(xy.shape[:2], 2), track_id=np.zeros(len(xy)), xyxy=_puppet_boxes(path, xy),
     )  # fmt: skip
+
+
+def _puppet_boxes(path: Path, xy: F64) -> F64:
+    """Give boxes from `puppet_mask/<action>/<video>/puppet_mask.mat` beside `joint_positions`; else around the pose."""
+    boxes = np.concatenate([xy.min(axis=1), xy.max(axis=1)], axis=1)
+    video = path.absolute().parent
+    mask = video.parents[min(2, len(video.parents) - 1)] / "puppet_mask" / video.parent.name / video.name
+    if not (mask / "puppet_mask.mat").is_file():
+        return boxes
+    pictures = np.atleast_3d(_load(mask / "puppet_mask.mat")["part_mask"]) > 0
+    for number in range(min(len(boxes), pictures.shape[2])):  # a few videos have fewer masks than frames
+        y, x = np.nonzero(pictures[..., number])
+        if len(x):
+            boxes[number] = np.array([x.min(), y.min(), x.max(), y.max()]) + 1  # in MATLAB's numbers, as the rest
+    return boxes
 
 
 def _penn(variables: dict[str, Any], path: Path) -> PoseTable:
@@ -107,7 +128,7 @@ def _mpii(variables: dict[str, Any], path: Path) -> PoseTable:
             if drawn is None:
                 continue
             frame.append(position)
-            heads.append([float(getattr(rectangle, corner, np.nan)) for corner in ("x1", "y1", "x2", "y2")])
+            heads.append([_number(getattr(rectangle, corner, np.nan)) for corner in ("x1", "y1", "x2", "y2")])
             points.append(drawn[0])
             flags.append(drawn[1])
     n, k = len(frame), len(skeleton)
@@ -124,11 +145,11 @@ def _mpii_points(rectangle: Struct, count: int) -> tuple[F64, F64] | None:
     xy, visibility = np.full((count, 2), np.nan), np.zeros(count)
     for point in np.atleast_1d(listed):
         number = int(point.id)
-        xy[number] = float(point.x), float(point.y)
+        xy[number] = _number(point.x), _number(point.y)
         seen = getattr(point, "is_visible", 1)
         visibility[number] = 1 + int(np.size(seen) > 0 and int(seen) > 0)  # empty means hidden
     return xy, visibility
 
 
-def _around(xy: F64) -> F64:
-    return np.concatenate([xy.min(axis=1), xy.max(axis=1)], axis=1)
+def _number(value: Any) -> float:  # Any: a number, or an empty array where MATLAB has []
+    return float(value) if np.size(value) else np.nan
