@@ -23,8 +23,7 @@ from videopose.stages.cues import MeasureCues
 from videopose.stages.detect import DetectPeople, GivenBoxes, WholeFrame
 from videopose.stages.estimate import EstimatePoses
 from videopose.stages.flow import DropImages, Pipeline, Prefetch, Stage, ToDevice
-from videopose.stages.smooth import SmoothPoses
-from videopose.stages.track import TrackPoses
+from videopose.stages.smooth import TrackAndSmooth
 from videopose.tracking.options import SmoothingOptions, TrackerOptions
 
 
@@ -72,7 +71,7 @@ def _who(options: PipelineOptions, device: torch.device) -> Stage:
 
 def build_tracks(options: PipelineOptions, skeleton: Skeleton) -> Pipeline:
     """Put together the cheap half: everything after the journal."""
-    return Pipeline((TrackPoses(options.tracker, skeleton), SmoothPoses(options.smoothing, skeleton)))
+    return Pipeline((TrackAndSmooth(options.tracker, options.smoothing, skeleton),))
 
 
 def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:

@@ -19,7 +19,7 @@ from videopose.stages.estimate import EstimatePoses
 from videopose.stages.flow import DropImages, Pipeline, Prefetch, ToDevice
 from videopose.stages.journal import Journal
 from videopose.stages.sink import WriteResult
-from videopose.stages.smooth import SmoothPoses
+from videopose.stages.smooth import TrackAndSmooth
 from videopose.stages.track import TrackPoses
 from videopose.tracking.options import CueOptions, SmoothingOptions, TrackerOptions
 from videopose.types import Detections, VideoInfo
@@ -68,7 +68,7 @@ CASES = {
     "TrackPoses whole-video": Case(
         lambda folder: TrackPoses(TrackerOptions(name="whole-video", keep_untracked=True), SKELETON), WHOLE_VIDEO
     ),
-    "SmoothPoses": Case(lambda folder: SmoothPoses(SmoothingOptions(), SKELETON), WHOLE_VIDEO),
+    "TrackAndSmooth": Case(lambda folder: TrackAndSmooth(TrackerOptions(), SmoothingOptions(), SKELETON), WHOLE_VIDEO),
     "WriteResult": Case(lambda folder: WriteResult(folder / "r.json", HEADER)),
     "Journal": Case(lambda folder: _fresh_journal(folder), look_ahead=1),
     "Journal around batches": Case(

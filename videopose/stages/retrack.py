@@ -11,8 +11,7 @@ from videopose.config import Options, merge, parse_overrides, validate
 from videopose.errors import InputError, UnknownNameError, nearest_name
 from videopose.io.results import check_suffix, read_result, write_result
 from videopose.skeletons import Skeleton
-from videopose.stages.smooth import SmoothPoses
-from videopose.stages.track import TrackPoses
+from videopose.stages.smooth import TrackAndSmooth
 from videopose.tracking.options import SmoothingOptions, TrackerName, TrackerOptions
 from videopose.types import Record
 
@@ -59,7 +58,7 @@ class _Tally:
 
 def retrack_records(records: Iterable[Record], options: RetrackOptions, skeleton: Skeleton) -> Iterator[Record]:
     """Track and clean a stream of poses."""
-    return SmoothPoses(options.smoothing, skeleton)(TrackPoses(options.tracker, skeleton)(records))
+    return TrackAndSmooth(options.tracker, options.smoothing, skeleton)(records)
 
 
 def retrack(source: Path, target: Path, options: RetrackOptions, *, overwrite: bool = False) -> str:

@@ -10,7 +10,7 @@ from videopose.skeletons import Skeleton
 from videopose.tracking.options import TrackerOptions
 from videopose.tracking.pose_flow import track_pose_flow
 from videopose.tracking.tracker import create_tracker
-from videopose.tracking.video_poses import collect
+from videopose.tracking.video_poses import VideoPoses, collect
 from videopose.tracking.whole import track_whole
 from videopose.types import UNTRACKED, Record
 
@@ -35,12 +35,15 @@ class TrackPoses:
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Track a stream; records without poses pass through as they are."""
         if self.options.name in _WHOLE:
-            tracked = _WHOLE[self.options.name](collect(records), self.options, self.skeleton)
-            if not self.options.keep_untracked:
-                tracked = tracked.rows(tracked.track_id != UNTRACKED)
-            yield from tracked.records()
+            yield from self.table(records).records(keep_untracked=self.options.keep_untracked)
         else:
             yield from self._online(records)
+
+    def table(self, records: Iterable[Record]) -> VideoPoses:
+        """Track a stream into a table, which belongs to the caller; it still holds people of no track."""
+        if self.options.name in _WHOLE:
+            return _WHOLE[self.options.name](collect(records), self.options, self.skeleton)
+        return collect(self._online(records))
 
     def _online(self, records: Iterable[Record]) -> Iterator[Record]:
         learned = EntailmentSimilarity(self.skeleton) if self.options.similarity == "entailment" else None

@@ -115,8 +115,8 @@ def outliers(series: Series, confident_score: float) -> tuple[Bool, F64]:
     return found, between
 
 
-def fill_gaps(table: VideoPoses, max_fill: float) -> tuple[VideoPoses, Bool]:
-    """Put poses into the frames in which a track is missing, on the line between the poses around the gap.
+def fill_gaps(table: VideoPoses, max_fill: float) -> VideoPoses:
+    """Make poses for the frames in which a track is missing, on the line between the poses around the gap.
 
     Scores are those of the weaker side, falling off with the time to the nearest pose that was seen.
 
@@ -125,7 +125,7 @@ def fill_gaps(table: VideoPoses, max_fill: float) -> tuple[VideoPoses, Bool]:
         max_fill: seconds; longer gaps stay open.
 
     Returns:
-        The table with new rows, and (M,) which rows are new.
+        The new rows alone, over the same frames; in one frame they stand in the order of tracks.
     """
     order, _ = table.by_track()
     first, second = order[:-1], order[1:]
@@ -136,32 +136,23 @@ def fill_gaps(table: VideoPoses, max_fill: float) -> tuple[VideoPoses, Bool]:
     before, after = np.repeat(first, count), np.repeat(second, count)
     nth = np.arange(len(before)) - np.repeat(np.cumsum(count) - count, count) + 1
     frame = table.frame[before] + nth
-    looked = table.has_poses[frame]
-    before, after, frame = before[looked], after[looked], frame[looked]
-    if not len(frame):
-        return table, np.zeros(len(table), bool)
-    return _with_rows(table, before, after, frame)
+    rows = np.flatnonzero(table.has_poses[frame])
+    rows = rows[np.argsort(frame[rows], kind="stable")]
+    return _between(table, before[rows], after[rows], frame[rows])
 
 
-def _with_rows(table: VideoPoses, before: I64, after: I64, frame: I64) -> tuple[VideoPoses, Bool]:
+def _between(table: VideoPoses, before: I64, after: I64, frame: I64) -> VideoPoses:
     time, start, end = (table.time[each] for each in (frame, table.frame[before], table.frame[after]))
     part = ((time - start) / (end - start)).astype(np.float32)
     fade = np.exp(-np.minimum(time - start, end - time) / _FILL_FADE).astype(np.float32)
     keypoints = table.keypoints[before] + part[:, None, None] * (table.keypoints[after] - table.keypoints[before])
     keypoints[..., 2] = np.minimum(table.keypoints[before, :, 2], table.keypoints[after, :, 2]) * fade[:, None]
-    joined_frame = np.concatenate([table.frame, frame])
-    # A stable sort keeps what was seen before what was filled in; new rows of a frame stand in the order of tracks.
-    order = np.argsort(joined_frame, kind="stable")
-    filled = replace(
+    return replace(
         table,
-        frame=joined_frame[order],
-        keypoints=np.concatenate([table.keypoints, keypoints])[order],
-        score=np.concatenate([table.score, np.minimum(table.score[before], table.score[after]) * fade])[order],
-        xyxy=np.concatenate(
-            [table.xyxy, table.xyxy[before] + part[:, None] * (table.xyxy[after] - table.xyxy[before])]
-        )[order],
-        track_id=np.concatenate([table.track_id, table.track_id[before]])[order],
-        appearance=None,  # nobody has seen the new ones, and nothing after this asks
+        frame=frame,
+        keypoints=keypoints,
+        score=np.minimum(table.score[before], table.score[after]) * fade,
+        xyxy=table.xyxy[before] + part[:, None] * (table.xyxy[after] - table.xyxy[before]),
+        track_id=table.track_id[before],
+        appearance=None,  # nobody has seen them
     )
-    is_new = np.arange(len(order)) >= len(table)
-    return filled, is_new[order]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from videopose.skeletons import Skeleton
 from videopose.tracking.options import SmoothingOptions
 from videopose.tracking.repair import exchange, fill_gaps, outliers, swapped_sides
-from videopose.tracking.series import Series, batches
+from videopose.tracking.series import Series, batches, scatter
 from videopose.tracking.smoothers import SMOOTHERS
 from videopose.tracking.video_poses import VideoPoses
-from videopose.types import F64, Bool
+from videopose.types import F32, F64, I64, Bool
 
 
 @dataclass
@@ -44,42 +44,48 @@ class Movement:
 
 
 def smooth(table: VideoPoses, options: SmoothingOptions, skeleton: Skeleton) -> tuple[VideoPoses, Movement]:
-    """Clean the tracks of a table.
+    """Clean the tracks of a table, in place: the keypoints of a long video are too many to be held twice.
 
     Args:
-        table: tracked poses; untracked ones are left alone.
+        table: tracked poses, whose keypoints are written over; untracked ones are left alone.
         options: what is done, and the bound on what may move.
         skeleton: of the poses.
 
     Returns:
-        The cleaned table (with more rows where gaps were filled) and what was done.
+        Poses that were filled into gaps, as a table of their own over the same frames, and what was done.
     """
     movement = Movement()
-    is_new = np.zeros(len(table), bool)
-    if options.max_fill > 0:
-        table, is_new = fill_gaps(table, options.max_fill)
-        movement.filled = int(is_new.sum())
-    keypoints = table.keypoints.copy()
-    for series in batches(table, is_new):
-        score = table.keypoints[..., 2][series.rows].astype(np.float64)
-        if options.repair_swaps:
-            swapped = swapped_sides(series, skeleton.flip_pairs)
-            movement.swapped += int(swapped[series.core].sum())
-            series.xy = exchange(series.xy, swapped, skeleton.flip_pairs)
-            series.weight = exchange(series.weight, swapped, skeleton.flip_pairs)
-            score = exchange(score, swapped, skeleton.flip_pairs)
-        if options.reject_outliers:
-            rejected, between = outliers(series, options.confident_score)
-            movement.rejected += int(rejected[series.core].sum())
-            series.xy = np.where(rejected[..., None], between, series.xy)
-            series.weight = np.where(rejected, 0.0, series.weight)
-        moved = bounded(series, SMOOTHERS[options.method](series), options)
-        _count(movement, series, moved, options)
-        rows = series.rows[series.core]
-        keypoints[rows, :, :2] = moved[series.core]
-        keypoints[rows, :, 2] = score[series.core]
+    filled = fill_gaps(table, options.max_fill)
+    movement.filled = len(filled)
+    answer: tuple[I64, F32] | None = None
+    for series in batches(table, filled):
+        if answer is not None:  # only now: this batch had to see what lies before it as it was
+            scatter(table, filled, *answer)
+        answer = _cleaned(series, options, skeleton, movement)
+    if answer is not None:
+        scatter(table, filled, *answer)
     movement.mean_shift /= max(movement.confident, 1)
-    return replace(table, keypoints=keypoints), movement
+    return filled, movement
+
+
+def _cleaned(series: Series, options: SmoothingOptions, skeleton: Skeleton, movement: Movement) -> tuple[I64, F32]:
+    """Give the rows a batch is responsible for and their new keypoints, (R, K, 3)."""
+    if options.repair_swaps:
+        swapped = swapped_sides(series, skeleton.flip_pairs)
+        movement.swapped += int(swapped[series.core].sum())
+        series.xy = exchange(series.xy, swapped, skeleton.flip_pairs)
+        series.weight = exchange(series.weight, swapped, skeleton.flip_pairs)
+        series.score = exchange(series.score, swapped, skeleton.flip_pairs)
+    if options.reject_outliers:
+        rejected, between = outliers(series, options.confident_score)
+        movement.rejected += int(rejected[series.core].sum())
+        series.xy = np.where(rejected[..., None], between, series.xy)
+        series.weight = np.where(rejected, 0.0, series.weight)
+        del between
+    moved = bounded(series, SMOOTHERS[options.method](series), options)
+    _count(movement, series, moved, options)
+    keypoints = np.concatenate([moved[series.core], series.score[series.core][..., None]], axis=-1)
+    return series.rows[series.core], keypoints.astype(np.float32)
 
 
 def bounded(series: Series, moved: F64, options: SmoothingOptions) -> F64:

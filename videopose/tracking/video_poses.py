@@ -6,14 +6,16 @@ that.
 
 from __future__ import annotations
 
+from array import array
+from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from videopose.types import F32, F64, I64, Bool, Cues, Frame, Gap, Poses, Record
+from videopose.types import F32, F64, I64, UNTRACKED, Bool, Cues, Frame, Gap, Poses, Record
 
-_BLOCK = 1024
+_BLOCK = 256
 """Frames whose rows are joined into one array while collecting."""
 
 
@@ -55,18 +57,6 @@ class VideoPoses:
         """(M,) seconds of each pose."""
         return self.time[self.frame]
 
-    def rows(self, rows: Bool | I64) -> VideoPoses:
-        """Keep some poses, in frame order; all frames stay."""
-        return replace(
-            self,
-            frame=self.frame[rows],
-            keypoints=self.keypoints[rows],
-            score=self.score[rows],
-            xyxy=self.xyxy[rows],
-            track_id=self.track_id[rows],
-            appearance=None if self.appearance is None else self.appearance[rows],
-        )
-
     def frames(self) -> Iterator[tuple[int, float, Poses]]:
         """Give frame number, time and people of each frame; the arrays are views."""
         edges = np.searchsorted(self.frame, np.arange(len(self.time) + 1)).tolist()
@@ -84,33 +74,49 @@ class VideoPoses:
         return Cues(camera, appearance=None if self.appearance is None else self.appearance[first : first + count])
 
     def by_track(self) -> tuple[I64, I64]:
-        """Sort tracked poses by track, then time.
+        """Sort tracked poses by track, then time; see `by_track`."""
+        return by_track(self.frame, self.track_id)
 
-        Returns:
-            order (T,) rows of all tracked poses, and edges (number of tracks + 1,): track i is `order[edges[i]:
-            edges[i + 1]]`, ids increasing.
+    def records(self, filled: VideoPoses | None = None, *, keep_untracked: bool = True) -> Iterator[Record]:
+        """Turn the table back into a stream; pictures, detections and cues have been let go.
+
+        Args:
+            filled: further poses of the same frames; they come after the others of their frame.
+            keep_untracked: False leaves out people who belong to no track.
         """
-        tracked = np.flatnonzero(self.track_id >= 0)
-        order = tracked[np.lexsort((self.frame[tracked], self.track_id[tracked]))]
-        ids = self.track_id[order]
-        edges = np.concatenate([[0], np.flatnonzero(np.diff(ids)) + 1, [len(ids)]])
-        return order, edges if len(ids) else np.zeros(1, np.int64)
-
-    def records(self) -> Iterator[Record]:
-        """Turn the table back into a stream; pictures, detections and cues have been let go."""
+        more = None if filled is None or not len(filled) else filled.frames()
         for number, time, people in self.frames():
+            if not keep_untracked and (people.track_id == UNTRACKED).any():
+                people = people[people.track_id != UNTRACKED]
+            if more is not None:
+                people = _stack([people, next(more)[2]])
             frame = Frame(int(self.index[number]), time, None)
-            poses = people if self.has_poses[number] else None
-            yield Record(frame, poses=poses, gaps=self.gaps.get(number, ()))
+            yield Record(frame, poses=people if self.has_poses[number] else None, gaps=self.gaps.get(number, ()))
+
+
+def by_track(frame: I64, track_id: I64) -> tuple[I64, I64]:
+    """Sort tracked poses by track, then time.
+
+    Args:
+        frame: (M,) frame numbers.
+        track_id: (M,) -1 = not tracked.
+
+    Returns:
+        order (T,) rows of all tracked poses, and edges (number of tracks + 1,): track i is `order[edges[i]:
+        edges[i + 1]]`, ids increasing.
+    """
+    tracked = np.flatnonzero(track_id >= 0)
+    order = tracked[np.lexsort((frame[tracked], track_id[tracked]))]
+    ids = track_id[order]
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(ids)) + 1, [len(ids)]])
+    return order, edges if len(ids) else np.zeros(1, np.int64)
 
 
 def collect(records: Iterable[Record]) -> VideoPoses:
-    """Read a whole stream into a table."""
-    index: list[int] = []
-    time: list[float] = []
-    has_poses: list[bool] = []
+    """Read a whole stream into a table, whose arrays belong to the caller alone."""
+    index, time, has_poses = array("q"), array("d"), bytearray()  # a list of numbers takes four times as much
     gaps: dict[int, tuple[Gap, ...]] = {}
-    blocks: list[tuple[I64, Poses]] = []
+    blocks: deque[tuple[I64, Poses]] = deque()
     pending: list[tuple[int, Poses]] = []
     camera: dict[int, F64] = {}
     looks: list[tuple[int, F32]] = []  # first row, embeddings
@@ -134,10 +140,7 @@ def collect(records: Iterable[Record]) -> VideoPoses:
             pending = []
     if pending:
         blocks.append(_joined(pending))
-    if not blocks:
-        blocks.append((np.zeros(0, np.int64), Poses.empty(0)))
-    frame = np.concatenate([block[0] for block in blocks])
-    people = _stack([block[1] for block in blocks])
+    frame, people = _assembled(blocks, num_rows)
     return VideoPoses(
         np.array(index, np.int64),
         np.array(time, np.float64),
@@ -151,6 +154,27 @@ def collect(records: Iterable[Record]) -> VideoPoses:
         camera,
         _looks(looks, num_rows),
     )
+
+
+def _assembled(blocks: deque[tuple[I64, Poses]], num_rows: int) -> tuple[I64, Poses]:
+    """Join the blocks, letting go of each once it is copied: all poses are never held twice."""
+    num_keypoints = blocks[0][1].keypoints.shape[1] if blocks else 0
+    frame = np.empty(num_rows, np.int64)
+    people = Poses(
+        np.empty((num_rows, num_keypoints, 3), np.float32),
+        np.empty(num_rows, np.float32),
+        np.empty((num_rows, 4), np.float32),
+        np.empty(num_rows, np.int64),
+    )
+    first = 0
+    while blocks:
+        numbers, block = blocks.popleft()
+        rows = slice(first, first + len(numbers))
+        frame[rows] = numbers
+        people.keypoints[rows], people.score[rows] = block.keypoints, block.score
+        people.xyxy[rows], people.track_id[rows] = block.xyxy, block.track_id
+        first += len(numbers)
+    return frame, people
 
 
 def _looks(parts: list[tuple[int, F32]], num_rows: int) -> F32 | None:

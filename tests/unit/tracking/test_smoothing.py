@@ -1,5 +1,8 @@
 """Cleaning of whole tracks: what is repaired, what is smoothed, and by how much at most."""
 
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from filterpy.common import Q_continuous_white_noise
@@ -8,13 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videopose.skeletons import skeleton_named
-from videopose.stages.smooth import SmoothPoses
+from videopose.stages.smooth import TrackAndSmooth
 from videopose.tracking.motion import cv_predict, cv_start, cv_update
-from videopose.tracking.options import SmoothingOptions
+from videopose.tracking.options import SmoothingOptions, TrackerOptions
+from videopose.tracking.repair import fill_gaps
 from videopose.tracking.series import batches
 from videopose.tracking.smoothers import SMOOTHERS, rts_round
 from videopose.tracking.smoothing import smooth
-from videopose.tracking.video_poses import VideoPoses
+from videopose.tracking.video_poses import VideoPoses, collect
+from videopose.types import Frame, Poses, Record
 
 SKELETON = skeleton_named("coco17")
 K = len(SKELETON)
@@ -45,6 +50,13 @@ def poses_of(xy, *, rate=25.0, score=0.8, number=None):
     )
 
 
+def smoothed(table, options, skeleton):
+    """Clean a copy of a table and join what was filled in."""
+    copy = replace(table, keypoints=table.keypoints.copy())
+    filled, movement = smooth(copy, options, skeleton)
+    return collect(copy.records(filled)), movement
+
+
 def still(frames=150):
     return np.tile(SHAPE + 500, (frames, 1, 1))
 
@@ -70,7 +82,7 @@ def acceleration(xy):
 
 
 def cleaned(xy, **values):
-    table, _ = smooth(poses_of(xy), SmoothingOptions(**values), SKELETON)
+    table, _ = smoothed(poses_of(xy), SmoothingOptions(**values), SKELETON)
     return table.keypoints[..., :2].astype(np.float64)
 
 
@@ -90,7 +102,7 @@ def test_kick_keeps_its_peak_speed(rate):
     true = kicking(rate)
     ankle = SKELETON.index_of("left_ankle")
 
-    table, _ = smooth(poses_of(true, rate=rate), SmoothingOptions(), SKELETON)
+    table, _ = smoothed(poses_of(true, rate=rate), SmoothingOptions(), SKELETON)
 
     speed = np.linalg.norm(np.diff(table.keypoints[:, ankle, :2].astype(np.float64), axis=0), axis=-1).max()
     assert speed >= 0.95 * np.linalg.norm(np.diff(true[:, ankle], axis=0), axis=-1).max()
@@ -105,7 +117,7 @@ def test_no_confident_keypoint_moves_by_more_than_the_bound(method, seed, bound)
     score = rng.uniform(0, 1, (40, K, 1))
     table = poses_of(noisy, score=score)
 
-    out, movement = smooth(
+    out, movement = smoothed(
         table, SmoothingOptions(method=method, max_shift=bound, repair_swaps=False, reject_outliers=False), SKELETON
     )
 
@@ -137,7 +149,7 @@ def test_report_tells_how_much_was_moved():
     noisy = still() + np.random.default_rng(0).normal(0, JITTER, still().shape)
     table = poses_of(noisy)
 
-    out, movement = smooth(table, SmoothingOptions(), SKELETON)
+    out, movement = smoothed(table, SmoothingOptions(), SKELETON)
 
     shift = np.linalg.norm(out.keypoints[..., :2] - table.keypoints[..., :2], axis=-1) / SIZE
     assert movement.mean_shift == pytest.approx(shift.mean(), rel=0.02)
@@ -150,7 +162,7 @@ def test_gap_is_filled_on_the_line_with_fading_scores():
     kept = np.r_[0:10, 20:30]
     table = poses_of(line[kept], number=kept)
 
-    out, movement = smooth(table, SmoothingOptions(max_fill=0.5), SKELETON)
+    out, movement = smoothed(table, SmoothingOptions(max_fill=0.5), SKELETON)
 
     assert movement.filled == 10
     assert out.frame.tolist() == list(range(30))
@@ -163,7 +175,7 @@ def test_gap_is_filled_on_the_line_with_fading_scores():
 def test_longer_gap_stays_open():
     kept = np.r_[0:10, 30:40]
 
-    _, movement = smooth(poses_of(still(20), number=kept), SmoothingOptions(max_fill=0.5), SKELETON)
+    _, movement = smoothed(poses_of(still(20), number=kept), SmoothingOptions(max_fill=0.5), SKELETON)
 
     assert movement.filled == 0
 
@@ -173,7 +185,7 @@ def test_frames_nobody_looked_at_are_not_filled():
     table = poses_of(still(10), number=kept)
     table.has_poses[7] = False
 
-    out, movement = smooth(table, SmoothingOptions(), SKELETON)
+    out, movement = smoothed(table, SmoothingOptions(), SKELETON)
 
     assert movement.filled == 4
     assert 7 not in out.frame
@@ -198,7 +210,7 @@ def test_legs_that_pass_each_other_are_not_exchanged():
             middle = (SHAPE + 500)[[SKELETON.index_of(f"left_{name}"), SKELETON.index_of(f"right_{name}")]].mean(0)
             true[:, place] = middle + np.concatenate([reach * SIZE * np.sin(2 * np.pi * t + phase), 0 * t], axis=1)
 
-    _, movement = smooth(poses_of(true), SmoothingOptions(method="none"), SKELETON)
+    _, movement = smoothed(poses_of(true), SmoothingOptions(method="none"), SKELETON)
 
     assert movement.swapped == 0
 
@@ -209,7 +221,7 @@ def test_doubtful_keypoint_that_jumps_away_and_back_is_rejected():
     score = np.full((30, K, 1), 0.8)
     score[15, 9] = 0.3
 
-    out, movement = smooth(poses_of(noisy, score=score), SmoothingOptions(method="none"), SKELETON)
+    out, movement = smoothed(poses_of(noisy, score=score), SmoothingOptions(method="none"), SKELETON)
 
     assert movement.rejected == 1
     assert np.abs(out.keypoints[15, 9, :2] - still(1)[0, 9]).max() < 1e-3
@@ -219,7 +231,7 @@ def test_confident_keypoint_is_never_rejected():
     noisy = still(30)
     noisy[15, 9] += 0.8 * SIZE
 
-    _, movement = smooth(poses_of(noisy, score=0.9), SmoothingOptions(method="none"), SKELETON)
+    _, movement = smoothed(poses_of(noisy, score=0.9), SmoothingOptions(method="none"), SKELETON)
 
     assert movement.rejected == 0
 
@@ -238,7 +250,7 @@ def test_untracked_people_are_left_alone():
     table = poses_of(still(10) + np.random.default_rng(0).normal(0, JITTER, (10, K, 2)))
     table.track_id[:] = -1
 
-    out, movement = smooth(table, SmoothingOptions(), SKELETON)
+    out, movement = smoothed(table, SmoothingOptions(), SKELETON)
 
     assert np.array_equal(out.keypoints, table.keypoints)
     assert movement.confident == 0
@@ -267,7 +279,8 @@ def test_filter_and_smoother_equal_filterpy():
 
 def test_backward_pass_equals_filterpy():
     noisy = walking(50) + np.random.default_rng(0).normal(0, JITTER, (50, K, 2))
-    (series,) = batches(poses_of(noisy), np.zeros(50, bool))
+    table = poses_of(noisy)
+    (series,) = batches(table, fill_gaps(table, 0))
 
     ours, _ = rts_round(series, np.full(series.weight.shape, 6.0))
 
@@ -293,9 +306,39 @@ def test_backward_pass_equals_filterpy():
 def test_stage_runs_twice_with_the_same_answer_and_keeps_every_frame():
     xy = walking(40)
     records = list(poses_of(xy).records())
-    stage = SmoothPoses(SmoothingOptions(), SKELETON)
+    stage = TrackAndSmooth(TrackerOptions(), SmoothingOptions(), SKELETON)
 
     first, second = list(stage(records)), list(stage(records))
 
     assert [record.frame.index for record in first] == list(range(40))
     assert all(np.array_equal(a.poses.keypoints, b.poses.keypoints) for a, b in zip(first, second, strict=True))
+
+
+def test_no_more_is_smoothed_at_once_than_is_in_proportion_to_the_video():
+    table = poses_of(still(60_000).astype(np.float32))
+
+    widths = {series.rows.shape[1] for series in batches(table, fill_gaps(table, 1.0))}
+
+    assert max(widths) == 4  # of 134 pieces
+
+
+def test_collecting_never_holds_the_poses_twice():
+    """A part more than the poses' own bytes: one block of frames, and the index of frames."""
+    records = (Record(Frame(t, t / 25, None), poses=Poses.empty(K) if t % 2 else two_people()) for t in range(12_000))
+    collect([])  # imports and caches are not the poses' business
+
+    tracemalloc.start()
+    table = collect(records)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert len(table) == 12_000
+    assert peak < 1.6 * len(table) * BYTES_PER_POSE
+
+
+BYTES_PER_POSE = 4 * (3 * K + 1 + 4) + 8 + 8
+"""Keypoints, score and box as 32-bit floats, id and frame number."""
+
+
+def two_people():
+    return Poses(*(np.zeros(shape, np.float32) for shape in ((2, K, 3), 2, (2, 4))), np.zeros(2, np.int64))
