@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class Convention:
         mean: `keypoints` weighs every keypoint alike, `labels` every label.
         only_visible: hidden keypoints do not count.
         left_out: keypoints that are not reported.
+        head: keypoints of the column Head.
         source: where the convention is from.
     """
 
@@ -47,6 +48,7 @@ class Convention:
     mean: str = "keypoints"
     only_visible: bool = False
     left_out: tuple[str, ...] = ()
+    head: tuple[str, ...] = ("head_top", "head_bottom", "nose")
 
 
 CONVENTIONS: dict[str, Convention] = {
@@ -68,9 +70,11 @@ CONVENTIONS: dict[str, Convention] = {
     ),
     "jhmdb": Convention(
         "PCK", "jhmdb15", "box", 0.2, "Luo et al., LSTM Pose Machines, CVPR 2018: longer side of the box",
+        head=("face",),
     ),
     "jhmdb-torso": Convention(
         "PCK", "jhmdb15", "torso", 0.2, "Luo et al., LSTM Pose Machines, CVPR 2018: torso instead of box",
+        head=("face",),
     ),
     "penn": Convention(
         "PCK", "penn13", "box", 0.2,
@@ -208,6 +212,24 @@ def normaliser(truth: PoseTable, rule: Convention) -> F64:
         return longer_side(truth.boxes())
     pairs = [(truth.skeleton.index_of(a), truth.skeleton.index_of(b)) for a, b in TORSO]
     return distance_between(visible_truth(truth), pairs)
+
+
+def grouped(found: Mapping[str, float], rule: Convention) -> dict[str, float]:
+    """Give the row of the field's table: Head, Shou, Elb, Wri, Hip, Knee, Ankl, each the mean of its keypoints."""
+    out = {}
+    for title, names in {"Head": rule.head, **_LIMBS}.items():
+        values = np.array([found[name] for name in names if name in found and name not in rule.left_out])
+        known = values[np.isfinite(values)]
+        out[title] = float(known.mean()) if len(known) else float("nan")
+    return out | {"Mean": found["mean"], "AUC": found["auc"]}
+
+
+_LIMBS = {
+    title: (f"right_{name}", f"left_{name}")
+    for title, name in (
+        ("Shou", "shoulder"), ("Elb", "elbow"), ("Wri", "wrist"), ("Hip", "hip"), ("Knee", "knee"), ("Ankl", "ankle"),
+    )
+}  # fmt: skip
 
 
 def numbers(counts: PckCounts, rule: Convention, skeleton: Skeleton) -> dict[str, float]:

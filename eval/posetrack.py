@@ -72,6 +72,7 @@ def score_folders(
     protocol: str = "poseval",
     *,
     workers: int | None = None,
+    origin: str | None = None,
     identities: bool = True,
     explain: bool = False,
 ) -> Scored:
@@ -82,16 +83,17 @@ def score_folders(
         predictions: files of the same names, in any format that `videopose convert` reads.
         protocol: `poseval` or `corrected`.
         workers: processes; one per core by default. The result does not depend on it.
+        origin: format of the truth, recognised by default.
         identities: count for IDF1 and HOTA too.
         explain: count where the errors come from.
 
     Raises:
-        UnknownNameError: there is no such protocol.
+        UnknownNameError: there is no such protocol or format.
         DatasetError: a file is missing or breaks its format.
     """
     if protocol not in PROTOCOLS:
         raise UnknownNameError(f"no protocol is named {protocol!r}. {nearest_name(protocol, PROTOCOLS)}")
-    jobs = [(*pair, protocol, identities, explain) for pair in pair_files(truth, predictions)]
+    jobs = [(*pair, origin, protocol, identities, explain) for pair in pair_files(truth, predictions)]
     variants = run_all(_score_files, jobs, workers)
     counts = [each[""] for each in variants]
     return Scored(
@@ -125,7 +127,7 @@ def pair_files(truth: Path, predictions: Path) -> list[tuple[Path, Path]]:
     return pairs
 
 
-def read_tables(truth: Path, predictions: Path) -> dict[str, tuple[PoseTable, PoseTable]]:
+def read_tables(truth: Path, predictions: Path, origin: str | None = None) -> dict[str, tuple[PoseTable, PoseTable]]:
     """Read all sequences of two folders, paired, by name of the sequence; for pictures, not for scoring.
 
     Raises:
@@ -133,7 +135,7 @@ def read_tables(truth: Path, predictions: Path) -> dict[str, tuple[PoseTable, Po
     """
     out = {}
     for pair in pair_files(truth, predictions):
-        real, found = (to_skeleton(read_table(path), SKELETON) for path in pair)
+        real, found = (to_skeleton(each, SKELETON) for each in (read_table(pair[0], origin), read_table(pair[1])))
         out[real.name] = real, pair_frames(real, found, CORRECTED, Counter())
     return out
 
@@ -149,10 +151,10 @@ def grid_of(truth: Path, predictions: Path) -> Grid:
     return Grid.of(real, found, head_size(real.head_xyxy))
 
 
-def _score_files(job: tuple[Path, Path, str, bool, bool]) -> dict[str, SequenceCounts]:
+def _score_files(job: tuple[Path, Path, str | None, str, bool, bool]) -> dict[str, SequenceCounts]:
     """Score one sequence; under `corrected` also as the kit would, and with each difference alone."""
-    truth, predicted, protocol, identities, explain = job
-    tables = [to_skeleton(read_table(path), SKELETON) for path in (truth, predicted)]
+    truth, predicted, origin, protocol, identities, explain = job
+    tables = [to_skeleton(each, SKELETON) for each in (read_table(truth, origin), read_table(predicted))]
     rules = PROTOCOLS[protocol]
     scored = {"": score_sequence(tables[0], tables[1], rules, identities=identities, explain=explain)}
     if protocol == "corrected":

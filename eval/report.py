@@ -244,7 +244,9 @@ def pck(scored: pck_protocol.Scored, *, repeats: int = 0, other: pck_protocol.Sc
     }  # fmt: skip
     known = {name: value for name, value in scored.numbers.items() if name not in rule.left_out}
     rows = tuple((name, (value,)) for name, value in known.items())
-    shown = [Table(f"{rule.title}@{alpha:g}", ("%",), rows)]
+    row = pck_protocol.grouped(scored.numbers, rule)
+    title = f"{rule.title}@{alpha:g}"
+    shown = [Table(title, tuple(row), (("", tuple(row.values())),)), Table(title, ("%",), rows)]
     second = None if other is None else pck_protocol.recount(other)
     add_uncertainty(document, shown, len(scored.units), pck_protocol.recount(scored), second, repeats=repeats)
     return Report(f"{rule.title}@{alpha:g}, {scored.convention}", document, tuple(shown))

@@ -40,7 +40,7 @@ def command() -> None:
 @_common
 @click.option("--protocol", default="poseval", metavar="NAME", help="poseval (as the kit) or corrected [poseval].")
 @click.option("--images", type=click.Path(path_type=Path), help="Folder of the images, for pictures in the page.")
-@click.option("--workers", type=int, help="Processes [one per core].")
+@click.option("--workers", type=click.IntRange(1), help="Processes [one per core].")
 def posetrack(
     truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
     compare: Path | None, protocol: str, images: Path | None, workers: int | None,
@@ -49,9 +49,11 @@ def posetrack(
     from videopose import catalog
 
     kit = catalog.protocol("posetrack")
-    scored = kit.score_folders(truth, predictions, protocol, workers=workers, explain=True)
-    other = kit.score_folders(truth, compare, protocol, workers=workers) if compare is not None else None
-    tables = kit.read_tables(truth, predictions) if images is not None else None
+    scored = kit.score_folders(truth, predictions, protocol, origin=origin, workers=workers, explain=True)
+    other = None
+    if compare is not None:
+        other = kit.score_folders(truth, compare, protocol, origin=origin, workers=workers)
+    tables = kit.read_tables(truth, predictions, origin) if images is not None else None
     build = catalog.protocol("report").posetrack
     _finish(build(scored, repeats=repeats, other=other, images=images, tables=tables), output, html)
 
@@ -77,7 +79,7 @@ def coco(
 @command.command()
 @_common
 @click.option("--convention", required=True, metavar="NAME", help="lsp, lspet, flic, mpii, jhmdb, penn, posetrack …")
-@click.option("--alpha", type=float, help="Another threshold.")
+@click.option("--alpha", type=click.FloatRange(0, min_open=True), help="Another threshold.")
 def pck(
     truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
     compare: Path | None, convention: str, alpha: float | None,
@@ -93,7 +95,7 @@ def pck(
 
 @command.command()
 @_common
-@click.option("--alpha", type=float, default=0.5, help="Share of the part's length [0.5].")
+@click.option("--alpha", type=click.FloatRange(0, min_open=True), default=0.5, help="Share of the part's length [0.5].")
 def pcp(
     truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
     compare: Path | None, alpha: float,
@@ -109,8 +111,13 @@ def pcp(
 
 @command.command()
 @_common
-@click.option("--threshold", type=float, default=0.5, help="Overlap from which on a box can be an object's [0.5].")
-@click.option("--workers", type=int, help="Processes [one per core].")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.5,
+    help="Overlap from which on a box can be an object's [0.5].",
+)
+@click.option("--workers", type=click.IntRange(1), help="Processes [one per core].")
 def mot(
     truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
     compare: Path | None, threshold: float, workers: int | None,
@@ -128,7 +135,9 @@ def mot(
 
 @command.command()
 @_common
-@click.option("--min-side", type=float, default=0.0, help="People with a shorter side in pixels do not count [0].")
+@click.option(
+    "--min-side", type=click.FloatRange(0), default=0.0, help="People with a shorter side in pixels do not count [0]."
+)
 def boxes(
     truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
     compare: Path | None, min_side: float,

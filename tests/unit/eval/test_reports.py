@@ -207,6 +207,34 @@ def test_folders_of_sequences_get_intervals_and_a_comparison(arguments, headline
     assert document["comparison"][headline]["not_better"] == 0
 
 
+def test_pck_has_the_fields_columns(case, capsys):
+    truth = str(case / "gt")
+
+    code = main(["eval", "pck", "--convention", "posetrack", "--truth", truth, "--predictions", truth])
+
+    said = capsys.readouterr().out
+    assert code == 0
+    assert re.search(r"PCKh@0.5 +Head +Shou +Elb +Wri +Hip +Knee +Ankl +Mean +AUC\n-+\n( +100\.0){9}\n", said)
+
+
+def test_the_format_of_the_truth_can_be_named_for_every_protocol(case, capsys):
+    code = main(
+        ["eval", "posetrack", "--truth", str(case / "gt"), "--predictions", str(case / "pred"), "--from", "coco"]
+    )
+
+    assert code == 1
+    assert "seq00.json has no key 'annotations'" in capsys.readouterr().err
+
+
+def test_a_negative_threshold_is_refused(case, capsys):
+    truth = str(case / "gt")
+
+    code = main(["eval", "pck", "--convention", "lsp", "--truth", truth, "--predictions", truth, "--alpha", "-1"])
+
+    assert code == 2
+    assert "-1.0 is not in the range x>0" in capsys.readouterr().err
+
+
 def test_a_wrong_protocol_is_one_line(case, capsys):
     code = main(
         ["eval", "posetrack", "--truth", str(case / "gt"), "--predictions", str(case / "pred"), "--protocol", "kit"]
