@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -164,3 +165,16 @@ def test_a_file_of_no_known_format_is_an_error(tmp_path):
 
     with pytest.raises(DatasetError, match=r"x.json: of no format known here; name it with --from"):
         recognise(path)
+
+
+def test_frames_of_a_video_are_named_in_coco_as_cvat_names_them(tmp_path):
+    table = a_table(7, skeleton_named("coco17"))
+    frames = [replace(frame, name="", number=position) for position, frame in enumerate(table.frames)]
+    write_table(replace(table, frames=tuple(frames)), tmp_path / "seq.json", "coco")
+
+    document = json.loads((tmp_path / "seq.json").read_text())
+
+    assert [image["file_name"] for image in document["images"][:2]] == ["frame_000000.png", "frame_000001.png"]
+    tracked = [entry for entry in document["annotations"] if "track_id" in entry]
+    assert tracked
+    assert all(entry["attributes"] == {"track_id": entry["track_id"]} for entry in tracked)

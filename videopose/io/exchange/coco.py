@@ -1,6 +1,7 @@
 """COCO keypoints: annotation files (CrowdPose's too) and result lists, with `track_id` where people are tracked.
 
-The annotations are what CVAT and FiftyOne import: `track_id` stands beside the keypoints and among the `attributes`.
+The annotations are what CVAT and FiftyOne import: `track_id` stands beside the keypoints and among the `attributes`,
+and frames of a video, which have no file names, are called as CVAT calls them.
 """
 
 from __future__ import annotations
@@ -214,7 +215,7 @@ def image_ids(table: PoseTable) -> list[int]:
 
 
 def _image(frame: FrameEntry, identity: int) -> Json:
-    image: Json = {"id": identity, "file_name": frame.name}
+    image: Json = {"id": identity, "file_name": frame.name or f"frame_{identity:06d}.png"}
     if frame.size_hw is not None:
         image["height"], image["width"] = frame.size_hw
     if frame.crowd_index is not None:

@@ -34,14 +34,13 @@ def read(path: Path) -> PoseTable:
 
 def _read(path: Path) -> PoseTable:
     stored = read_result(path)
+    size_hw = stored.header.video.size_hw if all(stored.header.video.size_hw) else None  # 0 x 0 = not known
     frames: list[FrameEntry] = []
     parts: list[Poses] = []
     for record in stored:
         if not np.isfinite(record.frame.time):
             raise DatasetError(f"{path}: frame {record.frame.index}: time is {record.frame.time}, not a finite number")
-        frames.append(
-            FrameEntry(number=record.frame.index, time=record.frame.time, size_hw=stored.header.video.size_hw)
-        )
+        frames.append(FrameEntry(number=record.frame.index, time=record.frame.time, size_hw=size_hw))
         parts.append(record.poses if record.poses is not None else Poses.empty(len(stored.header.skeleton)))
         _check(parts[-1], path, record.frame.index)
     people = Poses.empty(len(stored.header.skeleton))
