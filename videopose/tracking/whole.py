@@ -40,12 +40,12 @@ def track_whole(table: VideoPoses, options: TrackerOptions, skeleton: Skeleton) 
 def without_weak(table: VideoPoses, min_track_score: float) -> VideoPoses:
     """Take the id from tracks whose pose scores sum to less than `min_track_score`.
 
-    In a video of a few frames nobody can gather much, so no more is asked than a quarter of a point per frame.
+    In a video of a few frames nobody can gather much, so no more is asked than a tenth of a point per frame.
     """
     order, edges = table.by_track()
     if len(edges) < 2:
         return table
-    asked = min(min_track_score, 0.25 * len(table.time))
+    asked = min(min_track_score, 0.1 * len(table.time))
     weak = np.add.reduceat(table.score[order], edges[:-1]) < asked
     track_id = table.track_id.copy()
     track_id[order[np.repeat(weak, np.diff(edges))]] = UNTRACKED

@@ -112,6 +112,13 @@ def test_people_of_a_single_picture_are_not_dropped():
     assert ids([frame(0, [(300, 300, 1.0), (600, 300, 1.0)])]) == [[1, 2]]
 
 
+def test_faint_people_of_a_few_frames_are_not_dropped():
+    records = [frame(t, [(300, 300, 1.0)]) for t in range(8)]
+    faint = [replace(r, poses=replace(r.poses, score=np.full(1, 0.17, np.float32))) for r in records]
+
+    assert ids(faint) == [[1]] * 8
+
+
 def test_dropped_people_stay_untracked_on_request():
     records = [frame(t, [(300, 300, 1.0)] + ([(800, 300, 1.0)] if t == 10 else [])) for t in range(40)]
 
