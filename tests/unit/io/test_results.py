@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from builders import assert_same_records, some_records
+from json_schema import complaints
 
 import videopose
 from videopose.errors import DatasetError, InputError, VideoPoseError
@@ -113,33 +114,6 @@ def test_the_schema_file_refuses_what_is_wrong(tmp_path, place, value):
     inner[place[-1]] = value
 
     assert complaints(document, schema, "$")
-
-
-def complaints(value, schema, where):
-    """Check the few keywords of JSON Schema that ours uses."""
-    kinds = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "null": type(None)}
-    names = schema.get("type", [])
-    names = [names] if isinstance(names, str) else names
-    if names and not any(isinstance(value, kinds[name]) for name in names):
-        return [f"{where}: not {names}"]
-    found = []
-    if "const" in schema and value != schema["const"]:
-        found.append(f"{where}: not {schema['const']}")
-    if "enum" in schema and value not in schema["enum"]:
-        found.append(f"{where}: not one of {schema['enum']}")
-    if isinstance(value, dict):
-        properties = schema.get("properties", {})
-        found += [f"{where}: no {key}" for key in schema.get("required", []) if key not in value]
-        if schema.get("additionalProperties") is False:
-            found += [f"{where}: {key} is unknown" for key in value if key not in properties]
-        for key in value.keys() & properties.keys():
-            found += complaints(value[key], properties[key], f"{where}.{key}")
-    if isinstance(value, list):
-        if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
-            found.append(f"{where}: {len(value)} items")
-        for position, item in enumerate(value):
-            found += complaints(item, schema.get("items", {}), f"{where}[{position}]")
-    return found
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
