@@ -27,7 +27,7 @@ def read_pair(truth: Path, predictions: Path, origin: str | None = None) -> tupl
         DatasetError: a file breaks its format, or the two are not about the same images.
     """
     real = read_table(truth, origin)
-    return real, onto_frames(read_table(predictions), real)
+    return real, onto_frames(numbered_as(read_table(predictions), real), real)
 
 
 def read_pairs(truth: Path, predictions: Path, origin: str | None = None) -> list[tuple[PoseTable, PoseTable]]:
@@ -49,7 +49,7 @@ def read_pairs(truth: Path, predictions: Path, origin: str | None = None) -> lis
         found = next((path for path in sorted(predictions.glob(f"{real.name}.*")) if path.suffix in SUFFIXES), None)
         if found is None:
             raise DatasetError(f"{predictions}: has no file {real.name}.*, which {file} asks for")
-        pairs.append((real, onto_frames(read_table(found), real)))
+        pairs.append((real, onto_frames(numbered_as(read_table(found), real), real)))
     return pairs
 
 
@@ -79,6 +79,29 @@ def onto_frames(predicted: PoseTable, truth: PoseTable) -> PoseTable:
             "and neither ids nor names tell which is which"
         )
     return replace(predicted, frames=truth.frames)
+
+
+def numbered_as(predicted: PoseTable, truth: PoseTable) -> PoseTable:
+    """Give the frames of a video's result, which count from 0, the numbers of the truth's images.
+
+    MOT, JHMDB and Penn Action count from 1, PoseTrack 2018 from a large number: frame 0 is the first image. Results
+    that are not a video's, and truth that is, are left alone.
+    """
+    if not _is_of_video(predicted) or _is_of_video(truth):
+        return predicted
+    numbers = [frame.number for frame in truth.frames]
+    place = [frame.number for frame in predicted.frames]
+    beyond = max((number for number in numbers if number is not None), default=0) + 1
+    frames = [
+        replace(frame, number=numbers[at] if at < len(numbers) else beyond + at)
+        for frame, at in zip(predicted.frames, place, strict=True)
+        if at is not None
+    ]
+    return replace(predicted, frames=tuple(frames))
+
+
+def _is_of_video(table: PoseTable) -> bool:
+    return all(frame.time is not None and frame.number is not None and not frame.name for frame in table.frames)
 
 
 def _numbers(table: PoseTable) -> list[int] | None:

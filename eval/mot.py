@@ -19,7 +19,7 @@ from videopose.metrics.similarity import coco_box_overlap
 from videopose.types import F64, I64, UNTRACKED, Bool
 
 from ._parallel import run_all
-from ._tables import onto_frames, padded_rows
+from ._tables import numbered_as, onto_frames, padded_rows
 
 _PADDING = int(np.iinfo(np.int64).min)
 
@@ -85,7 +85,7 @@ def _pairs(truth: Path, predictions: Path) -> list[tuple[Path, Path]]:
 def _score_files(job: tuple[Path, Path, float, str | None]) -> SequenceCounts:
     truth, predicted, threshold, origin = job
     real = read_table(truth, origin)
-    found = read_table(predicted)
+    found = numbered_as(read_table(predicted), real)
     if all(frame.number is not None for frame in (*real.frames, *found.frames)):
         found = _on_known_frames(found, real)
     return score_sequence(real, onto_frames(found, real), threshold)

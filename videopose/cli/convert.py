@@ -29,7 +29,8 @@ def command(source: Path, output: Path, target: str, origin: str | None, no_deri
         pattern = format_named(origin).suffix if origin else ".json"
         files = sorted(source.glob(f"*{pattern}"))
         if not files:
-            raise DatasetError(f"{source}: no *{pattern} file in this folder")
+            hint = "" if origin else "; name the format of other files with --from"
+            raise DatasetError(f"{source}: no *{pattern} file in this folder{hint}")
         output.mkdir(parents=True, exist_ok=True)
         pairs = [(file, output / f"{file.stem}{suffix}") for file in files]
     else:

@@ -5,7 +5,7 @@ from videopose import catalog
 from videopose.errors import DatasetError
 from videopose.io.exchange.formats import write_table
 from videopose.io.exchange.table import FrameEntry, make_table
-from videopose.skeletons import make_skeleton
+from videopose.skeletons import make_skeleton, skeleton_named
 
 boxes, mot = catalog.protocol("boxes"), catalog.protocol("mot")
 NOTHING = make_skeleton("boxes", [], [])
@@ -119,3 +119,17 @@ def test_predictions_beyond_the_last_true_frame_are_left_out(tmp_path):
     scored = mot.score_folders(tmp_path / "gt.txt", tmp_path / "pred.txt")
 
     assert scored.numbers["false_positives"] == 0
+
+
+def test_a_videos_result_counts_from_0_where_the_truth_counts_from_1(tmp_path):
+    frames = [FrameEntry(number=number, time=number / 25, size_hw=(100, 100)) for number in range(4)]
+    left = 30.0 * np.arange(4)  # boxes of two frames do not overlap
+    corners = np.column_stack([left, np.zeros(4), left + 20, np.full(4, 20.0)])
+    table = make_table(
+        "clip", skeleton_named("coco17"), frames, np.arange(4), xyxy=corners, score=np.ones(4),
+        xy=np.full((4, 17, 2), 5.0), keypoint_score=np.ones((4, 17)), track_id=np.ones(4),
+    )  # fmt: skip
+    write_table(table, tmp_path / "gt.txt", "mot")
+    write_table(table, tmp_path / "pred.json", "videopose")
+
+    assert mot.score_folders(tmp_path / "gt.txt", tmp_path / "pred.json").numbers["mota"] == 100

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.io import savemat
 
 from videopose import catalog
 from videopose.errors import DatasetError, InputError, UnknownNameError
@@ -207,3 +208,30 @@ def test_drawing_every_image_once_gives_the_numbers_themselves():
 
     assert pck.recount(by_pck)(once)["mean"] == pytest.approx(by_pck.numbers["mean"])
     assert pcp.recount(by_pcp)(once)["pcpm"] == pytest.approx(by_pcp.numbers["pcpm"]["total"])
+
+
+def test_a_folder_of_jhmdb_is_scored_against_results_of_its_videos(tmp_path):
+    folder = tmp_path / "joint_positions" / "wave" / "clip1"
+    folder.mkdir(parents=True)
+    position = np.random.default_rng(0).uniform(20, 200, (2, 15, 5))
+    savemat(folder / "joint_positions.mat", {"pos_img": position})
+    frames = [FrameEntry(number=number, time=number / 25) for number in range(5)]
+    xy = position.transpose(2, 1, 0) - 1
+    result = make_table(
+        "clip1", skeleton_named("jhmdb15"), frames, np.arange(5), xy=xy, score=np.ones(5),
+        keypoint_score=np.ones((5, 15)),
+    )  # fmt: skip
+    (tmp_path / "results").mkdir()
+    write_table(result, tmp_path / "results" / "clip1.poses.json", "videopose")
+
+    scored = pck.score_files(tmp_path / "joint_positions", tmp_path / "results", "jhmdb", alpha=0.001)
+
+    assert scored.numbers["mean"] == 100
+
+
+def test_a_folder_without_a_result_for_a_sequence_is_an_error(tmp_path):
+    (tmp_path / "gt").mkdir()
+    write_table(a_truth("posetrack15"), tmp_path / "gt" / "seq00.json", "posetrack18")
+
+    with pytest.raises(DatasetError, match=r"nowhere: has no file seq00\.\*, which .*seq00.json asks for"):
+        pck.score_files(tmp_path / "gt", tmp_path / "nowhere", "posetrack")
