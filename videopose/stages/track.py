@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from videopose.estimators.entailment import EntailmentSimilarity
+from videopose.estimators import learned_similarity
 from videopose.skeletons import Skeleton
 from videopose.tracking.options import TrackerOptions
 from videopose.tracking.pose_flow import track_pose_flow
@@ -46,7 +46,7 @@ class TrackPoses:
         return collect(self._online(records))
 
     def _online(self, records: Iterable[Record]) -> Iterator[Record]:
-        learned = EntailmentSimilarity(self.skeleton) if self.options.similarity == "entailment" else None
+        learned = learned_similarity(self.options.similarity, self.skeleton)
         tracker = create_tracker(self.options, self.skeleton, similarity=learned)
         for record in records:
             if record.poses is None:

@@ -1,5 +1,8 @@
 """`videopose track`: saved poses in, another result or a table out."""
 
+import subprocess
+import sys
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -8,10 +11,13 @@ from click.testing import CliRunner
 
 from videopose.cli.track import command
 from videopose.errors import InputError, UnknownNameError
+from videopose.io.exchange.formats import read_table, write_table
+from videopose.io.journal_store import JournalStore
 from videopose.io.result import ResultHeader
 from videopose.io.results import read_result, write_result
 from videopose.skeletons import skeleton_named
-from videopose.stages.retrack import retrack, retrack_options
+from videopose.stages.journal import Journal
+from videopose.stages.retrack import retrack, retrack_options, retrack_records
 from videopose.types import Frame, Poses, Record, VideoInfo
 
 SKELETON = skeleton_named("coco17")
@@ -99,3 +105,50 @@ def test_no_output_is_a_usage_error(saved):
 
     assert result.exit_code == 2
     assert "say where to write the result: -o OUT" in result.output
+
+
+@pytest.mark.parametrize("release", ["posetrack17", "posetrack18"])
+def test_posetrack_annotations_serve_as_truth(saved, tmp_path, release):
+    truth = tmp_path / "truth.json"
+    write_table(read_table(saved), truth, release)
+
+    result = CliRunner().invoke(command, [str(saved), "--compare", "oks", "--truth", str(truth)])
+
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[1].split()[2:5] == ["100.0", "100.0", "0"]
+
+
+def test_truth_of_other_people_scores_nothing(saved, tmp_path):
+    truth = tmp_path / "truth.json"
+    table = read_table(saved)
+    write_table(replace(table, xy=table.xy + 2000), truth, "posetrack18")
+
+    result = CliRunner().invoke(command, [str(saved), "--compare", "oks", "--truth", str(truth)])
+
+    assert result.output.splitlines()[1].split()[1:3] == ["0.0", "0.0"]
+
+
+@pytest.mark.parametrize("name", ["whole-video", "oks", "kalman"])
+def test_a_run_that_went_on_writes_the_same_ids_and_poses(saved, tmp_path, name):
+    posed = list(read_result(saved))
+    whole = list(Journal(iter, JournalStore(tmp_path / "whole", {}), chunk=16)(posed))
+    broken = Journal(iter, JournalStore(tmp_path / "broken", {}), chunk=16)(posed)
+    for _ in range(40):
+        next(broken)
+    broken.close()
+    list(Journal(iter, JournalStore(tmp_path / "broken", {}), chunk=16)(posed[32:]))
+    options = retrack_options(name, [])
+
+    resumed = list(retrack_records(JournalStore(tmp_path / "broken", {}), options, SKELETON))
+
+    unbroken = list(retrack_records(whole, options, SKELETON))
+    assert len(resumed) == 60
+    for a, b in zip(resumed, unbroken, strict=True):
+        assert a.poses.track_id.tolist() == b.poses.track_id.tolist()
+        assert a.poses.keypoints.tobytes() == b.poses.keypoints.tobytes()
+
+
+def test_no_network_library_is_loaded_for_trackers_that_need_none():
+    code = "import sys, videopose.stages.retrack; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
