@@ -72,7 +72,12 @@ class LinkingOptions(Options):
     crossing_overlap: float = Field(default=0.2, gt=0, le=1, description="IoU from which two tracks cross")
     max_crossing: float = Field(default=1.5, ge=0, description="longer crossings are left as they are")
     swap_margin: float = Field(default=4.0, ge=0, description="cost an exchange at a crossing must save")
+    max_handover: float = Field(default=1.0, ge=0, description="how long two tracklets may share a person")
+    handover_overlap: float = Field(default=0.6, gt=0, description="from which part of a box within another they do")
     min_track_score: float = Field(default=3.0, ge=0, description="tracks whose pose scores sum to less are dropped")
+    min_relative_score: float = Field(
+        default=0.35, ge=0, le=1, description="so are tracks under this part of what the video's best tenth scores"
+    )
 
 
 class CueOptions(Options):

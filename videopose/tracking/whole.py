@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
 from videopose.skeletons import Skeleton
 from videopose.tracking.crossing import uncross
+from videopose.tracking.duplicates import trim_overlaps
 from videopose.tracking.linking import link
-from videopose.tracking.options import TrackerOptions
+from videopose.tracking.options import LinkingOptions, TrackerOptions
 from videopose.tracking.tracker import create_tracker
 from videopose.tracking.video_poses import VideoPoses
 from videopose.types import I64, UNTRACKED
@@ -33,20 +35,26 @@ def track_whole(table: VideoPoses, options: TrackerOptions, skeleton: Skeleton) 
         cues = table.cues_of(number, first, len(people))
         track_id[first : first + len(people)] = tracker.step(people, time, cues)
         first += len(people)
-    linked = link(replace(table, track_id=track_id), options.linking)
-    return numbered(without_weak(uncross(linked, options.linking), options.linking.min_track_score))
+    linked = link(trim_overlaps(replace(table, track_id=track_id), options.linking), options.linking)
+    return numbered(without_weak(uncross(linked, options.linking), options.linking))
 
 
-def without_weak(table: VideoPoses, min_track_score: float) -> VideoPoses:
-    """Take the id from tracks whose pose scores sum to less than `min_track_score`.
+def without_weak(table: VideoPoses, options: LinkingOptions) -> VideoPoses:
+    """Take the id from tracks that hardly anything speaks for.
 
-    In a video of a few frames nobody can gather much, so no more is asked than a tenth of a point per frame.
+    Those are tracks whose pose scores sum to less than `min_track_score` (in a video of a few frames nobody can gather
+    much, so no more is asked than a tenth of a point per frame), and tracks whose middle score is below
+    `min_relative_score` of what the best tenth of the video's poses reach: how high scores are depends on the networks
+    and the pictures, so no fixed score could tell.
     """
     order, edges = table.by_track()
     if len(edges) < 2:
         return table
-    asked = min(min_track_score, 0.1 * len(table.time))
-    weak = np.add.reduceat(table.score[order], edges[:-1]) < asked
+    score = table.score[order]
+    asked = min(options.min_track_score, 0.1 * len(table.time))
+    middle = [float(np.median(score[first:last])) for first, last in pairwise(edges.tolist())]
+    weak = np.add.reduceat(score, edges[:-1]) < asked
+    weak |= np.array(middle) < options.min_relative_score * float(np.quantile(score, 0.9))
     track_id = table.track_id.copy()
     track_id[order[np.repeat(weak, np.diff(edges))]] = UNTRACKED
     return replace(table, track_id=track_id)

@@ -8,10 +8,11 @@ import pytest
 from videopose.skeletons import skeleton_named
 from videopose.stages.track import TrackPoses
 from videopose.tracking.crossing import uncross
-from videopose.tracking.linking import solve
+from videopose.tracking.duplicates import trim_overlaps
+from videopose.tracking.linking import link, solve
 from videopose.tracking.options import LinkingOptions, TrackerOptions
 from videopose.tracking.video_poses import collect
-from videopose.tracking.whole import track_whole
+from videopose.tracking.whole import track_whole, without_weak
 from videopose.types import Cues, Frame, Poses, Record
 
 SKELETON = skeleton_named("coco17")
@@ -174,3 +175,55 @@ def test_track_whole_gives_unique_ids_per_frame():
     for _, _, people in table.frames():
         reported = people.track_id[people.track_id >= 0]
         assert len(set(reported.tolist())) == len(reported)
+
+
+def tracklets(*columns):
+    """Collect (x, y, size factor, id, score) per frame and tracklet; None where it is absent."""
+    records = []
+    for t, row in enumerate(zip(*columns, strict=True)):
+        here = [each for each in row if each is not None]
+        poses = replace(
+            frame(t, [each[:3] for each in here]).poses,
+            track_id=np.array([each[3] for each in here], np.int64),
+            score=np.array([each[4] for each in here], np.float32),
+        )
+        records.append(Record(Frame(t, t / 25, None), poses=poses))
+    return collect(records)
+
+
+def test_second_box_that_takes_over_a_person_is_the_same_person():
+    old = [(300, 300, 1.0, 1, 0.4) if t < 30 else None for t in range(60)]
+    new = [(300, 310, 0.8, 2, 0.5) if t >= 20 else None for t in range(60)]
+
+    table = trim_overlaps(tracklets(old, new), LinkingOptions())
+
+    assert (table.track_id[(table.frame >= 20) & (table.frame < 30)] == 2).sum() == 10
+    assert set(link(table, LinkingOptions()).track_id.tolist()) == {1, -1}
+
+
+def test_boxes_that_take_turns_on_one_person_are_the_same_person():
+    turns = [1 if t < 20 or t in (22, 24) else 2 for t in range(60)]
+    old, new = ([(300, 300, 1.0, who, 0.5) if turns[t] == who else None for t in range(60)] for who in (1, 2))
+
+    table = link(trim_overlaps(tracklets(old, new), LinkingOptions()), LinkingOptions())
+
+    assert set(table.track_id.tolist()) == {1, -1}
+
+
+def test_person_who_leaves_while_another_stands_apart_is_not_trimmed():
+    leaving = [(300, 300, 1.0, 1, 0.9) if t < 30 else None for t in range(60)]
+    coming = [(420, 300, 1.0, 2, 0.9) if t >= 20 else None for t in range(60)]
+    before = tracklets(leaving, coming)
+
+    assert trim_overlaps(before, LinkingOptions()).track_id.tolist() == before.track_id.tolist()
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.3])
+def test_what_is_weak_beside_the_others_is_dropped_whatever_scores_mean(scale):
+    person = [(300, 300, 1.0, 1, 0.9 * scale) for _ in range(100)]
+    tree = [(700, 300, 1.0, 2, 0.2 * scale) for _ in range(100)]
+
+    table = without_weak(tracklets(person, tree), LinkingOptions())
+
+    assert set(table.track_id[table.xyxy[:, 0] < 500].tolist()) == {1}
+    assert set(table.track_id[table.xyxy[:, 0] > 500].tolist()) == {-1}

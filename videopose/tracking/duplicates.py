@@ -1,0 +1,69 @@
+"""Two tracklets on one person: a second box takes over from the first, and for a moment both are there.
+
+A detector that sees a person in an unusual pose often gives two boxes, and the tracker follows both until one ends.
+The ends then overlap in time, where linking joins only what lies one after the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from videopose.tracking.options import LinkingOptions
+from videopose.tracking.video_poses import VideoPoses
+from videopose.types import F32, F64, I64, UNTRACKED
+
+
+def trim_overlaps(table: VideoPoses, options: LinkingOptions) -> VideoPoses:
+    """Take the id from the weaker poses where a tracklet takes over another's person before that one has ended.
+
+    Args:
+        table: whose `track_id` names tracklets.
+        options: `max_handover`, how long both may be there or take turns, and `handover_overlap`, how much of the
+            smaller box lies within the other in the mean over that time.
+    """
+    order, edges = table.by_track()
+    if len(edges) < 3:
+        return table
+    firsts, lasts = table.frame[order[edges[:-1]]], table.frame[order[edges[1:] - 1]]
+    track_id = table.track_id.copy()
+    by_start = np.argsort(firsts, kind="stable")
+    starts = firsts[by_start]
+    for old in np.argsort(lasts, kind="stable").tolist():
+        time = table.time[lasts[old]] - options.max_handover
+        low = np.searchsorted(table.time[starts], time)
+        for new in by_start[low : np.searchsorted(starts, lasts[old], side="right")].tolist():
+            if firsts[old] < firsts[new] and lasts[old] < lasts[new]:
+                pair = [order[edges[each] : edges[each + 1]] for each in (old, new)]
+                shared = _shared(table, track_id, *pair)
+                if _is_one(table.xyxy, *shared, options.handover_overlap):
+                    one, other = shared
+                    weaker = one if table.score[one].sum() < table.score[other].sum() else other
+                    track_id[weaker] = UNTRACKED
+    return replace(table, track_id=track_id)
+
+
+def _shared(table: VideoPoses, track_id: I64, old: I64, new: I64) -> tuple[I64, I64]:
+    """Give the rows each has between the beginning of the new and the end of the old one."""
+    old, new = old[track_id[old] != UNTRACKED], new[track_id[new] != UNTRACKED]
+    if not len(old) or not len(new):
+        return old[:0], new[:0]
+    begin, end = table.frame[new[0]], table.frame[old[-1]]
+    return old[table.frame[old] >= begin], new[table.frame[new] <= end]
+
+
+def _is_one(xyxy: F32, old: I64, new: I64, overlap: float) -> bool:
+    """Say whether two runs of poses are one person's; the boxes may take turns, so they pair by their place in time."""
+    if not len(old) or not len(new):
+        return False
+    place = np.round(np.linspace(0, len(new) - 1, len(old))).astype(np.int64)
+    return bool(_within(xyxy[old], xyxy[new[place]]).mean() >= overlap)
+
+
+def _within(first: F32, second: F32) -> F64:
+    """Give (C,) the share of the smaller box that lies within the other, pair by pair."""
+    corner, far = np.maximum(first[:, :2], second[:, :2]), np.minimum(first[:, 2:], second[:, 2:])
+    inside = np.maximum(far - corner, 0).prod(axis=1, dtype=np.float64)
+    area = np.minimum((first[:, 2:] - first[:, :2]).prod(axis=1), (second[:, 2:] - second[:, :2]).prod(axis=1))
+    return np.asarray(inside / np.maximum(area, 1e-6), np.float64)
