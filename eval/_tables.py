@@ -59,6 +59,8 @@ def onto_frames(predicted: PoseTable, truth: PoseTable) -> PoseTable:
     Raises:
         DatasetError: a prediction is of an image the truth does not have.
     """
+    if not predicted.frames:  # an empty list of results: nobody was found anywhere
+        return replace(predicted, frames=truth.frames)
     for identity in (_numbers, _names):
         here, there = identity(predicted), identity(truth)
         if here is None or there is None:

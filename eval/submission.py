@@ -99,6 +99,8 @@ def make(
 def _by_name(results: Sequence[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in results:
+        if not path.exists():
+            raise DatasetError(f"{path}: no such file or folder; results to submit are needed")
         inside = sorted(path.iterdir()) if path.is_dir() else [path]
         for file in inside:
             name = file.name.split(".")[0]

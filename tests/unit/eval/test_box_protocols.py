@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -133,3 +136,33 @@ def test_a_videos_result_counts_from_0_where_the_truth_counts_from_1(tmp_path):
     write_table(table, tmp_path / "pred.json", "videopose")
 
     assert mot.score_folders(tmp_path / "gt.txt", tmp_path / "pred.json").numbers["mota"] == 100
+
+
+def test_boxes_without_keypoints_are_scored(tmp_path):
+    truth = {
+        "images": [{"id": 4, "file_name": "a.jpg"}, {"id": 7, "file_name": "b.jpg"}],
+        "categories": [{"id": 1, "name": "person"}],
+        "annotations": [
+            {"id": 1, "image_id": 4, "category_id": 1, "bbox": [0, 0, 50, 80], "area": 4000, "iscrowd": 0},
+            {"id": 2, "image_id": 7, "category_id": 1, "bbox": [9, 9, 50, 80], "area": 4000, "iscrowd": 0},
+        ],
+    }
+    found = [{"image_id": 4, "category_id": 1, "bbox": [0, 0, 50, 80], "score": 0.9}]
+    for name, document in (("gt", truth), ("found", found), ("nothing", [])):
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
+
+    half, none = (
+        boxes.score_files(tmp_path / "gt.json", tmp_path / f"{name}.json").numbers for name in ("found", "nothing")
+    )
+
+    assert half["AR"] == 0.5
+    assert none["AP"] == none["AR"] == 0
+
+
+def test_an_empty_list_of_poses_finds_nobody(tmp_path):
+    (tmp_path / "nothing.json").write_text("[]")
+    truth = Path(__file__).parents[2] / "data" / "coco_scoring" / "coco_gt.json"
+
+    scored = catalog.protocol("coco").score_files(truth, tmp_path / "nothing.json", explain=True)
+
+    assert scored.numbers["AP"] == scored.numbers["AR"] == 0

@@ -160,3 +160,8 @@ def test_the_commands_work_together(case, capsys):
     assert "NO  id range" in said.out
     assert "track id 5000" in said.out
     assert "breaks 1 of 8 rules: id range" in said.err
+
+
+def test_results_that_do_not_exist_are_an_error(case):
+    with pytest.raises(DatasetError, match="nowhere: no such file or folder"):
+        submission.make([case / "nowhere"], case / "gt", "estimation", case / "out")

@@ -60,7 +60,7 @@ def annotations_from_json(top: Cursor) -> PoseTable:
         rows["track_id"].append(_track_id(entry))
         score = entry.get("score")
         rows["score"].append(np.nan if score is None else score.number())
-    triples = np.array(rows["triples"], np.float64).reshape(-1, k, 3)
+    triples = np.array(rows["triples"], np.float64).reshape(len(rows["frame"]), k, 3)
     absent = (triples == 0).all(axis=2)
     return make_table(
         Path(top.file).stem, skeleton, frames, rows["frame"], source=top.file,
@@ -101,7 +101,7 @@ def results_from_json(top: Cursor, skeleton: Skeleton | None = None) -> PoseTabl
         top.fail("gives keypoints for some people only; give them for all or for none")
     numbers = sorted({row[0] for row in rows})
     place = {number: position for position, number in enumerate(numbers)}
-    triples = np.array([row[1] for row in rows], np.float64).reshape(-1, len(skeleton), 3)
+    triples = np.array([row[1] for row in rows], np.float64).reshape(len(rows), len(skeleton), 3)
     absent = (triples == 0).all(axis=2)
     return make_table(
         Path(top.file).stem, skeleton, [FrameEntry(number=number) for number in numbers],

@@ -28,12 +28,12 @@ def to_skeleton(table: PoseTable, target: Skeleton, *, derive: bool = True) -> P
             visibility are the lower of the two.
 
     Raises:
-        InputError: the two skeletons share no keypoint.
+        InputError: there are people, and the two skeletons share no keypoint.
     """
     if table.skeleton.keypoints == target.keypoints:
         return replace(table, skeleton=target)
     have, want = shared_keypoints(table.skeleton, target)
-    if not len(have):
+    if not len(have) and len(table):
         raise InputError(
             f"{table.source or table.name}: skeleton {table.skeleton.name} shares no keypoint with {target.name}"
         )
