@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from pydantic import Field
 
 from videopose.config import Options
 from videopose.estimators.build import (
@@ -31,7 +32,7 @@ class PipelineOptions(Options):
     """The values of a top-down pipeline: `configs/pipelines/*.yaml`."""
 
     recipe: str = "topdown"
-    window: int = 16
+    window: int = Field(default=16, ge=1)
     """Frames looked at together: people in them share batches, images in them are in memory."""
     detector: DetectorOptions = DetectorOptions()
     pose: PoseOptions = PoseOptions()
