@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 
 from videopose.config import Options
+from videopose.estimators.base import PoseEstimator
 from videopose.estimators.build import (
     DetectorOptions,
     PoseOptions,
@@ -20,7 +21,7 @@ from videopose.estimators.build import (
 )
 from videopose.io.boxes_file import read_boxes
 from videopose.skeletons import Skeleton, skeleton_named
-from videopose.stages.cues import MeasureCues
+from videopose.stages.cues import EstimateWithFlow, MeasureCues
 from videopose.stages.detect import DetectPeople, GivenBoxes, WholeFrame
 from videopose.stages.estimate import EstimatePoses
 from videopose.stages.flow import DropImages, Pipeline, Prefetch, Stage, ToDevice
@@ -55,11 +56,18 @@ def build_networks(options: PipelineOptions, device: torch.device) -> Pipeline:
             ToDevice(device),
             _who(options, device),
             Prefetch(options.window),
-            EstimatePoses(create_estimator(options.pose, device), window=options.window),
+            pose_stage(options, create_estimator(options.pose, device)),
             MeasureCues(options.tracker.cues),
             DropImages(),
         )
     )
+
+
+def pose_stage(options: PipelineOptions, estimator: PoseEstimator) -> Stage:
+    """Choose how poses are estimated: many frames at once, or one by one with flow bringing back missed people."""
+    if options.tracker.cues.recover:
+        return EstimateWithFlow(estimator, options.tracker.cues)
+    return EstimatePoses(estimator, window=options.window)
 
 
 def _who(options: PipelineOptions, device: torch.device) -> Stage:
@@ -91,7 +99,7 @@ def neighbours(options: PipelineOptions) -> tuple[int, int]:
     cues = options.tracker.cues
     if cues.flow != "none":
         return cues.queue, 0
-    return (1, 0) if cues.camera else (0, 0)
+    return (1, 0) if cues.camera or cues.recover else (0, 0)
 
 
 def input_files(options: PipelineOptions) -> list[Path]:

@@ -108,7 +108,7 @@ class EstimateWithFlow:
 
     Attributes:
         estimator: what finds keypoints.
-        options: which flow.
+        options: which flow; dis if it says none.
         max_overlap: IoU above which a carried box and a detected one are one person; the better score stays.
         min_pose_score: people below it are not carried on.
         min_keypoint_score: keypoints below it do not shape the carried box.
@@ -122,7 +122,7 @@ class EstimateWithFlow:
     estimator: PoseEstimator
     options: CueOptions
     max_overlap: float = 0.5
-    min_pose_score: float = 0.3
+    min_pose_score: float = 0.15
     min_keypoint_score: float = 0.3
     padding: float = 1.15
 

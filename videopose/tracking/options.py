@@ -86,6 +86,7 @@ class CueOptions(Options):
     flow: Literal["none", "dis", "farneback", "tvl1", "torch"] = "none"
     flow_path: str = Field(default="", description="TorchScript file of a learned flow, for torch")
     queue: int = Field(default=5, ge=1, description="frames for which flow carries each pose on")
+    recover: bool = Field(default=False, description="look for poses also where flow carries people, missed or not")
     camera: bool = Field(default=False, description="measure the camera's motion")
     appearance: bool = Field(default=False, description="measure what people look like")
     max_side: int = Field(default=480, ge=64, description="pictures are made this small for measuring, pixels")

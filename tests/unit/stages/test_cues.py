@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 import torch
 
+from videopose.catalog import recipe
 from videopose.errors import InputError, WeightsError
 from videopose.estimators.appearance import HistogramAppearance
 from videopose.estimators.camera_motion import camera_motion
 from videopose.estimators.optical_flow import carry_points, create_flow
 from videopose.skeletons import skeleton_named
 from videopose.stages.cues import EstimateWithFlow, MeasureCues
+from videopose.stages.estimate import EstimatePoses
 from videopose.stages.track import TrackPoses
 from videopose.tracking.options import CueOptions, TrackerOptions
 from videopose.types import Detections, Frame, Poses, Record
@@ -178,3 +180,14 @@ def test_missed_person_is_recovered_in_the_box_flow_carries():
         second.poses.xyxy[0, :2] + second.poses.xyxy[0, 2:] - first.poses.xyxy[0, :2] - first.poses.xyxy[0, 2:]
     ) / 2
     assert np.abs(drift - SHIFT).max() < FLOW_ERROR
+
+
+def test_missed_people_are_recovered_in_the_pipeline_when_it_is_asked_for():
+    topdown = recipe("topdown")
+    plain = topdown.PipelineOptions()
+    asked = topdown.PipelineOptions.model_validate({"tracker": {"cues": {"recover": True}}})
+
+    stages = [topdown.pose_stage(options, estimator=None) for options in (plain, asked)]
+
+    assert [type(stage) for stage in stages] == [EstimatePoses, EstimateWithFlow]
+    assert [topdown.neighbours(options) for options in (plain, asked)] == [(0, 0), (1, 0)]
