@@ -1,6 +1,5 @@
 """Cleaning of whole tracks: what is repaired, what is smoothed, and by how much at most."""
 
-import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +18,6 @@ from videopose.tracking.series import batches
 from videopose.tracking.smoothers import SMOOTHERS, rts_round
 from videopose.tracking.smoothing import smooth
 from videopose.tracking.video_poses import VideoPoses, collect
-from videopose.types import Frame, Poses, Record
 
 SKELETON = skeleton_named("coco17")
 K = len(SKELETON)
@@ -320,25 +318,3 @@ def test_no_more_is_smoothed_at_once_than_is_in_proportion_to_the_video():
     widths = {series.rows.shape[1] for series in batches(table, fill_gaps(table, 1.0))}
 
     assert max(widths) == 4  # of 134 pieces
-
-
-def test_collecting_never_holds_the_poses_twice():
-    """A part more than the poses' own bytes: one block of frames, and the index of frames."""
-    records = (Record(Frame(t, t / 25, None), poses=Poses.empty(K) if t % 2 else two_people()) for t in range(12_000))
-    collect([])  # imports and caches are not the poses' business
-
-    tracemalloc.start()
-    table = collect(records)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-
-    assert len(table) == 12_000
-    assert peak < 1.6 * len(table) * BYTES_PER_POSE
-
-
-BYTES_PER_POSE = 4 * (3 * K + 1 + 4) + 8 + 8
-"""Keypoints, score and box as 32-bit floats, id and frame number."""
-
-
-def two_people():
-    return Poses(*(np.zeros(shape, np.float32) for shape in ((2, K, 3), 2, (2, 4))), np.zeros(2, np.int64))
