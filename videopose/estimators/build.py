@@ -37,7 +37,7 @@ class DetectorOptions(Options):
     pixels: int = Field(default=352 * 352, ge=1024)
     """Input pixels a frame is scaled to; more finds smaller people and takes longer."""
     min_score: float = Field(default=0.3, ge=0, le=1)
-    nms_iou: float = Field(default=0.6, ge=0, le=1)
+    nms_iou: float = Field(default=0.5, ge=0, le=1)
     max_people: int = Field(default=50, ge=1)
     every: int = Field(default=1, ge=1)
     """Run on every so many frames; between them boxes come from the last poses."""

@@ -77,6 +77,8 @@ SHIPPED: tuple[Weights, ...] = (
     Weights(
         "fpn_pose.default",
         "pose.safetensors",
+        sha256="d655cbb94ffa2bd6ec727e6e7111388b0a76eebcb881119c65a17b49afb491fa",
+        bytes=7368558,
         licence="Apache-2.0",
         origin="package",
         skeleton="body19",
@@ -85,6 +87,8 @@ SHIPPED: tuple[Weights, ...] = (
     Weights(
         "fpn_detector.default",
         "detector.safetensors",
+        sha256="cd6a34f66dbeb2393eb2bd12bf1e75010030e6d62b277eabe6b05227de149018",
+        bytes=5117326,
         licence="Apache-2.0",
         origin="package",
         skeleton="",

@@ -33,8 +33,8 @@ class EstimatePoses:
 
     estimator: PoseEstimator
     window: int = 16
-    min_keypoint_score: float = 0.3
-    min_pose_score: float = 0.15
+    min_keypoint_score: float = 0.1
+    min_pose_score: float = 0.03
     box_padding: float = 1.2
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
@@ -48,23 +48,28 @@ class EstimatePoses:
         starts = [row for row, record in enumerate(batch) if record.detections is not None]
         runs = [range(start, end) for start, end in zip(starts, [*starts[1:], len(batch)], strict=True)]
         done: dict[int, Poses] = {}
+        asked: dict[int, Detections] = {}
         for step in range(max(len(run) for run in runs)):
             rows = [run[step] for run in runs if step < len(run)]
-            boxes = [self._boxes(batch[row], done.get(row - 1)) for row in rows]
+            boxes = [self._boxes(batch[row], asked.get(row - 1), done.get(row - 1)) for row in rows]
             images = [batch[row].frame.image for row in rows]
             if any(image is None for image in images):
                 raise InputError("EstimatePoses needs images; it stands before DropImages")
             found = self.estimator.estimate([image for image in images if image is not None], boxes)
+            asked.update(zip(rows, boxes, strict=True))
             done.update(zip(rows, found, strict=True))
         return [replace(record, poses=done[row]) for row, record in enumerate(batch)]
 
-    def _boxes(self, record: Record, before: Poses | None) -> Detections:
+    def _boxes(self, record: Record, asked: Detections | None, before: Poses | None) -> Detections:
         if record.detections is not None:
             return record.detections
+        assert asked is not None, "a run starts with detections"
         assert before is not None, "a run starts with detections"
         assert record.frame.image is not None, "checked by the caller"
         followed = before[before.score >= self.min_pose_score]
         around = boxes_around(followed.keypoints, min_score=self.min_keypoint_score, padding=self.box_padding)
         boxes = np.where(np.isfinite(around), around, followed.xyxy).astype(np.float32)
         height, width = record.frame.image.shape[1:]
-        return Detections(clip(boxes, (height, width)), followed.score)
+        # The box keeps its detector's score: a pose's own holds it as a factor and would shrink from frame to frame.
+        origin = (followed.xyxy[:, None] == asked.xyxy[None]).all(2).argmax(1) if len(followed) else np.zeros(0, int)
+        return Detections(clip(boxes, (height, width)), asked.score[origin])

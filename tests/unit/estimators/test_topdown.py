@@ -72,7 +72,7 @@ def test_people_share_batches_across_images():
     boxes = [_boxes(*[[10, 10, 70, 70]] * n) for n in (2, 0, 3, 1, 2)]
     found = _estimator(model, batch_size=5, nms_oks=1.0).estimate(images, boxes)
 
-    assert model.batches == [5, 3]
+    assert sorted(model.batches) == [3, 5]  # side by side, whichever begins first
     assert [len(poses) for poses in found] == [2, 0, 3, 1, 2]
 
 

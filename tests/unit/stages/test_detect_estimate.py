@@ -81,11 +81,21 @@ def test_between_detections_boxes_come_from_the_last_poses():
 def test_people_with_low_scores_are_not_followed():
     class Unsure(Still):
         def estimate(self, images, boxes):
-            return [Poses(p.keypoints, p.score * 0.1, p.xyxy, p.track_id) for p in super().estimate(images, boxes)]
+            return [Poses(p.keypoints, p.score * 0.01, p.xyxy, p.track_id) for p in super().estimate(images, boxes)]
 
     out = list(EstimatePoses(Unsure(), window=4)(DetectPeople(Moving(), every=4, window=4)(_records(4))))
 
     assert [len(record.poses) for record in out] == [1, 0, 0, 0]
+
+
+def test_a_followed_persons_score_does_not_fade():
+    class Halving(Still):
+        def estimate(self, images, boxes):
+            return [Poses(p.keypoints, p.score * 0.5, p.xyxy, p.track_id) for p in super().estimate(images, boxes)]
+
+    out = list(EstimatePoses(Halving(), window=8)(DetectPeople(Moving(), every=8, window=8)(_records(8))))
+
+    assert [float(record.poses.score[0]) for record in out] == [0.5] * 8
 
 
 def test_given_boxes_belong_to_frames_by_index():
