@@ -32,7 +32,7 @@ from videopose.metrics.ap import (
     pose_numbers,
     pose_outcomes,
 )
-from videopose.metrics.pck import PckCounts, count_pck, distance_between, longer_side
+from videopose.metrics.pck import PckCounts, count_pck, longer_side, torso_length
 from videopose.skeletons import Skeleton, shared_keypoints, skeleton_named
 from videopose.stages.detect import DetectPeople
 from videopose.stages.estimate import EstimatePoses
@@ -125,11 +125,7 @@ def lspet_pck(data_dir: Path, estimator: TopDownEstimator) -> Iterator[Bar]:
     people = [(image, person) for image in images for person in image.people]
     found, _ = _keypoints(estimator, people, skeleton)
     truth = np.stack([person.keypoints for _, person in people])
-    torso = [
-        (skeleton.index_of(f"{a}_shoulder"), skeleton.index_of(f"{b}_hip"))
-        for a, b in (("left", "right"), ("right", "left"))
-    ]
-    counts = count_pck(found, truth, distance_between(truth, torso), [0.2])
+    counts = count_pck(found, truth, torso_length(truth, skeleton), [0.2])
     protocol = "lspet/val, true boxes x 1.25, mean over 14 keypoints"
     yield Bar("PCK@0.2 of the torso", protocol, 100 * float(counts.mean()[0]), 64, 78, len(people))
 

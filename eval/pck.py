@@ -11,15 +11,12 @@ import numpy as np
 from videopose.errors import DatasetError, UnknownNameError, nearest_name
 from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.exchange.table import PoseTable
-from videopose.metrics.pck import PckCounts, count_pck, distance_between, head_size, longer_side
+from videopose.metrics.pck import PckCounts, count_pck, head_size, longer_side, torso_length
 from videopose.skeletons import Skeleton, skeleton_named
 from videopose.types import F64, I64
 
 from ._bootstrap import Recount
 from ._tables import pair_up, read_pairs, visible_truth
-
-TORSO = (("left_shoulder", "right_hip"), ("right_shoulder", "left_hip"))
-"""The torso is the first of these diagonals whose ends are both labelled."""
 
 AUC_ALPHAS = tuple(np.linspace(0, 0.5, 51).tolist())
 
@@ -210,8 +207,7 @@ def normaliser(truth: PoseTable, rule: Convention) -> F64:
         return head_size(truth.head_xyxy)
     if rule.length == "box":
         return longer_side(truth.boxes())
-    pairs = [(truth.skeleton.index_of(a), truth.skeleton.index_of(b)) for a, b in TORSO]
-    return distance_between(visible_truth(truth), pairs)
+    return torso_length(visible_truth(truth), truth.skeleton)
 
 
 def grouped(found: Mapping[str, float], rule: Convention) -> dict[str, float]:

@@ -13,7 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from videopose.errors import InputError, check_shape
+from videopose.skeletons import Skeleton
 from videopose.types import F64, I64
+
+TORSO = (("left_shoulder", "right_hip"), ("right_shoulder", "left_hip"))
+"""The torso of LSP and FLIC: the first of these diagonals whose ends are both labelled."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +125,19 @@ def distance_between(truth: ArrayLike, pairs: Sequence[tuple[int, int]]) -> F64:
         both = (real[:, a, 2] > 0) & (real[:, b, 2] > 0)
         length = np.where(both, np.linalg.norm(real[:, a, :2] - real[:, b, :2], axis=-1), length)
     return length
+
+
+def torso_length(truth: ArrayLike, skeleton: Skeleton) -> F64:
+    """Measure torsos: the first diagonal of `TORSO` whose ends are both labelled.
+
+    Args:
+        truth: (N, K, 3) x, y in image pixels and visibility.
+        skeleton: whose K keypoints these are.
+
+    Returns:
+        (N,) pixels; NaN for a person of whom neither diagonal is labelled.
+    """
+    return distance_between(truth, [(skeleton.index_of(a), skeleton.index_of(b)) for a, b in TORSO])
 
 
 def longer_side(xyxy: ArrayLike) -> F64:

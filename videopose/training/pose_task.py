@@ -18,7 +18,7 @@ from videopose.data.sources import SourceOptions, load_source
 from videopose.estimators.crops import CropNetwork
 from videopose.estimators.topdown import TopDownEstimator
 from videopose.geometry.keypoints import oks
-from videopose.metrics.pck import count_pck, distance_between
+from videopose.metrics.pck import count_pck, torso_length
 from videopose.models import create_model
 from videopose.models.zoo import IMAGENET_MEAN, IMAGENET_STD, Weights
 from videopose.skeletons import skeleton_named
@@ -124,9 +124,5 @@ class PoseTask:
             )
             for row in range(len(chosen))
         ]
-        torso = [
-            (self.skeleton.index_of(f"{a}_shoulder"), self.skeleton.index_of(f"{b}_hip"))
-            for a, b in (("left", "right"), ("right", "left"))
-        ]
-        pck = count_pck(found, truth, distance_between(truth, torso), [0.2])
+        pck = count_pck(found, truth, torso_length(truth, self.skeleton), [0.2])
         return {f"mean_oks/{source.name}": float(np.mean(similarity)), f"pck/{source.name}": float(pck.mean()[0])}
