@@ -1,17 +1,51 @@
-"""What the heatmap codecs share: Gaussian targets, peaks, blur. All of it runs on the heatmaps' device."""
+"""What the heatmap codecs share: their sizes, Gaussian targets, peaks, blur. All of it runs on the heatmaps' device."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from videopose.errors import check_shape
+from videopose.geometry.affine import scaling
+from videopose.types import F64
 
 
 def default_sigma(input_hw: tuple[int, int]) -> float:
     """Give the spread the published models use: 2 heatmap pixels for crops 256 high, 3 for 384."""
     return 2.0 * input_hw[0] / 256
+
+
+@dataclass(frozen=True)
+class HeatmapLayout:
+    """Where a codec's heatmap pixels lie in the crop, and how wide its targets are.
+
+    Attributes:
+        input_hw: (height, width) of the crop, crop pixels.
+        stride: crop pixels per heatmap pixel, nominally.
+        heatmap_sigma: spread of the target, heatmap pixels; None = as the published models of this input size.
+    """
+
+    input_hw: tuple[int, int]
+    stride: int = 4
+    heatmap_sigma: float | None = None
+
+    @property
+    def heatmap_hw(self) -> tuple[int, int]:
+        """(height, width) of the heatmap, heatmap pixels."""
+        return self.input_hw[0] // self.stride, self.input_hw[1] // self.stride
+
+    @property
+    def spread(self) -> float:
+        """The spread in use, heatmap pixels."""
+        return default_sigma(self.input_hw) if self.heatmap_sigma is None else self.heatmap_sigma
+
+    @property
+    def crop_from_heatmap(self) -> F64:
+        """(3, 3) transform from heatmap pixels to crop pixels: plain stride, unless the codec says otherwise."""
+        return scaling(self.stride)
 
 
 def gaussian_targets(

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from videopose.codecs.heatmaps import blur, peaks, quarter_shift, target_weights
 from videopose.codecs.msra import MSRACodec
+from videopose.geometry.affine import scaling, translation
+from videopose.types import F64
 
 _SCALE = 255.0
 """Targets, and so the networks' outputs, peak at this value."""
@@ -28,6 +30,11 @@ class MegviiCodec(MSRACodec):
 
     blur_kernel: int = 11
     name: str = "megvii"
+
+    @property
+    def crop_from_heatmap(self) -> F64:
+        """(3, 3) transform from heatmap pixels to crop pixels: a pixel's value stands for its middle."""
+        return scaling(self.stride) @ translation(0.5, 0.5)
 
     def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
         """Make target heatmaps, (N, K, h, w) with a peak of 255, and (N, K) weights; see `MSRACodec.encode`."""

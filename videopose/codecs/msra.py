@@ -7,36 +7,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from videopose.codecs.heatmaps import default_sigma, gaussian_targets, peaks, quarter_shift, target_weights
+from videopose.codecs.heatmaps import HeatmapLayout, gaussian_targets, peaks, quarter_shift, target_weights
 
 
 @dataclass(frozen=True)
-class MSRACodec:
+class MSRACodec(HeatmapLayout):
     """Keypoints <-> heatmaps as in SimpleBaseline and HRNet; heatmap pixel (i, j) is crop pixel (stride i, stride j).
-
-    Attributes:
-        input_hw: (height, width) of the crop, crop pixels.
-        stride: crop pixels per heatmap pixel.
-        heatmap_sigma: spread of the target, heatmap pixels; None = as the published models of this input size.
 
     Source:
         Xiao et al., Simple Baselines for Human Pose Estimation and Tracking, ECCV 2018.
     """
 
-    input_hw: tuple[int, int]
-    stride: int = 4
-    heatmap_sigma: float | None = None
     name: str = "msra"
-
-    @property
-    def heatmap_hw(self) -> tuple[int, int]:
-        """(height, width) of the heatmap, heatmap pixels."""
-        return self.input_hw[0] // self.stride, self.input_hw[1] // self.stride
-
-    @property
-    def spread(self) -> float:
-        """The spread in use, heatmap pixels."""
-        return default_sigma(self.input_hw) if self.heatmap_sigma is None else self.heatmap_sigma
 
     def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
         """Make target heatmaps.

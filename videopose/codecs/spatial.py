@@ -13,6 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from videopose.geometry.affine import scaling, translation
+from videopose.types import F64
+
 STRIDE = 4
 
 
@@ -41,6 +44,11 @@ class SpatialCodec:
     def heatmap_hw(self) -> tuple[int, int]:
         """(height, width) of the heatmap, cells."""
         return self.input_hw[0] // STRIDE, self.input_hw[1] // STRIDE
+
+    @property
+    def crop_from_heatmap(self) -> F64:
+        """(3, 3) transform from cells to crop pixels."""
+        return translation((STRIDE - 1) / 2, (STRIDE - 1) / 2) @ scaling(STRIDE)
 
     def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
         """Make target distributions, each summing to one.

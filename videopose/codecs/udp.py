@@ -7,7 +7,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from videopose.codecs.heatmaps import blur, default_sigma, gather, gaussian_targets, newton_step, peaks, target_weights
+from videopose.codecs.heatmaps import (
+    HeatmapLayout,
+    blur,
+    gather,
+    gaussian_targets,
+    newton_step,
+    peaks,
+    target_weights,
+)
+from videopose.geometry.affine import scaling
+from videopose.types import F64
 
 _FLOOR, _CEILING = 0.001, 50.0
 """Bounds before the logarithm; the published code's."""
@@ -16,34 +26,22 @@ _RIDGE = 1e-7
 
 
 @dataclass(frozen=True)
-class UDPCodec:
+class UDPCodec(HeatmapLayout):
     """Keypoints <-> heatmaps; heatmap pixel i is crop pixel i (W - 1) / (w - 1).
 
     The crop itself is UDP's too: see `videopose.codecs.crop_alignment`.
-
-    Attributes:
-        input_hw: (height, width) of the crop, crop pixels.
-        stride: crop pixels per heatmap pixel, nominally.
-        heatmap_sigma: spread of the target, heatmap pixels; None = as the published models of this input size.
 
     Source:
         Huang et al., The Devil Is in the Details: Delving Into Unbiased Data Processing, CVPR 2020.
     """
 
-    input_hw: tuple[int, int]
-    stride: int = 4
-    heatmap_sigma: float | None = None
     name: str = "udp"
 
     @property
-    def heatmap_hw(self) -> tuple[int, int]:
-        """(height, width) of the heatmap, heatmap pixels."""
-        return self.input_hw[0] // self.stride, self.input_hw[1] // self.stride
-
-    @property
-    def spread(self) -> float:
-        """The spread in use, heatmap pixels."""
-        return default_sigma(self.input_hw) if self.heatmap_sigma is None else self.heatmap_sigma
+    def crop_from_heatmap(self) -> F64:
+        """(3, 3) transform from heatmap pixels to crop pixels: intervals to intervals."""
+        (height, width), (h, w) = self.input_hw, self.heatmap_hw
+        return scaling((width - 1) / (w - 1), (height - 1) / (h - 1))
 
     @property
     def blur_kernel(self) -> int:
@@ -85,8 +83,7 @@ class UDPCodec:
         return output.flip(-1)[:, flip_index]
 
     def _interval(self, like: Tensor) -> Tensor:
-        (height, width), (h, w) = self.input_hw, self.heatmap_hw
-        return like.new_tensor([(width - 1) / (w - 1), (height - 1) / (h - 1)])
+        return like.new_tensor(self.crop_from_heatmap.diagonal()[:2])
 
 
 def _newton_shift(log_maps: Tensor, peak: Tensor) -> Tensor:

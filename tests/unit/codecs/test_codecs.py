@@ -167,3 +167,16 @@ def test_a_wider_target_can_be_asked_for():
     wide, _ = replace(narrow, heatmap_sigma=4.0).encode(keypoints_at((96, 128)))
 
     assert wide.sum() > narrow.encode(keypoints_at((96, 128)))[0].sum()
+
+
+@pytest.mark.parametrize("name", ["msra", "msra8", "dark", "udp", "megvii", "spatial"])
+def test_a_codec_says_where_its_heatmap_pixels_lie(name):
+    codec = create_codec(name, INPUT_HW)
+    height, width = codec.heatmap_hw
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    bump = torch.exp(-((columns - 11) ** 2 + (rows - 17) ** 2) / 8)
+    found = codec.decode((bump * 12 if name == "spatial" else bump)[None, None])[0, 0, :2]
+
+    # megvii's blur leaves differences of rounding between the neighbours, whose sign is worth a quarter of a pixel
+    allowed = 1.01 if name == "megvii" else 0.02
+    assert found.numpy() == pytest.approx(apply(codec.crop_from_heatmap, [11, 17]), abs=allowed)
