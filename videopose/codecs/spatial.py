@@ -84,7 +84,7 @@ class SpatialCodec:
         probability = torch.softmax(output.float().flatten(2), -1).view(num * num_keypoints, 1, height, width)
         size = 2 * self.window + 1
         # The peak of the windowed mass, not of single cells: neighbours vote, and a lone noisy cell does not win.
-        smooth = F.avg_pool2d(probability, 3, stride=1, padding=1)
+        smooth = F.avg_pool2d(probability, 5, stride=1, padding=2)
         peak = smooth.flatten(1).argmax(-1)
         row, column = peak // width, peak % width
         padded = F.pad(probability[:, 0], (self.window,) * 4)
