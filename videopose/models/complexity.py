@@ -76,18 +76,18 @@ def count_model(model: nn.Module, *inputs: Tensor) -> Counts:
     tally = {"layers": 0, "outputs": 0, "normalised": 0}
 
     def see(layer: nn.Module, given: tuple[Any, ...], out: Tensor) -> None:  # Any: hooks get whatever a layer gets
-        if isinstance(layer, nn.BatchNorm2d):
+        if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm3d):
             tally["normalised"] += out.numel()
         elif isinstance(layer, nn.Linear):
             tally["layers"] += layer.weight.numel() * (out.numel() // out.shape[-1])
             tally["outputs"] += layer.weight.numel() * (out.numel() // out.shape[-1])
-        elif isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        elif isinstance(layer, nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d):
             crops, size = len(out), out.shape[2:].numel()
             where = given[0].shape[2:].numel() if isinstance(layer, nn.ConvTranspose2d) else size
             tally["layers"] += layer.weight.numel() * where * crops
             tally["outputs"] += layer.weight.numel() * size * crops
 
-    counted = (nn.BatchNorm2d, nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+    counted = (nn.BatchNorm2d, nn.BatchNorm3d, nn.Linear, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
     hooks = [layer.register_forward_hook(see) for layer in model.modules() if isinstance(layer, counted)]
     try:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
