@@ -43,13 +43,18 @@ class CropNetwork:
         Returns:
             (N, K, 3) float32 x, y in crop pixels and score in [0, 1], on the same device.
         """
+        return self.codec.decode(self.output(crops))
+
+    @torch.inference_mode()
+    def output(self, crops: Tensor) -> Tensor:
+        """Give what the codec decodes, (N, K, ...), for a batch of crops as in `__call__`."""
         images = normalised(crops, self.mean, self.std, self.dtype)
-        output = self.model(images)
+        output: Tensor = self.model(images)
         if self.flip_test:
             flip_index = torch.tensor(self.skeleton.flip_index, device=crops.device)
             mirrored = self.model(images.flip(-1))
             output = (output + self.codec.flip_back(mirrored, flip_index)) / 2
-        return self.codec.decode(output)
+        return output
 
 
 def normalised(crops: Tensor, mean: tuple[float, ...], std: tuple[float, ...], dtype: torch.dtype) -> Tensor:

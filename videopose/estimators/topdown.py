@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -26,7 +26,10 @@ class TopDownEstimator:
     """Cuts each person out with one affine warp, runs a `CropNetwork`, and undoes the warp.
 
     Attributes:
+        network: what finds keypoints in a crop.
         skeleton: of the poses it gives.
+        device: where crops are computed.
+        batch_size: people per call of the network.
     """
 
     def __init__(
@@ -51,9 +54,9 @@ class TopDownEstimator:
         """
         self.network = network
         self.skeleton: Skeleton = network.skeleton
-        self._device = device
+        self.device = device
         self._padding = padding
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._nms_oks = nms_oks
         self._antialias = antialias
 
@@ -62,27 +65,37 @@ class TopDownEstimator:
         owners = [row for row, people in enumerate(boxes) for _ in range(len(people))]
         if not owners:
             return [Poses.empty(len(self.skeleton)) for _ in images]
-        every_box = np.concatenate([people.xyxy for people in boxes])
-        codec = self.network.codec
-        alignment = crop_alignment(codec.name, codec.input_hw)
-        crop_from_image = alignment @ crop_from_box(every_box, codec.input_hw, padding=self._padding)
-        in_crop = self._run([images[row] for row in owners], crop_from_image)
-        keypoints = in_crop.copy()
-        keypoints[..., :2] = apply(invert(crop_from_image), in_crop[..., :2])
+        crop_from_image = self.crop_from_image(np.concatenate([people.xyxy for people in boxes]))
+        in_crop = self.run(self.network, [images[row] for row in owners], crop_from_image)
+        keypoints = in_image(in_crop, crop_from_image)
         starts = np.cumsum([0, *(len(people) for people in boxes)])
         return [
-            self._without_duplicates(self._poses(keypoints[start:end], people))
+            self.without_duplicates(poses_of(keypoints[start:end], people))
             for start, end, people in zip(starts[:-1], starts[1:], boxes, strict=True)
         ]
 
-    def _run(self, images: list[Tensor], crop_from_image: F64) -> F32:
-        def run(rows: range) -> F32:
-            crops = self._cut([images[row] for row in rows], crop_from_image[rows])
-            return np.asarray(self.network(crops).cpu().numpy(), np.float32)
+    def crop_from_image(self, xyxy: F32) -> F64:
+        """Give (N, 3, 3) how people in boxes, (N, 4) image pixels, are brought into crops."""
+        codec = self.network.codec
+        alignment = crop_alignment(codec.name, codec.input_hw)
+        return alignment @ crop_from_box(xyxy, codec.input_hw, padding=self._padding)
 
-        starts = range(0, len(images), self._batch_size)
-        batches = [range(start, min(start + self._batch_size, len(images))) for start in starts]
-        return np.concatenate(run_batches(run, batches, self._device))
+    def run(self, function: Callable[[Tensor], Tensor], images: Sequence[Tensor], crop_from_image: F64) -> Tensor:
+        """Cut people out, batch by batch, and put the crops through a function of the network.
+
+        Args:
+            function: from crops (N, 3, h, w) to anything with a row per crop.
+            images: for each person the image, (3, H, W) uint8 RGB.
+            crop_from_image: (N, 3, 3) for each person.
+
+        Returns:
+            The function's answers, a row per person.
+        """
+
+        def work(rows: range) -> Tensor:
+            return function(self._cut([images[row] for row in rows], crop_from_image[rows]))
+
+        return torch.cat(run_batches(work, batches_of(len(images), self.batch_size), self.device))
 
     def _cut(self, images: list[Tensor], crop_from_image: F64) -> Tensor:
         input_hw = self.network.codec.input_hw
@@ -92,13 +105,7 @@ class TopDownEstimator:
         ]
         return torch.stack(crops).contiguous(memory_format=torch.channels_last)
 
-    def _poses(self, keypoints: F32, people: Detections) -> Poses:
-        certain = keypoints[..., 2] > LOW_KEYPOINT_SCORE
-        mean = (keypoints[..., 2] * certain).sum(1) / np.maximum(certain.sum(1), 1)
-        score = np.clip(mean * people.score, 0, 1).astype(np.float32)
-        return Poses(keypoints, score, people.xyxy, np.full(len(people), UNTRACKED, np.int64))
-
-    def _without_duplicates(self, poses: Poses) -> Poses:
+    def without_duplicates(self, poses: Poses) -> Poses:
         """Remove poses that repeat a better one (OKS-NMS), keeping the boxes' order."""
         if len(poses) < 2:
             return poses
@@ -106,3 +113,26 @@ class TopDownEstimator:
         labelled = np.concatenate([poses.keypoints[..., :2], np.full((*poses.keypoints.shape[:2], 1), 2)], -1)
         similarity = oks(poses.keypoints[..., :2], labelled, area, self.skeleton.sigmas)
         return poses[np.sort(suppress(similarity, poses.score, self._nms_oks))]
+
+
+def batches_of(count: int, size: int) -> list[range]:
+    """Split rows 0 … count - 1 into runs of `size`, the last one shorter."""
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def in_image(in_crop: Tensor, crop_from_image: F64) -> F32:
+    """Bring keypoints, (N, K, 3) with their scores last, from crop pixels back to image pixels."""
+    keypoints = np.array(in_crop.cpu().numpy(), np.float32)
+    keypoints[..., :2] = apply(invert(crop_from_image), keypoints[..., :2])
+    return keypoints
+
+
+def poses_of(keypoints: F32, people: Detections) -> Poses:
+    """Score the poses of detected people: the mean of the certain keypoints' scores times the box's.
+
+    A score that is no number counts as 0.
+    """
+    certain = keypoints[..., 2] > LOW_KEYPOINT_SCORE
+    mean = (keypoints[..., 2] * certain).sum(1) / np.maximum(certain.sum(1), 1)
+    score = np.clip(np.nan_to_num(mean * people.score), 0, 1).astype(np.float32)
+    return Poses(keypoints, score, people.xyxy, np.full(len(people), UNTRACKED, np.int64))

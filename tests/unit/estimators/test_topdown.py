@@ -3,62 +3,21 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from bright_people import CPU, TWO, Brightest, boxes_of, bright_estimator, bright_image
 
 from videopose.codecs import create_codec
 from videopose.estimators.crops import CropNetwork
 from videopose.estimators.topdown import TopDownEstimator
 from videopose.geometry.boxes import clip
-from videopose.skeletons import make_skeleton
 from videopose.types import Detections
-
-TWO = make_skeleton("two", ["left_hand", "right_hand"], [("left_hand", "right_hand")])
-CPU = torch.device("cpu")
-
-
-class Brightest(nn.Module):
-    """Channel 0 follows red, channel 1 green: sharp logits at stride 4. Counts its calls."""
-
-    def __init__(self):
-        super().__init__()
-        self.gain = nn.Parameter(torch.tensor(60.0))
-        self.batches = []
-
-    def forward(self, images):
-        self.batches.append(len(images))
-        pooled = nn.functional.avg_pool2d(images[:, :2], 4)
-        return self.gain * pooled / pooled.amax((2, 3), keepdim=True).clamp_min(1e-3)
-
-
-def _estimator(model=None, **options):
-    network = CropNetwork(
-        model or Brightest(),
-        create_codec("spatial", (256, 192)),
-        TWO,
-        (0, 0, 0),
-        (1, 1, 1),
-        flip_test=options.pop("flip_test", False),
-    )
-    return TopDownEstimator(network, device=CPU, **options)
-
-
-def _image(red, green, size=(120, 160)):
-    image = torch.zeros(3, *size, dtype=torch.uint8)
-    for channel, (x, y) in enumerate((red, green)):
-        image[channel, y - 3 : y + 4, x - 3 : x + 4] = 255
-    return image
-
-
-def _boxes(*xyxy, score=1.0):
-    return Detections(np.array(xyxy, np.float32).reshape(-1, 4), np.full(len(xyxy), score, np.float32))
 
 
 @pytest.mark.parametrize("flip_test", [False, True])
 def test_keypoints_come_back_in_image_pixels(flip_test):
     # Each channel follows one colour, so a mirrored crop shows red on the other side: only the symmetric
     # arrangement answers the same with the flip test.
-    image = _image((60, 40), (60, 40)) if flip_test else _image((60, 40), (80, 90))
-    poses = _estimator(flip_test=flip_test).estimate([image], [_boxes([40, 20, 110, 110])])[0]
+    image = bright_image(((60, 40), (60, 40))) if flip_test else bright_image(((60, 40), (80, 90)))
+    poses = bright_estimator(flip_test=flip_test).estimate([image], [boxes_of([40, 20, 110, 110])])[0]
 
     expected = [[60, 40], [60, 40]] if flip_test else [[60, 40], [80, 90]]
     assert poses.keypoints[0, :, :2] == pytest.approx(np.array(expected), abs=1.5)
@@ -68,19 +27,19 @@ def test_keypoints_come_back_in_image_pixels(flip_test):
 
 def test_people_share_batches_across_images():
     model = Brightest()
-    images = [_image((30, 30), (50, 50)) for _ in range(5)]
-    boxes = [_boxes(*[[10, 10, 70, 70]] * n) for n in (2, 0, 3, 1, 2)]
-    found = _estimator(model, batch_size=5, nms_oks=1.0).estimate(images, boxes)
+    images = [bright_image(((30, 30), (50, 50))) for _ in range(5)]
+    boxes = [boxes_of(*[[10, 10, 70, 70]] * n) for n in (2, 0, 3, 1, 2)]
+    found = bright_estimator(model, batch_size=5, nms_oks=1.0).estimate(images, boxes)
 
     assert sorted(model.batches) == [3, 5]  # side by side, whichever begins first
     assert [len(poses) for poses in found] == [2, 0, 3, 1, 2]
 
 
 def test_one_frame_alone_gives_what_it_gives_among_others():
-    images = [_image((30, 30), (50, 50)), _image((90, 60), (100, 80))]
-    boxes = [_boxes([10, 10, 70, 70]), _boxes([70, 40, 120, 100])]
-    together = _estimator().estimate(images, boxes)
-    alone = [_estimator().estimate([image], [people])[0] for image, people in zip(images, boxes, strict=True)]
+    images = [bright_image(((30, 30), (50, 50))), bright_image(((90, 60), (100, 80)))]
+    boxes = [boxes_of([10, 10, 70, 70]), boxes_of([70, 40, 120, 100])]
+    together = bright_estimator().estimate(images, boxes)
+    alone = [bright_estimator().estimate([image], [people])[0] for image, people in zip(images, boxes, strict=True)]
 
     for a, b in zip(together, alone, strict=True):
         assert np.allclose(a.keypoints, b.keypoints, atol=1e-4)
@@ -88,7 +47,7 @@ def test_one_frame_alone_gives_what_it_gives_among_others():
 
 def test_nobody_gives_nobody_and_runs_nothing():
     model = Brightest()
-    found = _estimator(model).estimate([_image((30, 30), (50, 50))], [Detections.empty()])
+    found = bright_estimator(model).estimate([bright_image(((30, 30), (50, 50)))], [Detections.empty()])
 
     assert len(found[0]) == 0
     assert found[0].keypoints.shape == (0, 2, 3)
@@ -97,7 +56,7 @@ def test_nobody_gives_nobody_and_runs_nothing():
 
 def test_a_pose_that_repeats_a_better_one_is_removed():
     two = Detections(np.array([[20, 10, 100, 100], [21, 11, 101, 101]], np.float32), np.array([0.5, 0.9], np.float32))
-    poses = _estimator(nms_oks=0.9).estimate([_image((60, 40), (80, 90))], [two])[0]
+    poses = bright_estimator(nms_oks=0.9).estimate([bright_image(((60, 40), (80, 90)))], [two])[0]
 
     assert len(poses) == 1
     assert poses.xyxy[0].tolist() == [21, 11, 101, 101]
@@ -105,7 +64,9 @@ def test_a_pose_that_repeats_a_better_one_is_removed():
 
 def test_the_score_is_the_boxs_times_the_keypoints():
     sure, unsure = (
-        _estimator().estimate([_image((60, 40), (80, 90))], [_boxes([40, 20, 110, 110], score=score)])[0].score[0]
+        bright_estimator()
+        .estimate([bright_image(((60, 40), (80, 90)))], [boxes_of([40, 20, 110, 110], score=score)])[0]
+        .score[0]
         for score in (1.0, 0.5)
     )
 
@@ -113,7 +74,9 @@ def test_the_score_is_the_boxs_times_the_keypoints():
 
 
 def test_a_box_outside_the_image_is_answered_without_an_error():
-    poses = _estimator().estimate([_image((60, 40), (80, 90))], [_boxes([500, 500, 600, 700], [0, 0, 0, 0])])[0]
+    poses = bright_estimator().estimate(
+        [bright_image(((60, 40), (80, 90)))], [boxes_of([500, 500, 600, 700], [0, 0, 0, 0])]
+    )[0]
 
     assert np.isfinite(poses.keypoints).all()
     assert clip(poses.xyxy, (120, 160)).shape == (2, 4)
@@ -131,7 +94,7 @@ def test_udp_networks_get_the_crops_they_were_trained_on():
     network = CropNetwork(Watching(), create_codec("udp", (256, 192)), TWO, (0, 0, 0), (1, 1, 1))
     estimator = TopDownEstimator(network, device=CPU, padding=1.0)
     ramp = torch.arange(160, dtype=torch.uint8).expand(3, 220, 160)
-    estimator.estimate([ramp], [_boxes([2, 5, 152, 205])])
+    estimator.estimate([ramp], [boxes_of([2, 5, 152, 205])])
 
     row = seen[0][0, 0, 128] * 255
     assert row[0] == pytest.approx(2, abs=0.3)
