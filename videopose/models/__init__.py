@@ -25,7 +25,8 @@ class Architecture:
         codec: the codec it is usually trained with.
         convert: name of the pure function in `module` that brings the names of other releases to ours.
         skeleton: what its published weights predict.
-        task: `pose` (crop to keypoints), `detector` or `temporal` (several crops of one person to keypoints).
+        task: `pose` (crop to keypoints), `detector`, `temporal` (several crops of one person to keypoints) or `fusion`
+            (several frames' heatmaps of one person to better ones: a head on a pose network).
         takes_input_hw: whether the builder needs `input_hw`, because parameters depend on it.
         flops: how its paper counts, a key of `complexity.CONVENTIONS`.
     """
@@ -86,6 +87,10 @@ def _integral(network: str, options: Mapping[str, Any]) -> Architecture:
     return Architecture(
         "regression", "IntegralPose", {"network": network, "network_options": options}, codec="regression"
     )
+
+
+def _fusion(module: str, builder: str) -> Architecture:
+    return Architecture(module, builder, {"num_keypoints": 19}, codec="spatial", skeleton="body19", task="fusion")
 
 
 _SMALL_HRNET = {"width": 16, "modules": (1, 1, 1), "blocks": 2, "stem_blocks": 1, "stem_width": 32}
@@ -150,6 +155,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         task="temporal",
     ),
     "fpn_pose": Architecture("fpn_pose", "FpnPose", {"num_keypoints": 19}, codec="spatial", skeleton="body19"),
+    "score_fusion": _fusion("score_fusion", "ScoreFusion"),
     "fpn_detector": Architecture("fpn_detector", "FpnDetector", codec="", skeleton="", task="detector"),
 }
 
