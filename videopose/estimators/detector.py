@@ -13,9 +13,9 @@ from videopose.estimators.crops import normalised
 from videopose.estimators.workers import run_batches
 from videopose.geometry.affine import letterbox
 from videopose.geometry.boxes import clip, iou, suppress
-from videopose.geometry.warp import warp_affine
+from videopose.geometry.warp import letterbox_images
 from videopose.models.fpn_detector import DetectorOutput
-from videopose.types import Detections
+from videopose.types import F32, I64, Detections
 
 STRIDE = 32
 MAX_CANDIDATES = 1000
@@ -96,29 +96,31 @@ class AnchorPointDetector:
 
     @torch.inference_mode()
     def _run(self, images: list[Tensor], size_hw: tuple[int, int]) -> list[Detections]:
-        maps = [letterbox((image.shape[1], image.shape[2]), size_hw) for image in images]
-        inputs = torch.stack([self._fit(image, matrix, size_hw) for image, matrix in zip(images, maps, strict=True)])
-        inputs = inputs.to(self._device).contiguous(memory_format=torch.channels_last)
+        inputs = letterbox_images(images, size_hw, fill=FILL)
         output = self._model(normalised(inputs, self._mean, self._std, next(self._model.parameters()).dtype))
-        return [
-            self._pick(output, row, float(matrix[0, 0]), (images[row].shape[1], images[row].shape[2]))
-            for row, matrix in enumerate(maps)
-        ]
+        return self._pick(output, [(image.shape[1], image.shape[2]) for image in images], size_hw)
 
-    def _fit(self, image: Tensor, matrix: np.ndarray, size_hw: tuple[int, int]) -> Tensor:
-        fitted = warp_affine(image, matrix, size_hw)
-        bottom = math.ceil(image.shape[1] * matrix[0, 0])
-        right = math.ceil(image.shape[2] * matrix[0, 0])
-        fitted[:, bottom:] = FILL
-        fitted[:, :, right:] = FILL
-        return fitted
+    def _pick(
+        self, output: DetectorOutput, sizes: list[tuple[int, int]], input_hw: tuple[int, int]
+    ) -> list[Detections]:
+        """Choose the people of each image of a batch and bring them back to image pixels."""
+        scores = output.score.float().sigmoid().cpu().numpy()
+        chosen = [self._candidates(row) for row in scores]
+        images, points = np.repeat(np.arange(len(chosen)), [len(row) for row in chosen]), np.concatenate(chosen)
+        device = output.score.device
+        xyxy = output.boxes_at(torch.from_numpy(images).to(device), torch.from_numpy(points).to(device)).cpu().numpy()
+        found = []
+        for row, image_hw in enumerate(sizes):
+            scale = letterbox(image_hw, input_hw).diagonal()[[0, 1, 0, 1]].astype(np.float32)
+            boxes = clip(xyxy[images == row] / scale, image_hw)
+            score = scores[row, chosen[row]]
+            kept = suppress(iou(boxes, boxes), score, self._nms_iou)[: self._max_people]
+            found.append(Detections(boxes[kept].astype(np.float32), score[kept]))
+        return found
 
-    def _pick(self, output: DetectorOutput, row: int, scale: float, image_hw: tuple[int, int]) -> Detections:
-        score = output.score[row].float().sigmoid()
-        sure = torch.nonzero(score > self._min_score)[:, 0]
+    def _candidates(self, score: F32) -> I64:
+        """Choose the points of one image, (P,) scores, that may be people."""
+        sure = np.flatnonzero(score > self._min_score)
         if len(sure) > MAX_CANDIDATES:
-            sure = sure[score[sure].topk(MAX_CANDIDATES).indices]
-        xyxy = clip(output.boxes_at(row, sure).cpu().numpy() / scale, image_hw)
-        kept_score = score[sure].cpu().numpy()
-        rows = suppress(iou(xyxy, xyxy), kept_score, self._nms_iou)[: self._max_people]
-        return Detections(xyxy[rows].astype(np.float32), kept_score[rows].astype(np.float32))
+            sure = sure[np.argsort(-score[sure], kind="stable")[:MAX_CANDIDATES]]
+        return sure

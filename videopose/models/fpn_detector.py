@@ -34,9 +34,9 @@ class DetectorOutput(NamedTuple):
         """Give the expected boxes, (N, P, 4) xyxy in input pixels."""
         return _expected_boxes(self.sides, self.points, self.stride)
 
-    def boxes_at(self, row: int, points: Tensor) -> Tensor:
-        """Give the expected boxes of one image at chosen points, (Q,) indices -> (Q, 4) xyxy in input pixels."""
-        return _expected_boxes(self.sides[row, points], self.points[points], self.stride[points])
+    def boxes_at(self, images: Tensor, points: Tensor) -> Tensor:
+        """Give the expected boxes at chosen points: (Q,) image rows, (Q,) points -> (Q, 4) xyxy in input pixels."""
+        return _expected_boxes(self.sides[images, points], self.points[points], self.stride[points])
 
 
 class FpnDetector(nn.Module):

@@ -5,9 +5,10 @@ import torch
 
 from videopose.errors import ShapeError
 from videopose.geometry import warp
-from videopose.geometry.affine import apply, rotation, scaling, translation
+from videopose.geometry.affine import apply, letterbox, rotation, scaling, translation
 
 ROUNDING = 1.0  # levels: OpenCV interpolates in fixed point
+CELL_ROUNDING = 3.0  # levels: each halving rounds, and cells of odd images do not divide
 
 
 def _picture(height=120, width=160, seed=0):
@@ -61,3 +62,46 @@ def test_outside_is_black():
 def test_a_picture_with_the_channels_last_is_refused():
     with pytest.raises(ShapeError, match=r"image has shape \(120, 160, 3\), but \(3, any, any\) is needed"):
         warp.warp_affine(torch.from_numpy(_picture()), np.eye(3), (10, 10))
+
+
+@pytest.mark.parametrize("size", [(401, 403), (128, 96), (37, 500)])
+@pytest.mark.parametrize("shrink", [2.5, 4.2, 9])
+def test_shrinking_an_image_of_any_size_agrees_with_the_device(size, shrink):
+    image = torch.from_numpy(cv2.GaussianBlur(_picture(*size), (0, 0), 12)).permute(2, 0, 1)
+    matrix = translation(3, 2) @ scaling(1 / shrink)
+
+    on_cpu = warp.warp_affine(image, matrix, (30, 20))
+    on_device = warp._warp_on_device(image, matrix, (30, 20), antialias=True)
+
+    white = warp.warp_affine(torch.full_like(image, 255), matrix, (30, 20))[0].numpy()
+    inside = cv2.erode(white, np.ones((5, 5))) == 255  # at its edges the two paths cut an odd image differently
+    assert inside.any()
+    assert (on_cpu.int() - on_device.int()).abs()[:, inside].max() <= CELL_ROUNDING
+
+
+def test_a_batch_holds_what_each_image_gives_alone():
+    images = [torch.from_numpy(_picture(seed=seed)).permute(2, 0, 1) for seed in range(2)]
+    matrices = np.stack([translation(5, 3) @ scaling(0.9), scaling(1 / 3), translation(-20, 0)])
+
+    batch = warp.warp_images([images[0], images[1], images[0]], matrices, (48, 40))
+
+    assert batch.is_contiguous(memory_format=torch.channels_last)
+    for row, image, matrix in zip(batch, (images[0], images[1], images[0]), matrices, strict=True):
+        assert torch.equal(row, warp.warp_affine(image, matrix, (48, 40)))
+
+
+@pytest.mark.parametrize("size", [(120, 160), (540, 960), (301, 87)])
+def test_a_letterboxed_image_lies_where_its_map_says(size):
+    picture = cv2.GaussianBlur(_picture(*size), (0, 0), 12)
+    image = torch.from_numpy(picture).permute(2, 0, 1)
+
+    out = warp.letterbox_images([image], (96, 160), fill=114)[0]
+
+    matrix = letterbox(size, (96, 160))
+    height, width = round(size[0] * matrix[1, 1]), round(size[1] * matrix[0, 0])
+    assert height == 96 or width == 160
+    assert (out[:, height:] == 114).all()
+    assert (out[:, :, width:] == 114).all()
+    expected = warp._warp_on_device(image, matrix, (height, width), antialias=True)
+    inner = (slice(None), slice(2, height - 2), slice(2, width - 2))
+    assert (out[:, :height, :width].int() - expected.int())[inner].abs().max() <= CELL_ROUNDING
