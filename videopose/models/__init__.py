@@ -155,6 +155,9 @@ ARCHITECTURES: dict[str, Architecture] = {
         task="temporal",
     ),
     "fpn_pose": Architecture("fpn_pose", "FpnPose", {"num_keypoints": 19}, codec="spatial", skeleton="body19"),
+    "dcpose_head": _fusion("dcpose_head", "DCPoseHead"),
+    "posewarper_head": _fusion("posewarper_head", "PoseWarperHead"),
+    "convlstm_head": _fusion("convlstm_head", "ConvLSTMHead"),
     "score_fusion": _fusion("score_fusion", "ScoreFusion"),
     "fpn_detector": Architecture("fpn_detector", "FpnDetector", codec="", skeleton="", task="detector"),
 }

@@ -23,7 +23,7 @@ def _unit(inner: int, outer: int, kernel: int, *, relu: bool = True) -> ConvUnit
     return ConvUnit(inner, outer, kernel, bias=True, activation=nn.ReLU(inplace=True) if relu else None)
 
 
-class _StepsBlock(nn.Module):
+class StepsBlock(nn.Module):
     """Four branches of one to four 3x3 convolutions, each also fed by the branch before.
 
     Source:
@@ -41,6 +41,7 @@ class _StepsBlock(nn.Module):
         self.downsample = None if inner == outer else _unit(inner, outer, 1, relu=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (N, inner, h, w) to (N, outer, h, w)."""
         before: list[Tensor] = []
         ends = []
         for i, y in enumerate(torch.split(self.conv_bn_relu1(x), self.branch, 1), start=1):
@@ -59,7 +60,7 @@ class _StepsChain(nn.Module):
     def __init__(self, inner: int, outer: int, blocks: int) -> None:
         super().__init__()
         widths = [inner] + [outer] * (blocks - 1)
-        self.layers = nn.Sequential(*(_StepsBlock(width, outer) for width in widths))
+        self.layers = nn.Sequential(*(StepsBlock(width, outer) for width in widths))
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.layers(x)

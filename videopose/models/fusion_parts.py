@@ -1,0 +1,122 @@
+"""What the heads that fuse neighbouring frames share: maps as evidence, and how much each frame is worth.
+
+A head works on heatmap logits of any network whose codec is `spatial`. It reads them as evidence, the logarithm of each
+cell's probability over the uniform one, on cells of twice the stride: a quarter of the work, and a correction that
+varies slowly is lost nothing by it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+LARGEST = 4.0
+"""Evidence is divided by this, which brings it to the order of one."""
+_FLOOR = math.exp(-4.0)
+_DESCRIPTORS, _HIDDEN, _NAMES = 9, 32, 8
+_SPREADS = (4, 8)
+_NEAR = 0.1
+
+
+def evidence(logits: Tensor) -> Tensor:
+    """Measure what maps say about each cell, whatever constant their logits carry.
+
+    Args:
+        logits: (N, K, h, w), h and w even.
+
+    Returns:
+        (N, K, h / 2, w / 2) float32: log of probability over uniform probability, from -1 (surely not here) through 0
+        (nothing known) to about 1.3 (a sharp peak).
+    """
+    cells = logits.shape[-2] * logits.shape[-1]
+    probability = torch.softmax(logits.float().flatten(2), -1).view(logits.shape)
+    return torch.log(functional.avg_pool2d(probability, 2) * cells + _FLOOR) / LARGEST
+
+
+def add_evidence(center: Tensor, change: Tensor, keep: Tensor) -> Tensor:
+    """Change logits by evidence.
+
+    Args:
+        center: (N, K, h, w) logits.
+        change: (N, K, h / 2, w / 2) evidence to add.
+        keep: (N, K) factor on the centre's own logits: 1 = trust it as it is, 0 = forget it.
+
+    Returns:
+        (N, K, h, w) float32 logits.
+    """
+    fine = functional.interpolate(change, scale_factor=2.0, mode="bilinear", align_corners=False)
+    return center.float() * keep[..., None, None] + fine * LARGEST
+
+
+def as_frames(center: Tensor, neighbors: Tensor) -> Tensor:
+    """Give the evidence of a window, (N, K, h, w) and (N, F, K, h, w) -> (N, 1 + F, K, h / 2, w / 2), centre first."""
+    every = torch.cat([center[:, None], neighbors], 1)
+    maps = evidence(every.flatten(0, 1))
+    return maps.view(*every.shape[:3], *maps.shape[-2:])
+
+
+class FrameWeights(nn.Module):
+    """Says how much each frame's map of each keypoint is worth, from how sharp it is and whom it agrees with.
+
+    The centre's weight is the change of its own logits' factor. All weights start at zero: nothing is changed.
+
+    Args:
+        num_keypoints: K.
+
+    Source:
+        Fusion by scores: Pfister et al., Flowing ConvNets for Human Pose Estimation in Videos, ICCV 2015, section 3.2,
+        where one weight per frame and keypoint is learned; here it depends on the maps.
+    """
+
+    def __init__(self, num_keypoints: int) -> None:
+        super().__init__()
+        self.names = nn.Parameter(torch.zeros(num_keypoints, _NAMES))
+        self.first = nn.Linear(3 * _DESCRIPTORS + _NAMES, _HIDDEN)
+        self.second = nn.Linear(_HIDDEN, _HIDDEN)
+        self.last = nn.Linear(_HIDDEN, 1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, maps: Tensor, seconds: Tensor, present: Tensor) -> Tensor:
+        """Weigh frames.
+
+        Args:
+            maps: (N, T, K, h, w) evidence, the centre first.
+            seconds: (N, T - 1) of the neighbours relative to the centre.
+            present: (N, T - 1) whether a neighbour is there.
+
+        Returns:
+            (N, T, K); 0 for neighbours that are absent, the centre's at least -1.
+        """
+        here = torch.cat([torch.ones_like(present[:, :1]), present], 1).to(maps.dtype)
+        own = _describe(maps, torch.cat([torch.zeros_like(seconds[:, :1]), seconds], 1), here)
+        shown = here[:, :, None, None]
+        mean = (own * shown).sum(1, keepdim=True) / shown.sum(1, keepdim=True)
+        names = self.names.expand(*own.shape[:3], -1)
+        told = torch.cat([own, own[:, :1].expand_as(own), mean.expand_as(own), names], -1)
+        hidden = functional.relu(self.second(functional.relu(self.first(told))))
+        weights: Tensor = self.last(hidden)[..., 0] * here[:, :, None]
+        return torch.cat([weights[:, :1].clamp_min(-1), weights[:, 1:]], 1)
+
+
+def _describe(maps: Tensor, seconds: Tensor, here: Tensor) -> Tensor:
+    """Describe each frame's map of each keypoint by nine numbers, (N, T, K, 9)."""
+    num, frames, keypoints = maps.shape[:3]
+    probability = torch.softmax(maps.flatten(3) * LARGEST, -1).view(num * frames, keypoints, *maps.shape[-2:])
+    numbers = []
+    for spread in _SPREADS:
+        wide = functional.avg_pool2d(probability, spread, spread // 2, spread // 4).view(num, frames, keypoints, -1)
+        numbers.append(wide.amax(-1) * spread**2)  # the probability near the best place
+        root = wide.clamp_min(0).sqrt().transpose(1, 2)  # (N, K, T, cells)
+        overlap = (root @ root.transpose(2, 3)).transpose(1, 2)  # (N, T, K, T)
+        others = here[:, None] - torch.diag_embed(here)
+        others = others * here[:, :, None]
+        numbers.append((overlap * others[:, :, None]).sum(-1) / others.sum(-1).clamp_min(1)[:, :, None])
+        numbers.append(overlap[..., 0])
+    pose = numbers[0].mean(-1, keepdim=True).expand_as(numbers[0])  # a blurred frame is blurred all over
+    scaled = (seconds / _NEAR).clamp(-4, 4)
+    when = [value[:, :, None].expand_as(numbers[0]) for value in (scaled, scaled.abs())]
+    return torch.stack([*numbers, pose, *when], -1) * here[:, :, None, None]
