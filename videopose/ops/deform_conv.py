@@ -81,16 +81,16 @@ def plain_deform_conv2d(
     stride, padding, dilation, groups, deform_groups = layout
     (num, channels), (outer, _, kernel_h, kernel_w) = x.shape[:2], weight.shape
     taps, (height, width) = kernel_h * kernel_w, offset.shape[2:]
-    moved = offset.view(num * deform_groups, taps, 2, height, width)
+    moved = offset.reshape(num * deform_groups, taps, 2, height, width)
     grid = _sampling_grid(moved, x.shape[2:], (kernel_h, kernel_w), (stride, padding, dilation))
     planes = x.reshape(num * deform_groups, channels // deform_groups, *x.shape[2:])
     # places outside read zero, and those less than a pixel outside a part of the edge: the papers' convention
     samples = functional.grid_sample(planes, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     samples = samples.view(num, deform_groups, channels // deform_groups, taps, height * width)
     if mask is not None:
-        samples = samples * mask.view(num, deform_groups, 1, taps, height * width)
+        samples = samples * mask.reshape(num, deform_groups, 1, taps, height * width)
     columns = samples.reshape(num, groups, channels // groups * taps, height * width)
-    kernels = weight.view(groups, outer // groups, channels // groups * taps)
+    kernels = weight.reshape(groups, outer // groups, channels // groups * taps)
     out = torch.matmul(kernels, columns).view(num, outer, height, width)
     return out if bias is None else out + bias[:, None, None]
 

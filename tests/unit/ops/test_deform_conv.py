@@ -142,3 +142,15 @@ def test_mmcv_s_operator_agrees(modulated):
     compiled = deform_conv2d(x, offset, weight, bias, mask=mask, padding=1, deform_groups=2)
 
     assert torch.allclose(compiled, plain_deform_conv2d(x, offset, weight, bias, mask, layout), atol=1e-5)
+
+
+def test_the_layout_in_memory_does_not_matter():
+    torch.manual_seed(0)
+    layer = DeformConv2d(4, 4, padding=1, deform_groups=4)
+    x, offset, mask = torch.randn(2, 4, 6, 5), torch.randn(2, 72, 6, 5), torch.rand(2, 36, 6, 5)
+    plain = layer(x, offset, mask)
+
+    layer = layer.to(memory_format=torch.channels_last)
+    x, offset, mask = (given.contiguous(memory_format=torch.channels_last) for given in (x, offset, mask))
+
+    assert torch.equal(layer(x, offset, mask), plain)
