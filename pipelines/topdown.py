@@ -47,7 +47,12 @@ def skeleton_of(options: PipelineOptions) -> Skeleton:
 
 
 def build_networks(options: PipelineOptions, device: torch.device) -> Pipeline:
-    """Put together the costly half: everything that needs pixels.
+    """Put together the costly half: everything that needs pixels."""
+    return networks_around(options, device, pose_stage(options, create_estimator(options.pose, device)))
+
+
+def networks_around(options: PipelineOptions, device: torch.device, *poses: Stage) -> Pipeline:
+    """Put everything that needs pixels around the stages that estimate poses.
 
     People of one window are looked for while the poses of the window before are estimated.
     """
@@ -56,7 +61,7 @@ def build_networks(options: PipelineOptions, device: torch.device) -> Pipeline:
             ToDevice(device),
             _who(options, device),
             Prefetch(options.window),
-            pose_stage(options, create_estimator(options.pose, device)),
+            *poses,
             MeasureCues(options.tracker.cues),
             DropImages(),
         )

@@ -104,12 +104,21 @@ def create_estimator(options: PoseOptions, device: torch.device) -> TopDownEstim
     """Load a top-down estimator.
 
     Raises:
+        ConfigError: the model looks at several frames.
         UnknownNameError: there is no such model or codec.
         WeightsError: its weights are missing, damaged or do not fit.
     """
     weights = describe_pose(options)
-    ours = weights.codec == "spatial"
-    model = _pose_network(options, device, trained_here=ours)
+    if ARCHITECTURES[weights.architecture].task != "pose":
+        raise ConfigError(f"pose.model = {options.model}: looks at several frames; use a pipeline such as posewarper")
+    model = _pose_network(options, device, trained_here=weights.codec == "spatial")
+    return estimator_around(model, weights, options, device)
+
+
+def estimator_around(
+    model: nn.Module, weights: Weights, options: PoseOptions, device: torch.device
+) -> TopDownEstimator:
+    """Make an estimator of a network that is ready to run and turns crops into what the weights' codec decodes."""
     network = CropNetwork(
         model,
         create_codec(options.codec or weights.codec, options.input_hw or weights.input_hw),
@@ -125,7 +134,7 @@ def create_estimator(options: PoseOptions, device: torch.device) -> TopDownEstim
         padding=options.padding,
         batch_size=options.batch_size,
         nms_oks=options.nms_oks,
-        antialias=ours,  # published networks were trained on crops cut without
+        antialias=weights.codec == "spatial",  # published networks were trained on crops cut without
     )
 
 

@@ -1,0 +1,68 @@
+"""Top-down with neighbouring frames: each pose from a window of frames, then tracked and smoothed as always."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+import torch
+from pydantic import model_validator
+
+from videopose.estimators.build import weights_facts
+from videopose.estimators.build_fused import UNTRAINED, TemporalOptions, create_fused, create_head, describe_head
+from videopose.skeletons import Skeleton
+from videopose.stages.estimate import EstimatePoses
+from videopose.stages.flow import Pipeline
+from videopose.stages.temporal import FuseNeighbors
+
+from . import topdown
+
+
+class PipelineOptions(topdown.PipelineOptions):
+    """The values of a pipeline over windows of frames: `configs/pipelines/*.yaml`."""
+
+    recipe: str = "temporal"
+    temporal: TemporalOptions = TemporalOptions()
+
+    @model_validator(mode="after")
+    def _recovers_nobody(self) -> Self:
+        if self.tracker.cues.recover:
+            raise ValueError("tracker.cues.recover goes frame by frame and does not work with windows; leave it out")
+        return self
+
+
+def skeleton_of(options: PipelineOptions) -> Skeleton:
+    """Give the skeleton of the poses."""
+    return topdown.skeleton_of(options)
+
+
+def build_networks(options: PipelineOptions, device: torch.device) -> Pipeline:
+    """Put together the costly half: single frames first, then windows over what was seen in them."""
+    fused = create_fused(options.pose, options.temporal, device)
+    single = EstimatePoses(fused.single, window=options.window)
+    return topdown.networks_around(options, device, single, FuseNeighbors(fused, options.window))
+
+
+def build_tracks(options: PipelineOptions, skeleton: Skeleton) -> Pipeline:
+    """Put together the cheap half: everything after the journal."""
+    return topdown.build_tracks(options, skeleton)
+
+
+def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
+    """Name the weights and their checksums, for the result's provenance."""
+    used = topdown.describe_weights(options)
+    if options.temporal.head in UNTRAINED and not options.temporal.weights:
+        return used
+    return [*used, weights_facts(describe_head(options.temporal))]
+
+
+def neighbours(options: PipelineOptions) -> tuple[int, int]:
+    """Give how many records before and after a frame the networks look at for it."""
+    head = create_head(options.pose, options.temporal)
+    before, after = topdown.neighbours(options)
+    return before + int(head.before), after + int(head.after)  # type: ignore[arg-type]
+
+
+def input_files(options: PipelineOptions) -> list[Path]:
+    """List the files besides the video that the poses depend on."""
+    return topdown.input_files(options)

@@ -1,0 +1,65 @@
+"""The recipe over windows of frames: what its configs say, how far it looks, what it refuses."""
+
+import pytest
+import torch
+
+from videopose import catalog
+from videopose.api import load_pipeline
+from videopose.errors import ConfigError
+from videopose.stages.temporal import FuseNeighbors
+
+FLOW = [name for name in catalog.config_names("pipelines") if name == "flow"]
+
+
+def recipe_with(*overrides, name="flow"):
+    return load_pipeline(name, overrides)
+
+
+@pytest.mark.parametrize("name", FLOW)
+def test_shipped_configs_build(name):
+    recipe, options = load_pipeline(name)
+    networks = recipe.build_networks(options, torch.device("cpu"))
+
+    assert any(isinstance(stage, FuseNeighbors) for stage in networks.stages)
+    assert recipe.skeleton_of(options).name == "body19"
+
+
+def test_the_journal_is_told_of_the_window_and_of_the_tracker_s_cues():
+    recipe, options = recipe_with("temporal.before=3", "temporal.after=1")
+    assert recipe.neighbours(options) == (3, 1)
+
+    recipe, options = recipe_with("temporal.before=3", "temporal.after=1", "tracker.cues.camera=true")
+    assert recipe.neighbours(options) == (4, 1)
+
+
+def test_untrained_heads_add_no_weights():
+    recipe, options = recipe_with()
+
+    assert [weights["name"] for weights in recipe.describe_weights(options)] == [
+        "fpn_detector.default",
+        "fpn_pose.default",
+    ]
+
+
+def test_recovering_people_frame_by_frame_is_refused():
+    with pytest.raises(ConfigError, match="tracker.cues.recover goes frame by frame"):
+        recipe_with("tracker.cues.recover=true")
+
+
+def test_a_pose_network_is_no_head():
+    recipe, options = recipe_with("temporal.head=fpn_pose.default")
+    with pytest.raises(
+        ConfigError, match="temporal.head = fpn_pose.default: is no head over heatmaps; heads are .*score_f"
+    ):
+        recipe.build_networks(options, torch.device("cpu"))
+
+
+def test_a_network_without_heatmaps_is_refused():
+    recipe, options = recipe_with("pose.codec=simcc")
+    with pytest.raises(ConfigError, match="pose.codec = simcc: gives no heatmaps"):
+        recipe.build_networks(options, torch.device("cpu"))
+
+
+def test_a_mistyped_option_is_answered_with_the_nearest():
+    with pytest.raises(ConfigError, match="temporal.befor is not an option. Did you mean temporal.before"):
+        recipe_with("temporal.befor=2")

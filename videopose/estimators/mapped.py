@@ -1,0 +1,103 @@
+"""Poses together with the heatmaps they were read from: what one frame lends to its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from videopose.errors import check_shape
+from videopose.estimators.topdown import TopDownEstimator, in_image, poses_of
+from videopose.skeletons import Skeleton
+from videopose.types import F32, F64, Detections, Poses
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MappedPoses(Poses):
+    """The people in one frame, and what the network saw of each.
+
+    Attributes:
+        maps: (N, K, h, w) float32 output of the network: logits or heatmaps, as its codec has it.
+        crop_from_image: (N, 3, 3) how each person was brought into the crop.
+        box_score: (N,) in [0, 1], of the box each person was found in.
+    """
+
+    maps: Tensor
+    crop_from_image: F64
+    box_score: F32
+
+    def __post_init__(self) -> None:
+        Poses.__post_init__(self)
+        check_shape("MappedPoses.maps", self.maps, len(self.score), None, None, None)
+        check_shape("MappedPoses.crop_from_image", self.crop_from_image, len(self.score), 3, 3)
+        check_shape("MappedPoses.box_score", self.box_score, len(self.score))
+
+    def __getitem__(self, rows: Any) -> MappedPoses:  # Any: as in `Poses`
+        few = np.arange(len(self))[rows]
+        return MappedPoses(
+            self.keypoints[few],
+            self.score[few],
+            self.xyxy[few],
+            self.track_id[few],
+            self.maps[torch.from_numpy(few).to(self.maps.device)],
+            self.crop_from_image[few],
+            self.box_score[few],
+        )
+
+    @property
+    def boxes(self) -> Detections:
+        """The boxes people were found in."""
+        return Detections(self.xyxy, self.box_score)
+
+
+class MapEstimator:
+    """Top-down estimation of single frames that keeps the heatmaps; a `PoseEstimator`.
+
+    Attributes:
+        single: what cuts people out and runs the network, once per person and frame.
+        skeleton: of the poses.
+    """
+
+    def __init__(self, single: TopDownEstimator) -> None:
+        self.single = single
+        self.skeleton: Skeleton = single.skeleton
+
+    def estimate(self, images: Sequence[Tensor], boxes: Sequence[Detections], /) -> list[Poses]:
+        """Estimate a pose for each box of each image; see `PoseEstimator`. Each answer is a `MappedPoses`."""
+        owners = [row for row, people in enumerate(boxes) for _ in range(len(people))]
+        single = self.single
+        if not owners:
+            return [self._nobody() for _ in images]
+        crop_from_image = single.crop_from_image(np.concatenate([people.xyxy for people in boxes]))
+        maps = self.maps([images[row] for row in owners], crop_from_image)
+        keypoints = in_image(single.network.codec.decode(maps), crop_from_image)
+        starts = np.cumsum([0, *(len(people) for people in boxes)])
+        return [
+            single.without_duplicates(
+                _mapped(poses_of(keypoints[rows], people), maps[rows], crop_from_image[rows], people)
+            )
+            for rows, people in zip(map(slice, starts[:-1], starts[1:]), boxes, strict=True)
+        ]
+
+    def maps(self, images: Sequence[Tensor], crop_from_image: F64) -> Tensor:
+        """Run the network on people, one image and one (3, 3) transform each; (N, K, h, w) float32.
+
+        A channel that holds NaN or infinity says nothing: it comes out as zeros.
+        """
+        maps = self.single.run(self.single.network.output, images, crop_from_image).float()
+        return torch.where(maps.isfinite().flatten(2).all(-1)[..., None, None], maps, 0.0)
+
+    def _nobody(self) -> MappedPoses:
+        num_keypoints = len(self.skeleton)
+        none = Poses.empty(num_keypoints)
+        return _mapped(none, torch.zeros(0, num_keypoints, 1, 1), np.zeros((0, 3, 3)), Detections.empty())
+
+
+def _mapped(poses: Poses, maps: Tensor, crop_from_image: F64, people: Detections) -> MappedPoses:
+    return MappedPoses(
+        poses.keypoints, poses.score, poses.xyxy, poses.track_id, maps, crop_from_image, np.nan_to_num(people.score)
+    )

@@ -1,0 +1,63 @@
+"""The stage that lets neighbouring frames help: people are followed through the stream, their windows fused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from videopose.errors import InputError
+from videopose.estimators.fused import FusedEstimator
+from videopose.estimators.mapped import MappedPoses
+from videopose.estimators.neighbors import Moment, MomentWindow
+from videopose.skeletons import Skeleton
+from videopose.stages.flow import Window, batched, windows
+from videopose.tracking.options import TrackerOptions
+from videopose.tracking.tracker import create_tracker
+from videopose.types import Record
+
+FOLLOWING = TrackerOptions(name="whole-video")
+"""The tracker whose online pass gives the provisional ids; the final ones come after the journal."""
+
+
+@dataclass(frozen=True)
+class FuseNeighbors:
+    """Estimate people of each frame from a window around it.
+
+    It stands between `EstimatePoses` with a `MapEstimator`, whose heatmaps it uses, and `DropImages`. An online
+    tracker says who is who within the stream, from its first record on; ids do not come out again.
+
+    Attributes:
+        estimator: what fuses; its `before` and `after` are how far this stage looks.
+        window: records whose people share batches.
+    """
+
+    estimator: FusedEstimator
+    window: int = 16
+
+    def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
+        """Fuse a stream of records with pictures and mapped poses."""
+        before, after = self.estimator.before, self.estimator.after
+        followed = follow(records, self.estimator.single.skeleton)
+        for batch in batched(windows(followed, before=before, after=after), self.window):
+            fused = self.estimator.fuse([_moments(window, before, after) for window in batch])
+            for window, poses in zip(batch, fused, strict=True):
+                yield replace(window.center[0], poses=poses)
+
+
+def follow(records: Iterable[Record], skeleton: Skeleton) -> Iterator[tuple[Record, Moment]]:
+    """Give people provisional ids, and frames the form their neighbours see them in."""
+    tracker = create_tracker(FOLLOWING, skeleton)
+    for record in records:
+        people, image = record.poses, record.frame.image
+        if image is None:
+            raise InputError(f"frame {record.frame.index} has no picture; temporal stages stand before DropImages")
+        if not isinstance(people, MappedPoses):
+            raise InputError(f"frame {record.frame.index} has no heatmaps; a MapEstimator stands before this stage")
+        seen = replace(people, track_id=tracker.step(people, record.frame.time))
+        yield record, Moment(record.frame.index, record.frame.time, image, seen)
+
+
+def _moments(window: Window[tuple[Record, Moment]], before: int, after: int) -> MomentWindow:
+    past, future = ([moment for _, moment in side] for side in (window.past, window.future))
+    start, end = [None] * (before - len(past)), [None] * (after - len(future))
+    return MomentWindow(window.center[1], (*start, *past, *future, *end))
