@@ -88,7 +88,7 @@ def test_parameters_that_are_inflated_already_are_left_alone(flat):
     assert all(torch.equal(once[name], again[name]) for name in once)
 
 
-@pytest.mark.parametrize("width", [32, 48])
+@pytest.mark.parametrize("width", [32])
 def test_inflating_adds_two_taps_to_each_inflated_convolution(width):
     frames, size = 5, (384, 288)
     with torch.device("meta"):
