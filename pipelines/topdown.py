@@ -59,7 +59,7 @@ def networks_around(options: PipelineOptions, device: torch.device, *poses: Stag
     return Pipeline(
         (
             ToDevice(device),
-            _who(options, device),
+            who_stage(options, device),
             Prefetch(options.window),
             *poses,
             MeasureCues(options.tracker.cues),
@@ -75,7 +75,8 @@ def pose_stage(options: PipelineOptions, estimator: PoseEstimator) -> Stage:
     return EstimatePoses(estimator, window=options.window)
 
 
-def _who(options: PipelineOptions, device: torch.device) -> Stage:
+def who_stage(options: PipelineOptions, device: torch.device) -> Stage:
+    """Choose who says where people are: the network, a file, or nobody, because one person fills the frame."""
     if options.detector.source == "frame":
         return WholeFrame()
     if options.detector.source == "file":
