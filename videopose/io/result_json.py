@@ -1,27 +1,28 @@
 """The result as JSON, schema `videopose/1` (`schema.json`, `docs/results.md`): one line per frame.
 
-The layout is fixed, header first and a frame to a line, so a result of any length is written and read a frame at a
-time. A file somebody laid out differently is read too, at once.
+The layout is fixed, header first and a frame to a line, so a result of any length is written and read some frames
+at a time. A file somebody laid out differently is read too, at once.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from videopose.errors import DatasetError, check_shape
+from videopose.io import frame_lines
 from videopose.io.result import Facts, ResultHeader, ResultWriter, header_facts, header_from, whole_file
-from videopose.types import Frame, Poses, Record
+from videopose.io.rows import Block, FrameBuffer, records_of
+from videopose.types import Poses, Record
 
 _FRAMES = '"frames":['
-_PIXEL_DECIMALS = 2
-_SCORE_DECIMALS = 4
-TIME_DECIMALS = 6
+_BYTES_AT_ONCE = 1 << 20
 
 
 @contextmanager
@@ -35,48 +36,30 @@ def write_json(path: Path, header: ResultHeader) -> Iterator[ResultWriter]:
         facts = header_facts(header)
         top = ",\n".join(f"{_text(name)}:{_text(value)}" for name, value in facts.items())
         file.write(f"{{{top},\n{_FRAMES}".encode())
-        writer = _JsonWriter(file)
+        writer = _JsonWriter(file, len(header.skeleton))
         yield writer
+        writer.flush()
         file.write(b"\n]}\n")
 
 
 class _JsonWriter:
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], num_keypoints: int) -> None:
         self._file = file
-        self._separator = "\n"
+        self._buffer = FrameBuffer(num_keypoints)
+        self._separator = b"\n"
 
     def write(self, record: Record) -> None:
-        self._file.write(f"{self._separator}{_text(frame_facts(record))}".encode())
-        self._separator = ",\n"
+        if self._buffer.add(record):
+            self.flush()
+
+    def flush(self) -> None:
+        for line in frame_lines.write(self._buffer.take()):
+            self._file.write(self._separator + line)
+            self._separator = b",\n"
 
 
 def _text(value: Any) -> str:  # Any: what JSON can say
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def frame_facts(record: Record) -> Facts:
-    """Turn a record into the JSON object of its frame, numbers rounded as results are."""
-    return {
-        "index": record.frame.index,
-        "time": round(record.frame.time, TIME_DECIMALS),
-        "people": [] if record.poses is None else _people(record.poses),
-    }
-
-
-def _people(poses: Poses) -> list[Facts]:
-    keypoints = poses.keypoints.astype(np.float64)
-    keypoints[..., :2] = keypoints[..., :2].round(_PIXEL_DECIMALS)
-    keypoints[..., 2] = keypoints[..., 2].round(_SCORE_DECIMALS)
-    return [
-        {"track_id": track_id, "score": score, "box": box, "keypoints": points}
-        for track_id, score, box, points in zip(
-            poses.track_id.tolist(),
-            poses.score.astype(np.float64).round(_SCORE_DECIMALS).tolist(),
-            poses.xyxy.astype(np.float64).round(_PIXEL_DECIMALS).tolist(),
-            keypoints.tolist(),
-            strict=True,
-        )
-    ]
 
 
 def read_json_header(path: Path) -> ResultHeader:
@@ -90,30 +73,29 @@ def read_json_header(path: Path) -> ResultHeader:
 
 
 def read_json_records(path: Path) -> Iterator[Record]:
-    """Read the frames back, one at a time, images left out.
+    """Read the frames back, some megabytes in memory at a time, images left out.
 
     Raises:
         DatasetError: the file is damaged; the message names the frame.
     """
-    facts, frames = _split(path)
+    facts, blocks = _split(path)
     num_keypoints = len(header_from(facts, str(path)).skeleton)
-    last = -1
-    for frame in frames:
-        record = _record_from(frame, num_keypoints, f"{path}: frame {last + 1}")
-        if record.frame.index <= last:
-            raise DatasetError(f"{path}: frame {record.frame.index} comes after frame {last}. Put the frames in order")
-        last = record.frame.index
-        yield record
+    return records_of(blocks(num_keypoints), str(path))
 
 
-def _split(path: Path) -> tuple[Facts, Iterator[Facts]]:
+_Blocks = Callable[[int], Iterator[Block]]
+"""Reads the frames, given the number of keypoints."""
+
+
+def _split(path: Path) -> tuple[Facts, _Blocks]:
     """Separate the header from the frames, without reading the frames where the layout allows it."""
     lines: list[str] = []
     with path.open(encoding="utf-8") as file:
         try:
             for line in file:
                 if line.rstrip("\n") == _FRAMES:
-                    return _parsed("".join(lines) + _FRAMES + "]}", path), _frames_by_line(path, len(lines) + 1)
+                    header = _parsed("".join(lines) + _FRAMES + "]}", path)
+                    return header, partial(_blocks_by_line, path, len(lines) + 1)
                 lines.append(line)
         except UnicodeDecodeError as error:
             raise DatasetError(f"{path}: not a JSON file. Give a result of videopose run") from error
@@ -121,7 +103,7 @@ def _split(path: Path) -> tuple[Facts, Iterator[Facts]]:
     frames = whole.get("frames")
     if not isinstance(frames, list):
         raise DatasetError(f"{path}: it has no list of frames. Give a result of videopose run")
-    return whole, iter(frames)
+    return whole, partial(_blocks_of, path, frames)
 
 
 def _parsed(text: str, path: Path) -> Facts:
@@ -134,25 +116,50 @@ def _parsed(text: str, path: Path) -> Facts:
     return facts
 
 
-def _frames_by_line(path: Path, skip: int) -> Iterator[Facts]:
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            text = line.strip().removesuffix(",")
-            if number <= skip or not text:
-                continue
-            if text == "]}":
+def _blocks_by_line(path: Path, skip: int, num_keypoints: int) -> Iterator[Block]:
+    with path.open("rb") as file:
+        for _ in range(skip):
+            file.readline()
+        number = skip + 1
+        while lines := file.readlines(_BYTES_AT_ONCE):
+            texts = lines[: _end(lines)]
+            yield from _blocks_from(texts, path, number, num_keypoints)
+            if len(texts) < len(lines):
                 return
-            try:
-                yield json.loads(text)
-            except json.JSONDecodeError as error:
-                raise DatasetError(f"{path}: line {number} is damaged or cut off. Write the result again") from error
+            number += len(lines)
     raise DatasetError(f"{path}: cut off after its last whole line. Write the result again")
 
 
-def _record_from(facts: Any, num_keypoints: int, where: str) -> Record:  # Any: whatever the file holds
+def _end(lines: list[bytes]) -> int:
+    """Give the place of the line that ends the list of frames, or the number of lines."""
+    return next((place for place, line in enumerate(lines) if line.strip() == b"]}"), len(lines))
+
+
+def _blocks_from(texts: list[bytes], path: Path, number: int, num_keypoints: int) -> Iterator[Block]:
+    """Read lines at once; one by one where they are unusual or wrong, to say where."""
     try:
-        frame = Frame(int(facts["index"]), float(facts["time"]), None)
-        return Record(frame, poses=_poses_from(list(facts["people"]), num_keypoints))
+        yield frame_lines.read(texts, num_keypoints)
+    except frame_lines.IrregularError:
+        for line, text in enumerate(texts, start=number):
+            plain = text.strip().removesuffix(b",")
+            if not plain:
+                continue
+            try:
+                facts = json.loads(plain)
+            except ValueError as error:  # not JSON, or not UTF-8
+                raise DatasetError(f"{path}: line {line} is damaged or cut off. Write the result again") from error
+            yield _block_from(facts, num_keypoints, f"{path}: line {line}")
+
+
+def _blocks_of(path: Path, frames: list[Any], num_keypoints: int) -> Iterator[Block]:  # Any: whatever the file holds
+    for place, facts in enumerate(frames):
+        yield _block_from(facts, num_keypoints, f"{path}: frame {place}")
+
+
+def _block_from(facts: Any, num_keypoints: int, where: str) -> Block:
+    try:
+        people = _poses_from(list(facts["people"]), num_keypoints)
+        return Block([int(facts["index"])], [float(facts["time"])], [0, len(people)], people)
     except KeyError as error:
         raise DatasetError(f"{where}: {error.args[0]!r} is missing") from error
     except (TypeError, ValueError) as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from videopose.errors import DatasetError, InputError
-from videopose.io import result_json, result_table
+from videopose.io import result_csv, result_json, result_parquet
 from videopose.io.result import ResultHeader, ResultWriter
 from videopose.types import Record
 
@@ -23,9 +23,9 @@ class _Format:
 FORMATS: dict[str, _Format] = {
     ".json": _Format(result_json.write_json, result_json.read_json_header, result_json.read_json_records),
     ".parquet": _Format(
-        result_table.write_parquet, result_table.read_parquet_header, result_table.read_parquet_records
+        result_parquet.write_parquet, result_parquet.read_parquet_header, result_parquet.read_parquet_records
     ),
-    ".csv": _Format(result_table.write_csv, result_table.read_csv_header, result_table.read_csv_records),
+    ".csv": _Format(result_csv.write_csv, result_csv.read_csv_header, result_csv.read_csv_records),
 }
 
 

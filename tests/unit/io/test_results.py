@@ -4,6 +4,8 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from builders import assert_same_records, some_records
@@ -166,6 +168,92 @@ def test_json_laid_out_by_somebody_else_is_read(tmp_path):
     path.write_text(json.dumps(json.loads(path.read_text()), indent=2))
 
     assert_same_records(list(read_result(path)), records, atol=PIXEL)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_long_result_comes_back_whole(tmp_path, suffix):
+    records = some_records(4000)  # more than what is written, and what is read, in one go
+
+    found = list(read_result(write(tmp_path / f"r{suffix}", records)))
+
+    assert_same_records(found, records, atol=PIXEL + 1e-4)  # and single precision
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_bytes_do_not_depend_on_how_frames_fall_into_blocks(tmp_path, suffix, monkeypatch):
+    first = write(tmp_path / f"a{suffix}", some_records(40)).read_bytes()
+    monkeypatch.setattr("videopose.io.rows.ROWS_AT_ONCE", 3)
+
+    second = write(tmp_path / f"b{suffix}", some_records(40))
+
+    assert_same_records(list(read_result(second)), some_records(40), atol=PIXEL)
+    if suffix != ".parquet":  # whose row groups are these blocks, always of the same length
+        assert second.read_bytes() == first
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_coordinate_far_outside_any_picture_comes_back(tmp_path, suffix):
+    (record,) = some_records(2)[1:]
+    record.poses.keypoints[0, 3, :2] = -123456.75, 3e9
+
+    (found,) = read_result(write(tmp_path / f"r{suffix}", [record]))
+
+    assert found.poses.keypoints[0, 3, :2].tolist() == [-123456.75, 3e9]
+
+
+def test_json_refuses_a_number_that_is_not_finite(tmp_path):
+    records = some_records(4)
+    records[2].poses.keypoints[1, 0, 0] = np.nan
+
+    with pytest.raises(InputError, match="frame 2 holds a number that is not finite"):
+        write(tmp_path / "r.json", records)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_person_with_more_facts_than_documented_is_read(tmp_path):
+    path = write(tmp_path / "r.json", some_records(6))
+    path.write_text(path.read_text().replace('{"track_id":', '{"name":"Ann","track_id":'))
+
+    assert_same_records(list(read_result(path)), some_records(6), atol=PIXEL)
+
+
+def test_a_damaged_line_among_many_is_named(tmp_path):
+    path = write(tmp_path / "r.json", some_records(30))
+    lines = path.read_text().splitlines()
+    lines[20] = lines[20].replace("[", "(", 1)
+    path.write_text("\n".join(lines))
+
+    with pytest.raises(DatasetError, match="line 21 is damaged or cut off"):
+        list(read_result(path))
+
+
+def test_a_parquet_column_of_another_type_is_named(tmp_path):
+    path = write(tmp_path / "r.parquet", some_records(3))
+    table = pq.read_table(path)
+    texts = table["left_knee_x"].cast("string")
+    pq.write_table(table.set_column(table.column_names.index("left_knee_x"), "left_knee_x", texts), path)
+
+    with pytest.raises(DatasetError, match="column 'left_knee_x' holds string, not double"):
+        read_result(path)
+
+
+def test_a_parquet_row_without_a_time_is_damage(tmp_path):
+    path = write(tmp_path / "r.parquet", some_records(3))
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(1, "time", pa.nulls(len(table), pa.float64())), path)
+
+    with pytest.raises(DatasetError, match=r"damaged \(a row has no index or no time\)"):
+        list(read_result(path))
+
+
+def test_a_csv_value_that_is_no_number_is_named(tmp_path):
+    path = write(tmp_path / "r.csv", some_records(30))
+    lines = path.read_text().splitlines()
+    lines[12] = lines[12].replace(".", ".x", 1)
+    path.write_text("\n".join(lines))
+
+    with pytest.raises(DatasetError, match="line 13 is damaged"):
+        list(read_result(path))
 
 
 def edited(tmp_path, change):
