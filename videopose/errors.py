@@ -71,12 +71,14 @@ def check_shape(name: str, array: Any, *expected: int | None) -> None:
     Raises:
         ShapeError: the number of axes or one of the lengths differs.
     """
-    actual = tuple(int(length) for length in array.shape)
-    fits = len(actual) == len(expected) and all(
-        want is None or want == have for have, want in zip(actual, expected, strict=True)
-    )
-    if not fits:
-        raise ShapeError(name, actual, expected)
+    actual = tuple(array.shape)
+    if len(actual) == len(expected):  # a loop, because this is asked of every array of every frame
+        for have, want in zip(actual, expected, strict=True):
+            if want is not None and want != have:
+                break
+        else:
+            return
+    raise ShapeError(name, tuple(int(length) for length in actual), expected)
 
 
 def nearest_name(word: str, known: Iterable[str]) -> str:

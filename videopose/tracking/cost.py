@@ -26,9 +26,11 @@ def person_size(xyxy: F32) -> F32:
 
 def are_near(a: F32, b: F32) -> Bool:
     """Say which boxes, grown to double size, touch: (M, 4) and (N, 4) -> (M, N). OKS between the others is 0."""
-    half_a, half_b = a[:, 2:] - a[:, :2], b[:, 2:] - b[:, :2]
-    apart = np.abs((a[:, None, :2] + a[:, None, 2:]) - (b[None, :, :2] + b[None, :, 2:])) / 2
-    return np.asarray((apart <= np.abs(half_a)[:, None] + np.abs(half_b)[None]).all(-1))
+    near = np.ones((len(a), len(b)), bool)
+    for low, high in ((0, 2), (1, 3)):
+        apart = np.abs(np.subtract.outer(a[:, low] + a[:, high], b[:, low] + b[:, high])) / 2
+        near &= apart <= np.add.outer(np.abs(a[:, high] - a[:, low]), np.abs(b[:, high] - b[:, low]))
+    return near
 
 
 @dataclass(frozen=True)
