@@ -14,7 +14,7 @@ from videopose.estimators.workers import run_batches
 from videopose.geometry.affine import apply, crop_from_box, invert
 from videopose.geometry.boxes import suppress
 from videopose.geometry.keypoints import oks
-from videopose.geometry.warp import warp_affine
+from videopose.geometry.warp import warp_images
 from videopose.skeletons import Skeleton
 from videopose.types import F32, F64, UNTRACKED, Detections, Poses
 
@@ -50,7 +50,7 @@ class TopDownEstimator:
             padding: factor by which boxes grow; must be what the network was trained with.
             batch_size: people per call of the network.
             nms_oks: of two poses of a frame more alike than this, the one with the lower score is removed.
-            antialias: see `geometry.warp.warp_affine`; published networks were trained without.
+            antialias: see `geometry.warp.warp_images`; published networks were trained without.
         """
         self.network = network
         self.skeleton: Skeleton = network.skeleton
@@ -93,17 +93,13 @@ class TopDownEstimator:
         """
 
         def work(rows: range) -> Tensor:
-            return function(self._cut([images[row] for row in rows], crop_from_image[rows]))
+            return function(self.cut([images[row] for row in rows], crop_from_image[rows]))
 
         return torch.cat(run_batches(work, batches_of(len(images), self.batch_size), self.device))
 
-    def _cut(self, images: list[Tensor], crop_from_image: F64) -> Tensor:
-        input_hw = self.network.codec.input_hw
-        crops = [
-            warp_affine(image, matrix, input_hw, antialias=self._antialias)
-            for image, matrix in zip(images, crop_from_image, strict=True)
-        ]
-        return torch.stack(crops).contiguous(memory_format=torch.channels_last)
+    def cut(self, images: list[Tensor], crop_from_image: F64) -> Tensor:
+        """Cut people out, one image and one (3, 3) transform each: (N, 3, h, w) uint8 crops."""
+        return warp_images(images, crop_from_image, self.network.codec.input_hw, antialias=self._antialias)
 
     def without_duplicates(self, poses: Poses) -> Poses:
         """Remove poses that repeat a better one (OKS-NMS), keeping the boxes' order."""
