@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from videopose.codecs import crop_alignment
 from videopose.config import Options
 from videopose.data.augment_geometry import GeometryOptions, draw_crop, move_keypoints
 from videopose.data.augment_pixels import PixelOptions, augment_pixels
@@ -18,6 +19,7 @@ from videopose.data.sources import SourceOptions, load_source
 from videopose.errors import DatasetError
 from videopose.geometry.warp import warp_affine
 from videopose.skeletons import Skeleton
+from videopose.types import F64
 
 
 class PoseDataOptions(Options):
@@ -54,13 +56,22 @@ class PoseBatches:
     """
 
     def __init__(
-        self, folder: Path, options: PoseDataOptions, skeleton: Skeleton, *, seed: int, cache: ImageCache
+        self,
+        folder: Path,
+        options: PoseDataOptions,
+        skeleton: Skeleton,
+        *,
+        seed: int,
+        cache: ImageCache,
+        codec: str = "spatial",
     ) -> None:
         self._options = options
         self._skeleton = skeleton
         self._seed = seed
         self._cache = cache
+        self._codec = codec
         self._on_device: dict[tuple[str, int | None], Tensor] = {}
+        self._bytes_on_device = 0
         self.people = [people_of(load_source(folder, source, skeleton), options) for source in options.sources]
         for source, people in zip(options.sources, self.people, strict=True):
             if not people:
@@ -77,11 +88,10 @@ class PoseBatches:
             (N, 3, h, w) float images in [0, 1]; (N, K, 3) x, y in crop pixels and visibility; (N, K) label weights.
         """
         crops, keypoints, weights = [], [], []
+        alignment = crop_alignment(self._codec, input_hw)
         for number in numbers:
-            source, index = self._mixture[number]
-            image, person = self.people[source][index]
-            rng = np.random.default_rng([self._seed, number])
-            matrix, flipped = draw_crop(rng, person, self._options.geometry, input_hw, self._skeleton)
+            image, person, view, flipped = self._view(number, input_hw)
+            matrix = alignment @ view
             crops.append(warp_affine(self._pixels(image, device), matrix, input_hw))
             keypoints.append(move_keypoints(person.keypoints, matrix, self._skeleton, flipped=flipped))
             weights.append(person.weight[self._skeleton.flip_index] if flipped else person.weight)
@@ -91,11 +101,48 @@ class PoseBatches:
         truth, weight = (torch.from_numpy(np.stack(rows)).to(device) for rows in (keypoints, weights))
         return images, truth, weight
 
+    def other_crops(
+        self,
+        numbers: Sequence[int],
+        input_hw: tuple[int, int],
+        other_from_crop: F64,
+        other_hw: tuple[int, int],
+        device: torch.device,
+    ) -> Tensor:
+        """Cut the same views once more for another network: its own size, pixels as they are in the files.
+
+        Args:
+            numbers: as given to `make`.
+            input_hw: as given to `make`.
+            other_from_crop: (3, 3) transform from `make`'s crops (without its codec's alignment) to the other's.
+            other_hw: (height, width) of the other crops.
+            device: where they go.
+
+        Returns:
+            (N, 3, h, w) uint8.
+        """
+        crops = []
+        for number in numbers:
+            image, _, view, _ = self._view(number, input_hw)
+            crops.append(warp_affine(self._pixels(image, device), other_from_crop @ view, other_hw))
+        return torch.stack(crops).contiguous(memory_format=torch.channels_last)
+
+    def _view(self, number: int, input_hw: tuple[int, int]) -> tuple[LabelledImage, PersonLabel, F64, bool]:
+        """Say whom a number means, the transform from their image to the crop, and whether it mirrors."""
+        source, index = self._mixture[number]
+        image, person = self.people[source][index]
+        rng = np.random.default_rng([self._seed, number])
+        matrix, flipped = draw_crop(rng, person, self._options.geometry, input_hw, self._skeleton)
+        return image, person, matrix, flipped
+
     def _pixels(self, image: LabelledImage, device: torch.device) -> Tensor:
         if device.type == "cpu":
             return torch.from_numpy(self._cache.read(image)).permute(2, 0, 1)
         key = (str(image.path), image.frame)
-        if key not in self._on_device:
-            pixels = torch.from_numpy(self._cache.read(image)).permute(2, 0, 1)
-            self._on_device[key] = pixels.to(device)
-        return self._on_device[key]
+        if key in self._on_device:
+            return self._on_device[key]
+        pixels = torch.from_numpy(self._cache.read(image)).permute(2, 0, 1).to(device)
+        if self._bytes_on_device + pixels.nbytes <= self._cache.limit_bytes:
+            self._on_device[key] = pixels
+            self._bytes_on_device += pixels.nbytes
+        return pixels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,24 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from videopose.codecs import create_codec
+from videopose.codecs.base import Codec
 from videopose.codecs.spatial import SpatialCodec
 from videopose.config import Options
 from videopose.data.samples import ImageCache
 from videopose.data.sources import SourceOptions, load_source
+from videopose.errors import ConfigError
 from videopose.estimators.crops import CropNetwork
 from videopose.estimators.topdown import TopDownEstimator
 from videopose.geometry.keypoints import oks
 from videopose.metrics.pck import count_pck, torso_length
-from videopose.models import create_model
+from videopose.models import architecture_named, create_model
 from videopose.models.zoo import IMAGENET_MEAN, IMAGENET_STD, Weights
 from videopose.skeletons import skeleton_named
-from videopose.training.losses import heatmap_cross_entropy
+from videopose.training.distillation import DistillOptions, Teacher
 from videopose.training.options import LoopOptions, Phase
 from videopose.training.pose_batches import PoseBatches, PoseDataOptions, people_of
+from videopose.training.pose_losses import CodecName, LossName, pose_loss, predictions_of, resolve, with_stages
 from videopose.training.task import Batch
 from videopose.types import Detections
 
@@ -36,7 +41,12 @@ class PoseTaskOptions(Options):
     model: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the architecture (whatever it takes, hence `Any`)."""
     skeleton: str = "body19"
-    heatmap_sigma: float = 1.5
+    codec: CodecName = "auto"
+    """How keypoints become targets; `auto`: as the architecture is usually trained."""
+    loss: LossName = "auto"
+    """What compares output and targets; `auto`: the codec's usual one."""
+    heatmap_sigma: float | None = None
+    """Spread of the targets, heatmap pixels; the codec's own if not given."""
     input_hw: tuple[int, int] = (192, 160)
     phases: tuple[Phase, ...] = ()
     """Stretches with smaller inputs, in order; after the last one `input_hw` holds."""
@@ -45,30 +55,64 @@ class PoseTaskOptions(Options):
     """Held-out sets the scores are measured on: mean OKS and PCK of the torso, ground-truth boxes, no flip test."""
     validation_limit: int = 1000
     """People per held-out set, evenly spread."""
+    distill: DistillOptions | None = None
+    """A larger network that teaches this one, keypoints nobody labelled included."""
 
 
 class PoseTask:
-    """Softmax cross-entropy on heatmaps of augmented crops."""
+    """A codec's targets on augmented crops, and a teacher's beliefs if there is one."""
 
     monitor = "mean_oks"
 
     def __init__(self, options: PoseTaskOptions, loop: LoopOptions, folder: Path) -> None:
+        """Read the labels.
+
+        Raises:
+            ConfigError: codec, loss, sizes and teacher do not go together.
+            DatasetError: the labels cannot be read.
+        """
         self.options = options
         self.skeleton = skeleton_named(options.skeleton)
+        self.codec_name, self.loss_name = resolve(options.architecture, options.codec, options.loss)
+        self.codec(options.input_hw)
+        if options.phases and architecture_named(options.architecture).takes_input_hw:
+            raise ConfigError(f"pose.phases: {options.architecture} has one input size for good; leave them out")
+        self._teacher = None if options.distill is None else self._find_teacher(options.distill)
         self._batch_size = loop.batch_size
         self._folder = folder
         self._cache = ImageCache(int(loop.cache_gib * 2**30))
-        self._batches = PoseBatches(folder, options.data, self.skeleton, seed=loop.seed, cache=self._cache)
+        self._batches = PoseBatches(
+            folder, options.data, self.skeleton, seed=loop.seed, cache=self._cache, codec=self.codec_name
+        )
         self._mean = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
         self._std = torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
 
+    def _find_teacher(self, options: DistillOptions) -> Teacher:
+        if self.codec_name != "spatial":
+            raise ConfigError(f"pose.distill: a student needs codec spatial, not {self.codec_name}; see pose.codec")
+        return Teacher(options, self.skeleton)
+
     def build(self) -> nn.Module:
         """Make the network; see `Task`."""
-        return create_model(self.options.architecture, num_keypoints=len(self.skeleton), **self.options.model)
+        options = self.options
+        network = create_model(
+            options.architecture, num_keypoints=len(self.skeleton), input_hw=options.input_hw, **options.model
+        )
+        return with_stages(network, options.architecture)
 
-    def codec(self, input_hw: tuple[int, int]) -> SpatialCodec:
-        """Give the codec for an input size."""
-        return SpatialCodec(input_hw, heatmap_sigma=self.options.heatmap_sigma)
+    def codec(self, input_hw: tuple[int, int]) -> Codec:
+        """Give the codec for an input size.
+
+        Raises:
+            ConfigError: a spread of heatmaps is given, and the codec draws none.
+        """
+        codec = create_codec(self.codec_name, input_hw)
+        sigma = self.options.heatmap_sigma
+        if sigma is None:
+            return codec
+        if "heatmap_sigma" not in {field.name for field in fields(codec)}:  # type: ignore[arg-type]
+            raise ConfigError(f"pose.heatmap_sigma = {sigma}: codec {self.codec_name} has no such spread; leave it out")
+        return replace(codec, heatmap_sigma=sigma)  # type: ignore[type-var]
 
     def batch(self, step: int, rows: range, device: torch.device, progress: float) -> Batch:
         """Prepare part of a step's batch; see `Task`."""
@@ -79,11 +123,25 @@ class PoseTask:
         images, keypoints, weights = self._batches.make(numbers, input_hw, device)
         target, usable = self.codec(input_hw).encode(keypoints)
         images = (images - self._mean.to(device)) / self._std.to(device)
-        return {"images": images, "target": target, "weights": weights * usable}
+        batch = {"images": images, "target": target, "weights": weights * usable}
+        if self._teacher is not None:
+            view = self._teacher.from_student_crop(input_hw)
+            batch["teacher_crops"] = self._batches.other_crops(numbers, input_hw, view, self._teacher.input_hw, device)
+        return batch
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Compare predicted distributions with the labels'; see `Task`."""
-        return heatmap_cross_entropy(model(batch["images"]), batch["target"], batch["weights"]), {}
+        """Compare the output with the labels' targets, and with the teacher's if there is one; see `Task`."""
+        height, width = batch["images"].shape[-2:]
+        codec = self.codec((height, width))
+        predictions = predictions_of(model(batch["images"]))
+        labels = pose_loss(self.loss_name, predictions, batch["target"], batch["weights"], codec)
+        if self._teacher is None:
+            return labels, {}
+        assert isinstance(codec, SpatialCodec)
+        targets, weights = self._teacher.targets(batch["teacher_crops"], codec)
+        taught = self._teacher.loss(predictions[-1], targets, weights)
+        parts = {"label_loss": labels.detach(), "teacher_loss": taught.detach()}
+        return labels + self._teacher.options.weight * taught, parts
 
     def describe(self, name: str) -> Weights:
         """Describe the trained weights; see `Task`."""

@@ -3,15 +3,12 @@
 import csv
 import json
 
-import cv2
-import numpy as np
 import pytest
 import torch
 
 from videopose.config import validate
 from videopose.errors import ConfigError, InputError, WeightsError
 from videopose.models.weights import load_model
-from videopose.skeletons import skeleton_named
 from videopose.training.checkpoint import load_state, save_state
 from videopose.training.optim import MovingAverage, learning_rate
 from videopose.training.options import OptimiserOptions
@@ -20,35 +17,6 @@ from videopose.training.run import TrainOptions, create_task, run_training
 SMALL = {"widths": [8, 8, 16, 16], "depths": [1, 1, 1, 1]}
 LOOP = {"steps": 4, "log_every": 1, "save_every": 1, "evaluate_every": 4, "precision": "32-true", "threads": 1}
 SET = {"annotations": "labels.json", "images": ".", "name": "drawn"}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """Six pictures of a stick figure each, with all of COCO's keypoints."""
-    folder = tmp_path_factory.mktemp("data")
-    rng = np.random.default_rng(0)
-    images, annotations = [], []
-    for number in range(1, 7):
-        points = rng.uniform(20, 76, (17, 2))
-        picture = rng.integers(0, 80, (96, 96, 3), np.uint8)
-        for x, y in points:
-            cv2.circle(picture, (int(x), int(y)), 3, (255, 255, 255), -1)
-        cv2.imwrite(str(folder / f"{number}.png"), picture)
-        images.append({"id": number, "file_name": f"{number}.png", "width": 96, "height": 96})
-        keypoints = np.concatenate([points, np.full((17, 1), 2)], 1).round(1)
-        annotations.append(
-            {
-                "id": number,
-                "image_id": number,
-                "bbox": [15, 15, 66, 66],
-                "area": 4356,
-                "keypoints": keypoints.ravel().tolist(),
-            }
-        )
-    names = list(skeleton_named("coco17").keypoints)
-    document = {"images": images, "annotations": annotations, "categories": [{"id": 1, "keypoints": names}]}
-    (folder / "labels.json").write_text(json.dumps(document))
-    return folder
 
 
 def _pose(**loop):
