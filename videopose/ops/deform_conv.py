@@ -105,9 +105,11 @@ def _sampling_grid(moved: Tensor, size_hw: torch.Size, kernel: tuple[int, int], 
 
     tap_y, tap_x = torch.meshgrid(*(steps(size, dilation) for size in kernel), indexing="ij")
     row, column = steps(height, stride) - padding, steps(width, stride) - padding
-    y = moved[:, :, 0] + tap_y.reshape(-1, 1, 1) + row[:, None]
-    x = moved[:, :, 1] + tap_x.reshape(-1, 1, 1) + column
-    grid = torch.stack([(2 * x + 1) / size_hw[1] - 1, (2 * y + 1) / size_hw[0] - 1], -1)
+    fixed_y, fixed_x = tap_y.reshape(-1, 1, 1) + row[:, None], tap_x.reshape(-1, 1, 1) + column
+    # offsets are many: one pass over each half of them, everything else is prepared beside
+    x = torch.add((2 * fixed_x + 1) / size_hw[1] - 1, moved[:, :, 1], alpha=2 / size_hw[1])
+    y = torch.add((2 * fixed_y + 1) / size_hw[0] - 1, moved[:, :, 0], alpha=2 / size_hw[0])
+    grid = torch.stack([x, y], -1)
     return grid.flatten(1, 2)
 
 
