@@ -25,15 +25,19 @@ def evidence(logits: Tensor) -> Tensor:
     """Measure what maps say about each cell, whatever constant their logits carry.
 
     Args:
-        logits: (N, K, h, w), h and w even.
+        logits: (..., h, w), h and w even.
 
     Returns:
-        (N, K, h / 2, w / 2) float32: log of probability over uniform probability, from -1 (surely not here) through 0
+        (..., h / 2, w / 2) float32: log of probability over uniform probability, from -1 (surely not here) through 0
         (nothing known) to about 1.3 (a sharp peak).
     """
-    cells = logits.shape[-2] * logits.shape[-1]
-    probability = torch.softmax(logits.float().flatten(2), -1).view(logits.shape)
-    return torch.log(functional.avg_pool2d(probability, 2) * cells + _FLOOR) / LARGEST
+    maps = logits.float()
+    likely = torch.exp(maps - maps.amax((-2, -1), keepdim=True))
+    # sums of slices: several times faster on a CPU than a pooling layer
+    rows = likely[..., 0::2, :] + likely[..., 1::2, :]
+    pooled = rows[..., 0::2] + rows[..., 1::2]
+    uniform = pooled.mean((-2, -1), keepdim=True)
+    return torch.log(pooled / uniform + _FLOOR) / LARGEST
 
 
 def add_evidence(center: Tensor, change: Tensor, keep: Tensor) -> Tensor:
@@ -53,9 +57,7 @@ def add_evidence(center: Tensor, change: Tensor, keep: Tensor) -> Tensor:
 
 def as_frames(center: Tensor, neighbors: Tensor) -> Tensor:
     """Give the evidence of a window, (N, K, h, w) and (N, F, K, h, w) -> (N, 1 + F, K, h / 2, w / 2), centre first."""
-    every = torch.cat([center[:, None], neighbors], 1)
-    maps = evidence(every.flatten(0, 1))
-    return maps.view(*every.shape[:3], *maps.shape[-2:])
+    return torch.cat([evidence(center)[:, None], evidence(neighbors)], 1)
 
 
 class FrameWeights(nn.Module):
