@@ -81,7 +81,8 @@ class VideoPoses:
         """Turn the table back into a stream; pictures, detections and cues have been let go.
 
         Args:
-            filled: further poses of the same frames; they come after the others of their frame.
+            filled: further poses of the same frames. With them, people of a frame come in the order of their ids, those
+                of no track last; without, in the order in which they were given.
             keep_untracked: False leaves out people who belong to no track.
         """
         more = None if filled is None or not len(filled) else filled.frames()
@@ -90,8 +91,15 @@ class VideoPoses:
                 people = people[people.track_id != UNTRACKED]
             if more is not None:
                 people = _stack([people, next(more)[2]])
+            if filled is not None:
+                people = people[_by_id(people.track_id)]
             frame = Frame(int(self.index[number]), time, None)
             yield Record(frame, poses=people if self.has_poses[number] else None, gaps=self.gaps.get(number, ()))
+
+
+def _by_id(track_id: I64) -> I64:
+    last = np.iinfo(np.int64).max
+    return np.argsort(np.where(track_id == UNTRACKED, last, track_id), kind="stable")
 
 
 def by_track(frame: I64, track_id: I64) -> tuple[I64, I64]:

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from builders import assert_same_records
 
 from videopose.skeletons import skeleton_named
+from videopose.stages.smooth import TrackAndSmooth
 from videopose.stages.track import TrackPoses
 from videopose.tracking.crossing import uncross
 from videopose.tracking.duplicates import trim_overlaps
 from videopose.tracking.linking import link, solve
-from videopose.tracking.options import LinkingOptions, TrackerOptions
+from videopose.tracking.options import LinkingOptions, SmoothingOptions, TrackerOptions
 from videopose.tracking.video_poses import collect
 from videopose.tracking.whole import track_whole, without_weak
 from videopose.types import Cues, Frame, Poses, Record
@@ -135,6 +137,27 @@ def test_ids_do_not_depend_on_the_order_of_people():
     straight, mixed = ids(records, keep_untracked=True), ids(shuffled, keep_untracked=True)
 
     assert [np.array(row)[order].tolist() for row, order in zip(straight, orders, strict=True)] == mixed
+
+
+def test_result_lists_people_by_id_whatever_order_they_came_in():
+    rng = np.random.default_rng(0)
+    records = [frame(t, [(100 + 8 * t, 300, 1.0), (900 - 8 * t, 330, 1.1), (400, 350, 0.9)]) for t in range(80)]
+    records[30] = frame(30, [(100 + 8 * 30, 300, 1.0)])  # two are filled in
+    orders = [rng.permutation(len(each.poses)) for each in records]
+    shuffled = [Record(each.frame, poses=each.poses[order]) for each, order in zip(records, orders, strict=True)]
+    stage = TrackAndSmooth(TrackerOptions(), SmoothingOptions(), SKELETON)
+
+    straight, mixed = list(stage(records)), list(stage(shuffled))
+
+    assert [record.poses.track_id.tolist() for record in straight] == [[1, 2, 3]] * 80
+    assert_same_records(mixed, straight)
+
+
+def test_untracked_people_come_last_in_a_result():
+    records = [frame(t, ([(800, 300, 1.0)] if t == 10 else []) + [(300, 300, 1.0)]) for t in range(40)]
+    stage = TrackAndSmooth(TrackerOptions(keep_untracked=True), SmoothingOptions(), SKELETON)
+
+    assert [record.poses.track_id.tolist() for record in stage(records)][10] == [1, -1]
 
 
 def test_repeat_gives_the_same_ids():
