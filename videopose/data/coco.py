@@ -34,11 +34,16 @@ def read_coco(annotations: Path, images: Path, skeleton: Skeleton) -> list[Label
 
     Raises:
         DatasetError: the file is not JSON, a key is missing, or an annotation names an unknown image; the message
-            says which entry and which key.
+            says which entry and which key. None of its keypoints is one of the skeleton's.
     """
     document = load_json(annotations)
     try:
         names = _keypoint_names(document)
+        columns = target_columns(names, skeleton)
+        if names and not len(columns[0]):
+            raise DatasetError(
+                f"{annotations}: skeleton {skeleton.name} has none of its keypoints ({', '.join(names)})"
+            )
         people: dict[int, list[PersonLabel]] = {int(image["id"]): [] for image in document["images"]}
         for position, entry in enumerate(document["annotations"]):
             image_id = int(entry["image_id"])
@@ -46,7 +51,7 @@ def read_coco(annotations: Path, images: Path, skeleton: Skeleton) -> list[Label
                 raise DatasetError(
                     f"{annotations}: annotations[{position}] names image {image_id}, not listed in images"
                 )
-            people[image_id].append(_person(entry, target_columns(names, skeleton), len(skeleton)))
+            people[image_id].append(_person(entry, columns, len(skeleton)))
         return [
             LabelledImage(
                 key=str(image["id"]),

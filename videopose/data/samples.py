@@ -49,6 +49,7 @@ class LabelledImage:
         size_hw: (height, width) in pixels.
         people: the labelled people and ignore regions.
         frame: which frame of `path` it is, where that is a video.
+        split: the part of the data set it belongs to by the set's own rule, `train`, `val` or another; "" without one.
     """
 
     key: str
@@ -56,6 +57,7 @@ class LabelledImage:
     size_hw: tuple[int, int]
     people: tuple[PersonLabel, ...] = field(default=())
     frame: int | None = None
+    split: str = ""
 
 
 class ImageCache:
@@ -104,9 +106,30 @@ def read_image(path: Path) -> U8:
     """
     image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
-        state = "cannot be decoded" if path.is_file() else "does not exist"
-        raise DatasetError(f"{path}: the image {state}; check the data set's image folder")
+        raise _no_image(path)
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Give (height, width) of an image or video file in pixels, without decoding it.
+
+    Raises:
+        DatasetError: the file is missing or holds no picture.
+    """
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            size_hw = int(stream.height), int(stream.width)
+    except (av.FFmpegError, IndexError) as error:
+        raise _no_image(path) from error
+    if not all(size_hw):
+        raise _no_image(path)
+    return size_hw
+
+
+def _no_image(path: Path) -> DatasetError:
+    state = "cannot be decoded" if path.is_file() else "does not exist"
+    return DatasetError(f"{path}: the image {state}; check the data set's image folder")
 
 
 def read_clip(path: Path) -> list[U8]:

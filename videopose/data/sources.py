@@ -10,6 +10,8 @@ from typing import Literal
 from videopose.config import Options
 from videopose.data.coco import read_coco
 from videopose.data.jhmdb import frames_of, read_jhmdb
+from videopose.data.lsp import read_lsp
+from videopose.data.posetrack import read_posetrack
 from videopose.data.samples import LabelledImage
 from videopose.data.teacher import TeacherOptions, add_teacher
 from videopose.errors import DatasetError
@@ -21,19 +23,22 @@ class SourceOptions(Options):
     """One data set and how it is used."""
 
     name: str
-    format: Literal["coco", "jhmdb"] = "coco"
+    format: Literal["coco", "lsp", "jhmdb", "posetrack"] = "coco"
     annotations: str
-    """File, relative to the data folder."""
+    """File, relative to the data folder; for `lsp` joints.mat, for `jhmdb` the folder joint_positions (or an index in
+    JSON), for `posetrack` a sequence or a folder of them."""
     images: str
     """Folder of images or clips, relative to the data folder."""
     share: float = 1.0
     """How much of every batch it gives, relative to the others."""
     fold: Literal["all", "train", "val"] = "all"
-    """Keep all images, or one side of a split by `fold_modulo`; JHMDB's own split if the format has one."""
+    """Keep all images, or one side of the set's own split (LSP, JHMDB), else of a split by `fold_modulo`."""
     fold_modulo: int = 10
-    """Images whose numeric id divides by this are the `val` side; ids that are no numbers are hashed."""
+    """Images whose numeric id divides by this are the `val` side; sequences and ids that are no numbers are hashed."""
+    split: Literal[1, 2, 3] = 1
+    """Which of JHMDB's three splits."""
     every: int = 1
-    """Of clips, take every so many frames."""
+    """Of clips and sequences, take every so many frames."""
     box_padding: float = 1.0
     """Factor by which boxes grow about their centres, where a set's boxes end at the keypoints."""
     teacher: TeacherOptions | None = None
@@ -47,11 +52,14 @@ def load_source(folder: Path, options: SourceOptions, skeleton: Skeleton) -> lis
     """
     annotations, images = folder / options.annotations, folder / options.images
     if options.format == "jhmdb":
-        clips = read_jhmdb(annotations, images, skeleton)
-        chosen = frames_of([clip for clip in clips if options.fold in ("all", clip.split)], every=options.every)
+        listed = frames_of(read_jhmdb(annotations, images, skeleton, split=options.split), every=options.every)
+    elif options.format == "lsp":
+        listed = read_lsp(annotations, images, skeleton)
+    elif options.format == "posetrack":
+        listed = read_posetrack(annotations, images, skeleton, every=options.every)
     else:
         listed = read_coco(annotations, images, skeleton)
-        chosen = [image for image in listed if options.fold in ("all", _fold(image.key, options.fold_modulo))]
+    chosen = [image for image in listed if options.fold in ("all", _part(image, options.fold_modulo))]
     if options.teacher is not None:
         chosen = add_teacher(chosen, folder, options.teacher, skeleton)
     if options.box_padding != 1:
@@ -68,6 +76,9 @@ def _with_larger_boxes(image: LabelledImage, factor: float) -> LabelledImage:
     return replace(image, people=tuple(people))
 
 
-def _fold(key: str, modulo: int) -> Literal["train", "val"]:
+def _part(image: LabelledImage, modulo: int) -> str:
+    if image.split:
+        return image.split
+    key = image.key.partition(":")[0]  # all of a sequence on one side
     number = int(key) if key.isdecimal() else zlib.crc32(key.encode())
     return "val" if number % modulo == 0 else "train"
