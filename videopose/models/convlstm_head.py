@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from videopose.geometry.sampling import sample_maps
 from videopose.models.fusion_parts import FrameWeights, add_evidence, evidence
 
 State = tuple[Tensor, Tensor, Tensor]
@@ -75,11 +76,23 @@ class ConvLSTMHead(nn.Module):
         change = weights[:, 1, :, None, None] * belief + self.decode(hidden)
         return add_evidence(logits, change, 1 + weights[:, 0])
 
-    def forward(self, sequence: Tensor) -> Tensor:
-        """Go along whole tracks whose crops do not move: (N, T, K, h, w) logits -> the same shape."""
+    def forward(self, sequence: Tensor, places: Tensor | None = None) -> Tensor:
+        """Go along whole tracks.
+
+        Args:
+            sequence: (N, T, K, h, w) logits, each frame in its own crop.
+            places: (N, T - 1, h, w, 2) x, y where the cells of frames 1 … T - 1 lie in the frame before, in cells;
+                None = the crops do not move.
+
+        Returns:
+            (N, T, K, h, w) float32 logits.
+        """
         state: State | None = None
         frames = []
-        for logits in sequence.unbind(1):
+        for number, logits in enumerate(sequence.unbind(1)):
+            if state is not None and places is not None:
+                hidden, cell, belief = (sample_maps(part, places[:, number - 1], outside="zero") for part in state)
+                state = hidden, cell, belief
             out, state = self.step(logits, state)
             frames.append(out)
         return torch.stack(frames, 1)
