@@ -12,9 +12,11 @@ from torch import nn
 from videopose.config import Options
 from videopose.errors import ConfigError
 from videopose.estimators.build import PoseOptions, create_estimator, describe_pose
+from videopose.estimators.flow_fusion import FlowWarp
 from videopose.estimators.fused import FusedEstimator
 from videopose.estimators.mapped import MapEstimator
 from videopose.estimators.neighbors import BoxWarp, Warp
+from videopose.estimators.optical_flow import FlowName, create_flow
 from videopose.estimators.topdown import TopDownEstimator
 from videopose.models import ARCHITECTURES, create_model
 from videopose.models.weights import describe, load_model
@@ -37,6 +39,13 @@ class TemporalOptions(Options):
     """Neighbours of the future."""
     neighbors: Literal["share", "recrop"] = "share"
     """Whether a neighbour's heatmaps come from its own box, computed once, or from the current frame's box."""
+    warp: Literal["box", "flow"] = "box"
+    """What brings a neighbour's heatmaps into the current crop: the boxes alone, or dense optical flow."""
+    flow: FlowName = "dis"
+    flow_path: str = ""
+    """TorchScript file of a learned flow, for `flow: torch`."""
+    max_side: int = Field(default=480, ge=64)
+    """Pictures are made this small for measuring flow, pixels."""
     reach: float = Field(default=0.5, gt=0)
     """Seconds; neighbours further away, as behind a gap in the video, are left out."""
 
@@ -103,8 +112,13 @@ def create_warp(options: TemporalOptions, single: TopDownEstimator) -> Warp:
 
     Raises:
         ConfigError: the network gives no heatmaps.
+        InputError: the flow is not to be had here.
+        WeightsError: the learned flow cannot be loaded.
     """
     codec = single.network.codec
     if not hasattr(codec, "crop_from_heatmap") or not hasattr(codec, "heatmap_hw"):
         raise ConfigError(f"pose.codec = {codec.name}: gives no heatmaps, which neighbouring frames are compared by")
-    return BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw)
+    if options.warp == "box":
+        return BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw)
+    flow = create_flow(options.flow, Path(options.flow_path) if options.flow_path else None)
+    return FlowWarp(flow, codec.crop_from_heatmap, codec.heatmap_hw, options.max_side)

@@ -1,4 +1,4 @@
-"""Dense optical flow between two pictures behind one interface, and points carried along by it."""
+"""Dense optical flow between two pictures behind one interface, small pictures for it, points carried along by it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 
 from videopose.errors import InputError, WeightsError
 from videopose.types import F32, U8
@@ -103,13 +104,31 @@ def create_flow(name: FlowName, path: Path | None = None) -> OpticalFlow:
         tvl1 = contrib.DualTVL1OpticalFlow_create()
         return ClassicFlow(lambda before, after: tvl1.calc(before, after, None))
     if path is None:
-        raise InputError("flow torch: give the TorchScript file in tracker.cues.flow_path")
+        raise InputError("flow torch: give the TorchScript file in flow_path")
     return TorchFlow(path)
 
 
 def _farneback(before: U8, after: U8) -> F32:
     nothing = np.zeros((*before.shape, 2), np.float32)
     return np.asarray(cv2.calcOpticalFlowFarneback(before, after, nothing, 0.5, 4, 21, 3, 7, 1.5, 0), np.float32)
+
+
+def small_picture(image: Tensor, max_side: int) -> tuple[U8, float]:
+    """Make a picture small enough to measure motion in.
+
+    Args:
+        image: (3, H, W) uint8 RGB on any device.
+        max_side: no side comes out longer, pixels.
+
+    Returns:
+        (h, w, 3) RGB and its scale: small pixels per image pixel.
+    """
+    picture: U8 = np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
+    scale = min(1.0, max_side / max(picture.shape[:2]))
+    if scale < 1:
+        size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return picture, scale
 
 
 def carry_points(flow: F32, points: F32) -> F32:

@@ -13,7 +13,7 @@ from videopose.errors import InputError
 from videopose.estimators.appearance import AppearanceModel, HistogramAppearance
 from videopose.estimators.base import PoseEstimator
 from videopose.estimators.camera_motion import camera_motion
-from videopose.estimators.optical_flow import OpticalFlow, carry_points, create_flow
+from videopose.estimators.optical_flow import OpticalFlow, carry_points, create_flow, small_picture
 from videopose.geometry import boxes
 from videopose.geometry.keypoints import boxes_around
 from videopose.tracking.options import CueOptions
@@ -31,12 +31,7 @@ def picture(record: Record, max_side: int) -> tuple[U8, float]:
     """
     if record.frame.image is None:
         raise InputError(f"frame {record.frame.index} has no picture; cues are measured before DropImages")
-    image: U8 = np.ascontiguousarray(record.frame.image.permute(1, 2, 0).cpu().numpy())
-    scale = min(1.0, max_side / max(image.shape[:2]))
-    if scale < 1:
-        size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return image, scale
+    return small_picture(record.frame.image, max_side)
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def test_missing_flow_file_is_named(tmp_path):
 
 
 def test_learned_flow_needs_a_file():
-    with pytest.raises(InputError, match=r"give the TorchScript file in tracker\.cues\.flow_path"):
+    with pytest.raises(InputError, match=r"give the TorchScript file in flow_path"):
         create_flow("torch")
 
 
