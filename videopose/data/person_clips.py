@@ -103,7 +103,13 @@ def from_video(clip: LabelledClip) -> PersonClip:
         raise DatasetError(f"{clip.path}: {clip.name} has no keypoint inside any frame; leave it out of the index")
     nearest = known[np.abs(np.arange(count)[:, None] - known).argmin(1)]
     weight = np.ones(clip.keypoints.shape[:2], np.float32)
-    return PersonClip(clip.name, "video", lambda: read_clip(clip.path)[:count], clip.keypoints, weight, boxes[nearest])
+
+    def read() -> Sequence[U8]:
+        if clip.path.is_dir():
+            return [read_image(file) for file in sorted(clip.path.glob("*.png"))[:count]]
+        return read_clip(clip.path)[:count]
+
+    return PersonClip(clip.name, "video", read, clip.keypoints, weight, boxes[nearest])
 
 
 def _moving(folder: Path, source: SourceOptions, options: StillOptions, skeleton: Skeleton) -> list[PersonClip]:

@@ -22,22 +22,24 @@ from videopose.training.loop import Progress, train
 from videopose.training.options import LoopOptions, OptimiserOptions
 from videopose.training.pose_task import PoseTask, PoseTaskOptions
 from videopose.training.task import Task
+from videopose.training.temporal_task import TemporalTask, TemporalTaskOptions
 
 
 class TrainOptions(Options):
     """A whole training config: `configs/train/*.yaml`."""
 
-    task: Literal["pose", "detector"]
+    task: Literal["pose", "detector", "temporal"]
     pose: PoseTaskOptions | None = None
     detector: DetectorTaskOptions | None = None
+    temporal: TemporalTaskOptions | None = None
     loop: LoopOptions
     optimiser: OptimiserOptions = OptimiserOptions()
     start_from: str = ""
     """Weights (.safetensors) to begin with where names and shapes fit; relative to the working folder."""
 
 
-def create_task(options: TrainOptions, data_dir: Path) -> Task:
-    """Build the task a config names.
+def create_task(options: TrainOptions, data_dir: Path, run_dir: Path = Path()) -> Task:
+    """Build the task a config names; what it prepares once is kept in the run's folder.
 
     Raises:
         ConfigError: the section of that name is missing.
@@ -47,6 +49,8 @@ def create_task(options: TrainOptions, data_dir: Path) -> Task:
         return PoseTask(options.pose, options.loop, data_dir)
     if options.task == "detector" and options.detector is not None:
         return DetectorTask(options.detector, options.loop, data_dir)
+    if options.task == "temporal" and options.temporal is not None:
+        return TemporalTask(options.temporal, options.loop, data_dir, run_dir)
     raise ConfigError(f"task: {options.task} needs a section of that name")
 
 
@@ -81,7 +85,7 @@ def run_training(
     if (run_dir / "last.pt").exists() and not resume:
         raise InputError(f"{run_dir}: holds a run already; pass --resume to continue it, or name another folder")
     run_dir.mkdir(parents=True, exist_ok=True)
-    task = create_task(options, data_dir)
+    task = create_task(options, data_dir, run_dir)
     (run_dir / "config.yaml").write_text(dump(options), encoding="utf-8")
     (run_dir / "versions.json").write_text(json.dumps(_versions(), indent=1) + "\n", encoding="utf-8")
 
