@@ -178,6 +178,33 @@ def networks(data_dir: Path, overrides: tuple[str, ...], device: str, output: Pa
         output.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
 
 
+@command.command()
+@click.option("--data", "data_dir", type=click.Path(path_type=Path), required=True, help="Folder with the data sets.")
+@click.option("--modules", metavar="A,B", help="Pipeline configs to judge [flow,dcpose,posewarper,convlstm].")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="As boxes=detector or seeds=[0].")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the numbers as JSON.")
+def temporal(data_dir: Path, modules: str | None, overrides: tuple[str, ...], device: str, output: Path | None) -> None:
+    """Measure what neighbouring frames add, on clean and on degraded clips (JHMDB's val split)."""
+    import json
+
+    from videopose import catalog
+    from videopose.api import choose_device
+    from videopose.config import merge, parse_overrides, validate
+    from videopose.io.result import whole_file
+
+    bars = catalog.protocol("temporal")
+    values = merge(bars.TemporalBarsOptions().model_dump(), parse_overrides(overrides))
+    if modules is not None:
+        values["modules"] = [name for name in modules.split(",") if name]
+    options = validate(bars.TemporalBarsOptions, values, source="--set")
+    scores = bars.measure(data_dir, options, choose_device(device))
+    click.echo(bars.as_table(scores))
+    if output is not None:
+        with whole_file(output) as file:
+            file.write((json.dumps(bars.as_document(scores, options), indent=1) + "\n").encode())
+
+
 def _reports() -> ModuleType:
     from videopose import catalog
 
