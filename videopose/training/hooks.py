@@ -65,6 +65,11 @@ class CsvLog:
             writer.writerows(self._rows)
         part.replace(self.path)
 
+    def close(self) -> None:
+        """Write out what TensorBoard still holds back."""
+        if self._board is not None:
+            self._board.close()
+
     def restart_clock(self) -> None:
         """Leave the time since the last row out of the speed: an evaluation is not training."""
         self._since = time.monotonic()

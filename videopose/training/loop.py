@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
@@ -12,6 +13,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.utilities.seed import seed_everything
 
+from videopose.errors import ConfigError, VideoPoseError, WeightsError
 from videopose.training.checkpoint import State, load_state, save_state
 from videopose.training.hooks import CsvLog
 from videopose.training.optim import MovingAverage, learning_rate, make_optimiser
@@ -53,8 +55,15 @@ def train(
         The last evaluation's scores, {} if there was none.
 
     Raises:
-        WeightsError: `resume` without a readable `last.pt`.
+        ConfigError: the batch cannot be shared out evenly.
+        WeightsError: `resume` without a readable `last.pt`, or `start_from` has nothing the network could take.
+        VideoPoseError: the loss or its gradient is not finite; the last checkpoint is from before.
     """
+    if loop.batch_size % (loop.processes * loop.accumulate):
+        raise ConfigError(
+            f"loop.batch_size = {loop.batch_size}: cannot be shared out to {loop.processes} processes x "
+            f"{loop.accumulate} accumulated parts; choose a multiple of {loop.processes * loop.accumulate}"
+        )
     fabric = make_fabric(loop)
     if loop.threads:
         torch.set_num_threads(loop.threads)
@@ -71,6 +80,8 @@ def train(
         average.model.load_state_dict(state["ema"])
         optimiser.load_state_dict(state["optimiser"])
         step, best = int(state["step"]), float(state["best"])
+        if state.get("precision"):
+            fabric.strategy.precision.load_state_dict(state["precision"])
     wrapped, optimiser = fabric.setup(model, optimiser)
 
     def snapshot() -> State:
@@ -78,12 +89,14 @@ def train(
             "model": model.state_dict(),
             "ema": average.model.state_dict(),
             "optimiser": optimiser.state_dict(),
+            "precision": fabric.strategy.precision.state_dict(),  # the loss's scale, with fp16
             "step": step,
             "best": best,
         }
 
     table = CsvLog(run_dir, start_step=step) if fabric.is_global_zero else None
     scores: dict[str, float] = {}
+    saved = step
     last = min(loop.steps, stop_after if stop_after is not None else loop.steps)
     for parts in _batches_ahead(task, loop, fabric, step, last):
         wrapped.train()
@@ -100,8 +113,12 @@ def train(
                 fabric.backward(loss / len(parts))
             for key, value in {"loss": loss.detach(), **named}.items():
                 logged[key] = logged.get(key, 0.0) + float(value) / len(parts)
-        if optimiser_options.clip_norm:
-            fabric.clip_gradients(wrapped, optimiser, max_norm=optimiser_options.clip_norm, error_if_nonfinite=False)
+        limit = optimiser_options.clip_norm or math.inf
+        norm = fabric.clip_gradients(wrapped, optimiser, max_norm=limit, error_if_nonfinite=False)
+        assert norm is not None
+        # fp16 meets infinite gradients as a matter of course: it skips the step and scales the loss down
+        if not math.isfinite(logged["loss"]) or (loop.precision != "16-mixed" and not math.isfinite(float(norm))):
+            raise _diverged(step + 1, logged["loss"], run_dir / "last.pt", saved)
         optimiser.step()
         average.update(model, step)
         step += 1
@@ -122,12 +139,24 @@ def train(
                 save_state(run_dir / "best.pt", snapshot())
                 if on_best is not None:
                     on_best(average.model, scores)
-        if fabric.is_global_zero and (due or step == last or step % loop.save_every == 0):
-            save_state(run_dir / "last.pt", snapshot())
+        if due or step == last or step % loop.save_every == 0:
+            saved = step
+            if fabric.is_global_zero:
+                save_state(run_dir / "last.pt", snapshot())
         fabric.barrier() if due else None
         if on_step is not None and fabric.is_global_zero:
             on_step(step, logged)
+    if table is not None:
+        table.close()
     return scores
+
+
+def _diverged(step: int, loss: float, checkpoint: Path, saved: int) -> VideoPoseError:
+    kept = f"{checkpoint} is as after step {saved}, go on from it with --resume" if saved else "nothing is saved yet"
+    return VideoPoseError(
+        f"step {step}: the loss ({loss:.4g}) or its gradient is not finite. Lower optimiser.learning_rate or set "
+        f"loop.precision=32-true; {kept}"
+    )
 
 
 def make_fabric(loop: LoopOptions) -> Fabric:
@@ -147,6 +176,11 @@ def make_fabric(loop: LoopOptions) -> Fabric:
 def _begin_with(model: torch.nn.Module, state: State) -> None:
     own = model.state_dict()
     fitting = {key: value for key, value in state.items() if key in own and own[key].shape == value.shape}
+    if not fitting:
+        raise WeightsError(
+            f"start_from: none of its {len(state)} tensors has the name and shape of one of {type(model).__name__}'s; "
+            "name weights of the same architecture"
+        )
     log.info("%d of %d tensors start from the given weights", len(fitting), len(own))
     model.load_state_dict(fitting, strict=False)
 

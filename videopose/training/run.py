@@ -9,13 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from videopose import __version__
 from videopose.config import Options, dump
-from videopose.errors import ConfigError, InputError
-from videopose.models.weights import save_weights
+from videopose.errors import ConfigError, InputError, WeightsError
+from videopose.models import name_converter
+from videopose.models.weights import read_card, read_state, save_weights
 from videopose.training.checkpoint import State
 from videopose.training.detector_task import DetectorTask, DetectorTaskOptions
 from videopose.training.loop import Progress, train
@@ -35,7 +35,7 @@ class TrainOptions(Options):
     loop: LoopOptions
     optimiser: OptimiserOptions = OptimiserOptions()
     start_from: str = ""
-    """Weights (.safetensors) to begin with where names and shapes fit; relative to the working folder."""
+    """Weights to begin with where names and shapes fit, ours or another release's; relative to the working folder."""
 
 
 def create_task(options: TrainOptions, data_dir: Path, run_dir: Path = Path()) -> Task:
@@ -81,6 +81,8 @@ def run_training(
 
     Raises:
         InputError: the run exists already and `resume` is not given.
+        WeightsError: the weights to start from are missing, damaged or of another architecture.
+        VideoPoseError: the training diverged.
     """
     if (run_dir / "last.pt").exists() and not resume:
         raise InputError(f"{run_dir}: holds a run already; pass --resume to continue it, or name another folder")
@@ -93,7 +95,7 @@ def run_training(
         weights = replace(task.describe(run_dir.name), scores=scores)
         save_weights(run_dir / "weights.safetensors", _half(model), weights)
 
-    start_from: State | None = dict(load_file(options.start_from)) if options.start_from and not resume else None
+    start_from = _first_weights(Path(options.start_from), task) if options.start_from and not resume else None
     return train(
         task,
         options.loop,
@@ -105,6 +107,14 @@ def run_training(
         on_step=on_step,
         on_best=keep,
     )
+
+
+def _first_weights(path: Path, task: Task) -> State:
+    """Read weights to begin with; those that do not describe themselves come from another release."""
+    if not path.is_file():
+        raise WeightsError(f"start_from = {path}: there is no such file; paths are relative to the working folder")
+    state = read_state(path)
+    return dict(state) if read_card(path) else name_converter(task.describe("").architecture)(state)
 
 
 def _half(model: nn.Module) -> dict[str, Tensor]:
