@@ -25,8 +25,9 @@ class Architecture:
         codec: the codec it is usually trained with.
         convert: name of the pure function in `module` that brings the names of other releases to ours.
         skeleton: what its published weights predict.
-        task: `pose` (crop to keypoints), `detector`, `temporal` (several crops of one person to keypoints) or `fusion`
-            (several frames' heatmaps of one person to better ones: a head on a pose network).
+        task: `pose` (crop to keypoints), `detector`, `temporal` (several crops of one person to keypoints), `fusion`
+            (several frames' heatmaps of one person to better ones: a head on a pose network) or `refiner` (a track's
+            keypoints to better ones, without pictures).
         takes_input_hw: whether the builder needs `input_hw`, because parameters depend on it.
         flops: how its paper counts, a key of `complexity.CONVENTIONS`.
     """
@@ -160,6 +161,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "convlstm_head": _fusion("convlstm_head", "ConvLSTMHead"),
     "score_fusion": _fusion("score_fusion", "ScoreFusion"),
     "fpn_detector": Architecture("fpn_detector", "FpnDetector", codec="", skeleton="", task="detector"),
+    "refiner": Architecture("refiner", "PoseRefiner", input_hw=(1, 1), codec="", skeleton="", task="refiner"),
 }
 
 
