@@ -21,6 +21,7 @@ from videopose.training.detector_task import DetectorTask, DetectorTaskOptions
 from videopose.training.loop import Progress, train
 from videopose.training.options import LoopOptions, OptimiserOptions
 from videopose.training.pose_task import PoseTask, PoseTaskOptions
+from videopose.training.refiner_task import RefinerTask, RefinerTaskOptions
 from videopose.training.task import Task
 from videopose.training.temporal_task import TemporalTask, TemporalTaskOptions
 
@@ -28,9 +29,10 @@ from videopose.training.temporal_task import TemporalTask, TemporalTaskOptions
 class TrainOptions(Options):
     """A whole training config: `configs/train/*.yaml`."""
 
-    task: Literal["pose", "detector", "temporal"]
+    task: Literal["pose", "detector", "refiner", "temporal"]
     pose: PoseTaskOptions | None = None
     detector: DetectorTaskOptions | None = None
+    refiner: RefinerTaskOptions | None = None
     temporal: TemporalTaskOptions | None = None
     loop: LoopOptions
     optimiser: OptimiserOptions = OptimiserOptions()
@@ -49,6 +51,8 @@ def create_task(options: TrainOptions, data_dir: Path, run_dir: Path = Path()) -
         return PoseTask(options.pose, options.loop, data_dir)
     if options.task == "detector" and options.detector is not None:
         return DetectorTask(options.detector, options.loop, data_dir)
+    if options.task == "refiner" and options.refiner is not None:
+        return RefinerTask(options.refiner, options.loop, data_dir)
     if options.task == "temporal" and options.temporal is not None:
         return TemporalTask(options.temporal, options.loop, data_dir, run_dir)
     raise ConfigError(f"task: {options.task} needs a section of that name")
