@@ -9,11 +9,12 @@ import torch
 from pydantic import model_validator
 
 from videopose.estimators.build import weights_facts
-from videopose.estimators.build_fused import UNTRAINED, TemporalOptions, create_fused, create_head, describe_head
+from videopose.estimators.build_fused import UNTRAINED, TemporalOptions, create_head, create_temporal, describe_head
+from videopose.estimators.recurrent import RecurrentEstimator
 from videopose.skeletons import Skeleton
 from videopose.stages.estimate import EstimatePoses
 from videopose.stages.flow import Pipeline
-from videopose.stages.temporal import FuseNeighbors
+from videopose.stages.temporal import CarryStates, FuseNeighbors
 
 from . import topdown
 
@@ -37,10 +38,12 @@ def skeleton_of(options: PipelineOptions) -> Skeleton:
 
 
 def build_networks(options: PipelineOptions, device: torch.device) -> Pipeline:
-    """Put together the costly half: single frames first, then windows over what was seen in them."""
-    fused = create_fused(options.pose, options.temporal, device)
-    single = EstimatePoses(fused.single, window=options.window)
-    return topdown.networks_around(options, device, single, FuseNeighbors(fused, options.window))
+    """Put together the costly half: single frames first, then what was seen in those around them."""
+    estimator = create_temporal(options.pose, options.temporal, device)
+    single = EstimatePoses(estimator.single, window=options.window)
+    if isinstance(estimator, RecurrentEstimator):
+        return topdown.networks_around(options, device, single, CarryStates(estimator))
+    return topdown.networks_around(options, device, single, FuseNeighbors(estimator, options.window))
 
 
 def build_tracks(options: PipelineOptions, skeleton: Skeleton) -> Pipeline:

@@ -1,4 +1,4 @@
-"""From a config's sections to an estimator of several frames: a network, a head over its heatmaps, and a warp."""
+"""From a config's sections to an estimator of several frames: a network, a head over its heatmaps, a warp."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from videopose.estimators.fused import FusedEstimator
 from videopose.estimators.mapped import MapEstimator
 from videopose.estimators.neighbors import BoxWarp, Warp
 from videopose.estimators.optical_flow import FlowName, create_flow
+from videopose.estimators.recurrent import RecurrentEstimator
 from videopose.estimators.topdown import TopDownEstimator
 from videopose.models import ARCHITECTURES, create_model
 from videopose.models.weights import describe, load_model
@@ -50,7 +51,9 @@ class TemporalOptions(Options):
     """Seconds; neighbours further away, as behind a gap in the video, are left out."""
 
 
-def create_fused(pose: PoseOptions, options: TemporalOptions, device: torch.device) -> FusedEstimator:
+def create_temporal(
+    pose: PoseOptions, options: TemporalOptions, device: torch.device
+) -> FusedEstimator | RecurrentEstimator:
     """Load a network and a head over it.
 
     Raises:
@@ -61,7 +64,12 @@ def create_fused(pose: PoseOptions, options: TemporalOptions, device: torch.devi
     single = create_estimator(pose, device)
     head = create_head(pose, options).to(device)
     warp = create_warp(options, single)
-    return FusedEstimator(MapEstimator(single), head, warp, reach=options.reach, recrop=options.neighbors == "recrop")
+    if not hasattr(head, "step"):
+        recrop = options.neighbors == "recrop"
+        return FusedEstimator(MapEstimator(single), head, warp, reach=options.reach, recrop=recrop)
+    if options.neighbors == "recrop" or not isinstance(warp, BoxWarp):
+        raise ConfigError(f"temporal.head = {options.head}: carries a state; leave out temporal.warp and neighbors")
+    return RecurrentEstimator(MapEstimator(single), head, warp.crop_from_cell, reach=options.reach)
 
 
 def create_head(pose: PoseOptions, options: TemporalOptions) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The stage that lets neighbouring frames help: people are followed through the stream, their windows fused."""
+"""The stages that let neighbouring frames help: people are followed, windows of frames fused, states carried along."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from videopose.errors import InputError
 from videopose.estimators.fused import FusedEstimator
 from videopose.estimators.mapped import MappedPoses
 from videopose.estimators.neighbors import Moment, MomentWindow
+from videopose.estimators.recurrent import Memory, RecurrentEstimator
 from videopose.skeletons import Skeleton
 from videopose.stages.flow import Window, batched, windows
 from videopose.tracking.options import TrackerOptions
@@ -42,6 +43,28 @@ class FuseNeighbors:
             fused = self.estimator.fuse([_moments(window, before, after) for window in batch])
             for window, poses in zip(batch, fused, strict=True):
                 yield replace(window.center[0], poses=poses)
+
+
+@dataclass(frozen=True)
+class CarryStates:
+    """Estimate people of each frame from that frame and what their track has left behind.
+
+    It stands where `FuseNeighbors` stands. A state begins with a track, and again when its person was not seen for
+    longer than the estimator reaches, as behind a gap in the video. It warms up over the estimator's `before` frames:
+    that is how far a stream has to begin ahead of the first frame whose poses count.
+
+    Attributes:
+        estimator: what goes along the tracks.
+    """
+
+    estimator: RecurrentEstimator
+
+    def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
+        """Go through a stream of records with pictures and mapped poses."""
+        memories: dict[int, Memory] = {}
+        for record, moment in follow(records, self.estimator.single.skeleton):
+            poses, memories = self.estimator.step(moment, memories)
+            yield replace(record, poses=poses)
 
 
 def follow(records: Iterable[Record], skeleton: Skeleton) -> Iterator[tuple[Record, Moment]]:

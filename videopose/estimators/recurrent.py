@@ -1,0 +1,97 @@
+"""Estimate people of a frame from that frame and a state carried along each track: recurrent heads over heatmaps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from videopose.estimators.mapped import MapEstimator
+from videopose.estimators.neighbors import Moment
+from videopose.estimators.topdown import batches_of, in_image, poses_of
+from videopose.geometry.affine import invert
+from videopose.geometry.sampling import moved_cells, sample_maps
+from videopose.types import F64, I64, UNTRACKED, Poses
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """What a track has left behind.
+
+    Attributes:
+        time: of the frame in which the person was seen last, seconds.
+        crop_from_image: (3, 3) of the crop whose cells the state is laid out on.
+        state: each (C, h, w).
+    """
+
+    time: float
+    crop_from_image: F64
+    state: tuple[Tensor, ...]
+
+
+class RecurrentEstimator:
+    """Moves each person's state into the current crop, lets a head go one frame on, and decodes.
+
+    Attributes:
+        single: single-frame estimation, whose network and codec serve here too.
+        before: frames after which the start of a track makes no difference any more.
+        after: 0.
+    """
+
+    after = 0
+
+    def __init__(self, single: MapEstimator, head: nn.Module, crop_from_cell: F64, *, reach: float = 0.5) -> None:
+        """Put a head on a network.
+
+        Args:
+            single: gives the heatmaps.
+            head: in evaluation mode on the network's device, with `before`; head.step(maps (N, C, h, w), state) gives
+                what the codec decodes and the new state, tensors (N, C', h, w); state None starts a track.
+            crop_from_cell: (3, 3) from the codec.
+            reach: a person not seen for longer starts anew, seconds.
+        """
+        self.single = single
+        self.before = int(cast(int, head.before))
+        self._head, self._crop_from_cell, self._reach = head, crop_from_cell, reach
+
+    @torch.inference_mode()
+    def step(self, moment: Moment, memories: Mapping[int, Memory], /) -> tuple[Poses, dict[int, Memory]]:
+        """Estimate the people of the next frame.
+
+        Args:
+            moment: the frame; people without an id are estimated alone and leave nothing behind.
+            memories: by id, what was left behind so far.
+
+        Returns:
+            Poses, untracked, in the order of the frame's people; and the memories of everybody still in reach.
+        """
+        people = moment.people
+        kept = {key: memory for key, memory in memories.items() if moment.time - memory.time <= self._reach}
+        known = np.array([int(track_id) in kept for track_id in people.track_id], bool)
+        keypoints = np.zeros_like(people.keypoints)
+        for group in (np.flatnonzero(known), np.flatnonzero(~known)):
+            for run in batches_of(len(group), self.single.single.batch_size):
+                rows = group[run.start : run.stop]
+                state = self._state(moment, rows, kept) if known[rows[0]] else None
+                maps, new = self._head.step(people.maps[torch.from_numpy(rows).to(people.maps.device)], state)  # type: ignore[operator]
+                decoded = self.single.single.network.codec.decode(maps)
+                keypoints[rows] = in_image(decoded, people.crop_from_image[rows])
+                for place, row in enumerate(rows.tolist()):
+                    parts = tuple(part[place] for part in new)
+                    kept[int(people.track_id[row])] = Memory(moment.time, people.crop_from_image[row], parts)
+        kept.pop(UNTRACKED, None)
+        return poses_of(keypoints, people.boxes), kept
+
+    def _state(self, moment: Moment, rows: I64, memories: Mapping[int, Memory]) -> tuple[Tensor, ...]:
+        """Bring states into the current crops; outside of what they have seen they are zero."""
+        left = [memories[int(moment.people.track_id[row])] for row in rows]
+        image_from_cell = invert(moment.people.crop_from_image[rows]) @ self._crop_from_cell
+        cell_from_image = invert(self._crop_from_cell) @ np.stack([memory.crop_from_image for memory in left])
+        size_hw = moment.people.maps.shape[-2:]
+        places = torch.from_numpy(moved_cells(cell_from_image @ image_from_cell, (size_hw[0], size_hw[1])))
+        parts = zip(*(memory.state for memory in left), strict=True)
+        return tuple(sample_maps(torch.stack(part), places.to(part[0].device), outside="zero") for part in parts)
