@@ -44,6 +44,7 @@ def write_video(
     codec: str = "libx264",
     pix_fmt: str = "yuv420p",
     rotation: int | None = None,
+    pixel_aspect: Fraction | None = None,
     options: dict[str, str] | None = None,
     muxer: dict[str, str] | None = None,
     with_audio: bool = False,
@@ -58,6 +59,8 @@ def write_video(
             stream.codec_context.time_base = Fraction(1, 1000)
         if rotation is not None:
             stream.set_display_rotation(rotation)
+        if pixel_aspect is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
         audio = container.add_stream("aac", rate=16000) if with_audio else None
         for number in range(num_frames):
             frame = av.VideoFrame.from_ndarray(picture(number, size_hw), format="rgb24")

@@ -54,7 +54,7 @@ class VideoInfo:
 
     Attributes:
         path: as the caller gave it.
-        size_hw: (height, width) of the displayed image, after rotation, pixels.
+        size_hw: (height, width) of the displayed image, its pixels square and after rotation, pixels.
         frame_rate: nominal frames per second.
         frames: number of frames the container claims, None if it does not say. A hint: containers lie.
         duration: seconds, None if unknown.

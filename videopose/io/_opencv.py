@@ -43,16 +43,19 @@ class OpenCVReader(PyAVReader):
                 # The milliseconds count from the stream's start or from its first picture, by container.
                 if min(abs(shown - expected), abs(shown - expected + self._timeline.time(0))) > tolerance:
                     return
-                yield _Grabbed(capture, self._rotation)
+                yield _Grabbed(capture, self._upright_hw, self._rotation)
         finally:
             capture.release()
 
 
 class _Grabbed:
-    def __init__(self, capture: cv2.VideoCapture, rotation: int) -> None:
+    def __init__(self, capture: cv2.VideoCapture, upright_hw: tuple[int, int], rotation: int) -> None:
         self._capture = capture
+        self._upright_hw = upright_hw
         self._rotation = rotation
 
     def __call__(self) -> U8:
         _, picture = self._capture.retrieve()
+        if picture.shape[:2] != self._upright_hw:
+            picture = cv2.resize(picture, self._upright_hw[::-1], interpolation=cv2.INTER_LINEAR)
         return np.rot90(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), self._rotation // 90)

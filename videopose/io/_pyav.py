@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from videopose.errors import VideoError
 from videopose.io.base import Picture, Selection, VideoReader
@@ -38,13 +39,13 @@ class PyAVReader(VideoReader):
                 f"{self._path}: none of its frames can be decoded ({self._reason}). Copy or record it again"
             )
         self._rotation = round(first.rotation / 90) * 90 % 360
-        self._coded_hw = (first.height, first.width)
         with _opened(self._file) as container:
             stream = _video_stream(container, self._file)
             rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+            self._upright_hw = displayed_size((first.height, first.width), stream.sample_aspect_ratio)
         return VideoInfo(
             path=self._path,
-            size_hw=self._coded_hw if self._rotation % 180 == 0 else self._coded_hw[::-1],
+            size_hw=self._upright_hw if self._rotation % 180 == 0 else self._upright_hw[::-1],
             frame_rate=Fraction(rate),
             frames=len(self._timeline),
             duration=self._timeline.end - self._timeline.time(0),
@@ -52,8 +53,9 @@ class PyAVReader(VideoReader):
         )
 
     def _pictures(self, first: int) -> Iterator[tuple[int, Picture]]:
+        reformatter = VideoReformatter()
         for index, frame in self._decode_exactly(first):
-            yield index, _Converter(frame, self._coded_hw, self._rotation)
+            yield index, _Converter(reformatter, frame, self._upright_hw, self._rotation)
 
     def _decode_exactly(self, first: int) -> Iterator[tuple[int, av.VideoFrame]]:
         """Decode from a keyframe at or before `first`; from an earlier one if that keyframe is damaged.
@@ -105,18 +107,51 @@ class PyAVReader(VideoReader):
 
 
 class _Converter:
-    """Makes RGB of a decoded frame when asked to, turned the way it is shown."""
+    """Makes RGB of a decoded frame when asked to, with square pixels, turned the way it is shown."""
 
-    def __init__(self, frame: av.VideoFrame, coded_hw: tuple[int, int], rotation: int) -> None:
+    def __init__(
+        self, reformatter: VideoReformatter, frame: av.VideoFrame, upright_hw: tuple[int, int], rotation: int
+    ) -> None:
+        self._reformatter = reformatter
         self._frame = frame
-        self._coded_hw = coded_hw
+        self._upright_hw = upright_hw
         self._rotation = rotation
 
     def __call__(self) -> U8:
         # A stream may change its picture size on the way; players show it at the size it began with, and so do we.
-        height, width = self._coded_hw
-        picture = self._frame.to_ndarray(format="rgb24", width=width, height=height)
+        height, width = self._upright_hw
+        shown = self._reformatter.reformat(self._frame, format="rgb24", width=width, height=height)
+        plane = shown.planes[0]
+        picture: U8 = np.ndarray(
+            (height, width, 3), np.uint8, buffer=memoryview(plane), strides=(plane.line_size, 3, 1)
+        )
+        if shown is self._frame:
+            picture = picture.copy()  # the decoder still looks at its own pictures; ours may be drawn on
         return np.rot90(picture, self._rotation // 90)
+
+
+def displayed_size(coded_hw: tuple[int, int], sample_aspect_ratio: Fraction | None) -> tuple[int, int]:
+    """Give the size a picture is shown at, before it is turned: its pixels are made square by stretching one side.
+
+    A difference of a pixel is an encoder's rounding and is passed over, a ratio beyond 4 is damage.
+
+    Args:
+        coded_hw: (height, width) of the decoded picture.
+        sample_aspect_ratio: width of a pixel by its height; None or 0 if the file does not say.
+
+    Source:
+        HTML Living Standard, intrinsic width and height of a media resource: increase one dimension, keep the other.
+
+    Example:
+        >>> displayed_size((576, 720), Fraction(64, 45))
+        (576, 1024)
+    """
+    height, width = coded_hw
+    ratio = sample_aspect_ratio or Fraction(1)
+    if not Fraction(1, 4) <= ratio <= 4:
+        return coded_hw
+    shown = (height, round(width * ratio)) if ratio > 1 else (round(height / ratio), width)
+    return coded_hw if max(shown[0] - height, shown[1] - width) <= 1 else shown
 
 
 def _opened(path: Path) -> av.container.InputContainer:

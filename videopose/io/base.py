@@ -127,7 +127,7 @@ class VideoReader(ABC):
         """Iterate over the selected frames whose index is at least `since`; seeks there exactly.
 
         Yields:
-            Frames whose image is (3, H, W) uint8 RGB in memory laid out as (H, W, 3).
+            Frames whose image is (3, H, W) uint8 RGB in memory laid out as (H, W, 3), rows possibly apart.
 
         Raises:
             VideoError: nothing can be decoded, or something cannot and the reader is strict.
@@ -171,5 +171,6 @@ class VideoReader(ABC):
 
 
 def _tensor_from(picture: U8) -> torch.Tensor:
-    # A view: (H, W, 3) memory is what decoders write, cv2 wants and torch calls channels last.
-    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
+    # A view: (H, W, 3) memory is what decoders write, cv2 wants and torch calls channels last. Rows may lie apart.
+    is_upright = picture.strides[0] > 0 and picture.strides[1:] == (3, 1)
+    return torch.from_numpy(picture if is_upright else np.ascontiguousarray(picture)).permute(2, 0, 1)

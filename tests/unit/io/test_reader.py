@@ -10,6 +10,7 @@ import pytest
 from video_files import cut, damage_packets, level_of, number_in, picture, write_audio, write_video
 
 from videopose.errors import InputError, UnknownNameError, VideoError
+from videopose.io._pyav import displayed_size
 from videopose.io.base import Selection
 from videopose.io.reader import open_video
 
@@ -76,6 +77,48 @@ def test_display_rotation_is_applied(tmp_path, rotation):
     assert reader.info.rotation == rotation
     assert reader.info.size_hw == image.shape[:2] == expected.shape[:2]
     assert np.abs(image.astype(int) - expected).mean() < 5
+
+
+@pytest.mark.parametrize("backend", ["pyav", "opencv"])
+@pytest.mark.parametrize(
+    ("pixel_aspect", "rotation", "size_hw"),
+    [
+        (Fraction(4, 3), None, (48, 85)),
+        (Fraction(1, 2), None, (96, 64)),
+        (Fraction(3, 2), 90, (96, 48)),
+        (Fraction(64, 63), None, (48, 64)),  # one pixel wider: an encoder's rounding
+    ],
+)
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
+def test_pixels_that_are_not_square_are_shown_as_players_show_them(
+    tmp_path, name, backend, pixel_aspect, rotation, size_hw
+):
+    path = write_video(tmp_path / name, num_frames=3, pixel_aspect=pixel_aspect, rotation=rotation)
+
+    reader = open_video(path, backend=backend)
+    frames = list(reader)
+
+    assert reader.info.size_hw == size_hw
+    assert [tuple(frame.image.shape) for frame in frames] == [(3, *size_hw)] * 3
+    corner = np.rot90(np.pad(np.ones((12, 16)), ((0, 36), (0, 48))), (rotation or 0) // 90)
+    red = frames[0].image[0].float().numpy() - frames[0].image[1].float().numpy() > 100
+    expected = cv2.resize(corner, size_hw[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
+    assert (red != expected).mean() < 0.03
+
+
+def test_a_pixel_ratio_that_cannot_be_is_passed_over():
+    assert displayed_size((48, 64), Fraction(1000)) == (48, 64)
+    assert displayed_size((48, 64), Fraction(0)) == displayed_size((48, 64), None) == (48, 64)
+
+
+def test_pictures_may_be_drawn_on(tmp_path):
+    reader = open_video(write_video(tmp_path / "clip.mov", num_frames=3, codec="png", pix_fmt="rgb24"))
+
+    first, *_ = frames = list(reader)
+    first.image.zero_()
+
+    assert [int(frame.image.max() > 0) for frame in frames] == [0, 1, 1]
+    assert next(iter(reader)).image.max() > 0
 
 
 @pytest.mark.parametrize(
