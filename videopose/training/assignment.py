@@ -5,16 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from videopose.training.losses import pairwise_giou
-
-
-def iou_matrix(a: Tensor, b: Tensor) -> Tensor:
-    """Measure IoU of every pair, (A, 4) and (B, 4) xyxy -> (A, B)."""
-    top_left = torch.maximum(a[:, None, :2], b[None, :, :2])
-    bottom_right = torch.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = (bottom_right - top_left).clamp_min(0).prod(-1)
-    area_a, area_b = ((box[:, 2:] - box[:, :2]).clamp_min(0).prod(-1) for box in (a, b))
-    return shared / (area_a[:, None] + area_b[None] - shared).clamp_min(1e-6)
+from videopose.training.losses import box_iou, pairwise_giou
 
 
 @torch.no_grad()
@@ -49,7 +40,7 @@ def assign(
     quality = torch.zeros(len(points), device=points.device)
     if not len(people):
         return owner, quality
-    overlap = iou_matrix(people, boxes)
+    overlap = box_iou(people[:, None], boxes[None])
     inside = (points[None] > people[:, None, :2]).all(-1) & (points[None] < people[:, None, 2:]).all(-1)
     alignment = score[None] ** alpha * overlap**beta * inside
     best = alignment.topk(min(top, len(points)), dim=1)

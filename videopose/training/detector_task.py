@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from videopose.models.fpn_detector import DetectorOutput
 from videopose.models.zoo import IMAGENET_MEAN, IMAGENET_STD, Weights
 from videopose.skeletons import skeleton_named
 from videopose.training.assignment import assign, giou_loss
-from videopose.training.losses import distribution_focal, quality_focal
+from videopose.training.losses import distribution_focal, focal, quality_focal
 from videopose.training.options import LoopOptions
 from videopose.training.task import Batch
 
@@ -43,8 +43,12 @@ class DetectorTaskOptions(Options):
     sources: tuple[SourceOptions, ...]
     canvas: CanvasOptions = CanvasOptions()
     pixels: PixelOptions = PixelOptions(erase_probability=0.0, occluder_probability=0.0)
+    score_loss: Literal["quality_focal", "focal"] = "quality_focal"
+    """How scores are learned: as the IoU the box will have, or as yes and no."""
     box_weight: float = 2.0
+    """Of the GIoU loss; the scores' loss has 1."""
     distribution_weight: float = 0.5
+    """Of the distribution focal loss; 0 leaves it out."""
     validation: tuple[SourceOptions, ...] = ()
     """Held-out sets AP50 and AP75 are measured on, boxes of 20 pixels and more."""
 
@@ -115,7 +119,7 @@ class DetectorTask:
                 side_loss = side_loss + (distribution_focal(output.sides[row, positive], distance) * weight).sum()
         total = quality.sum().clamp_min(1.0)
         parts = {
-            "score_loss": quality_focal(logits, quality, counted) / total,
+            "score_loss": self._score_loss(logits, quality, counted),
             "box_loss": box_loss / total,
             "side_loss": side_loss / total,
         }
@@ -123,6 +127,12 @@ class DetectorTask:
         loss = parts["score_loss"] + options.box_weight * parts["box_loss"]
         loss = loss + options.distribution_weight * parts["side_loss"]
         return loss, {key: value.detach() for key, value in parts.items()}
+
+    def _score_loss(self, logits: Tensor, quality: Tensor, counted: Tensor) -> Tensor:
+        if self.options.score_loss == "quality_focal":
+            return quality_focal(logits, quality, counted) / quality.sum().clamp_min(1.0)
+        people = (quality > 0).float()
+        return focal(logits, people, counted) / people.sum().clamp_min(1.0)
 
     def describe(self, name: str) -> Weights:
         """Describe the trained weights; see `Task`."""

@@ -87,8 +87,15 @@ def smooth_l1(predicted: Tensor, target: Tensor, weights: Tensor, *, beta: float
     return _weighted_mean(loss, weights.expand_as(loss))
 
 
-def focal(logits: Tensor, target: Tensor, *, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
+def focal(logits: Tensor, target: Tensor, weights: Tensor, *, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
     """Binary focal loss, summed; divide by the number of positives.
+
+    Args:
+        logits: any shape.
+        target: the same shape; 1 = person, 0 = background.
+        weights: the same shape; 0 = do not count (ignore regions).
+        alpha: weight of people, against 1 - alpha of the background.
+        gamma: how strongly easy examples are played down.
 
     Source:
         Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, eq. 5.
@@ -97,7 +104,7 @@ def focal(logits: Tensor, target: Tensor, *, alpha: float = 0.25, gamma: float =
     probability = logits.sigmoid()
     wrong = target * (1 - probability) + (1 - target) * probability
     balance = target * alpha + (1 - target) * (1 - alpha)
-    return (balance * wrong**gamma * cross_entropy).sum()
+    return (balance * wrong**gamma * cross_entropy * weights).sum()
 
 
 def quality_focal(logits: Tensor, quality: Tensor, weights: Tensor, *, beta: float = 2.0) -> Tensor:
@@ -116,18 +123,27 @@ def quality_focal(logits: Tensor, quality: Tensor, weights: Tensor, *, beta: flo
     return ((quality - logits.sigmoid()).abs() ** beta * cross_entropy * weights).sum()
 
 
+def box_iou(a: Tensor, b: Tensor) -> Tensor:
+    """Measure IoU of boxes, (..., 4) xyxy -> (...) in [0, 1]; leading axes broadcast, so (A, 1, 4) and (B, 4) pair."""
+    shared, union = _shared_and_union(a, b)
+    return shared / union
+
+
 def pairwise_giou(a: Tensor, b: Tensor) -> Tensor:
     """Measure generalised IoU of boxes row by row, (..., 4) xyxy -> (...) in [-1, 1].
 
     Source:
         Rezatofighi et al., Generalized Intersection over Union, CVPR 2019, algorithm 1.
     """
-    shared = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp_min(0).prod(-1)
+    shared, union = _shared_and_union(a, b)
     hull = (torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])).clamp_min(0).prod(-1)
-    area_a = (a[..., 2:] - a[..., :2]).clamp_min(0).prod(-1)
-    area_b = (b[..., 2:] - b[..., :2]).clamp_min(0).prod(-1)
-    union = (area_a + area_b - shared).clamp_min(1e-6)
     return shared / union - (hull - union) / hull.clamp_min(1e-6)
+
+
+def _shared_and_union(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    shared = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp_min(0).prod(-1)
+    area_a, area_b = ((boxes[..., 2:] - boxes[..., :2]).clamp_min(0).prod(-1) for boxes in (a, b))
+    return shared, (area_a + area_b - shared).clamp_min(1e-6)
 
 
 def distribution_focal(logits: Tensor, distance: Tensor) -> Tensor:

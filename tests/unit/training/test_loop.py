@@ -73,6 +73,29 @@ def test_four_steps_are_two_and_two_more_bit_for_bit(tmp_path, data, options):
     assert [row["step"] for row in logs[0]] == ["1", "2", "3", "4", "4"]
 
 
+@pytest.mark.parametrize("score_loss", ["quality_focal", "focal"])
+@pytest.mark.parametrize("distribution_weight", [0.5, 0.0])
+def test_a_detectors_losses_can_be_chosen(data, score_loss, distribution_weight):
+    options = _detector()
+    changes = {"score_loss": score_loss, "distribution_weight": distribution_weight}
+    detector = options.detector.model_copy(update=changes)
+    task = create_task(options.model_copy(update={"detector": detector}), data)
+    model = task.build().train()
+    batch = task.batch(0, range(2), torch.device("cpu"), progress=0.0)
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
+    values = []
+    for _ in range(4):
+        optimiser.zero_grad()
+        loss, parts = task.loss(model, batch)
+        loss.backward()
+        optimiser.step()
+        values.append(loss.item())
+
+    assert values[3] < values[0]
+    expected = parts["score_loss"] + 2 * parts["box_loss"] + distribution_weight * parts["side_loss"]
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_parts_of_a_batch_are_the_people_of_the_whole(data):
     task = create_task(_pose(), data)
     cpu = torch.device("cpu")

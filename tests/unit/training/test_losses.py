@@ -1,8 +1,15 @@
+import math
+
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
+from videopose.geometry.boxes import iou
 from videopose.training import losses
-from videopose.training.assignment import assign, iou_matrix
+from videopose.training.assignment import assign
 
 
 def _distributions(shape, seed=0):
@@ -56,7 +63,10 @@ def test_smooth_l1_is_quadratic_near_zero_and_linear_far():
 def test_focal_losses_play_down_what_is_right():
     sure, unsure = torch.tensor([4.0]), torch.tensor([0.0])
 
-    assert losses.focal(sure, torch.ones(1)) < 0.01 * losses.focal(unsure, torch.ones(1))
+    one = torch.ones(1)
+    assert losses.focal(sure, one, one) < 0.01 * losses.focal(unsure, one, one)
+    assert losses.focal(unsure, one, one).item() == pytest.approx(0.25 * 0.5**2 * math.log(2))
+    assert losses.focal(sure, torch.zeros(1), torch.zeros(1)) == 0  # an ignore region
     assert losses.quality_focal(sure, sure.sigmoid(), torch.ones(1)) == pytest.approx(0, abs=1e-6)
     assert losses.quality_focal(sure, torch.zeros(1), torch.zeros(1)) == 0  # an ignore region
 
@@ -67,6 +77,16 @@ def test_giou_of_known_boxes():
 
     assert losses.pairwise_giou(a, b).tolist() == pytest.approx([1, 0.5, 0])
     assert losses.pairwise_giou(a[:1], b[2:] + 10).item() < 0
+
+
+@given(hnp.arrays(np.float32, (5, 4), elements=st.floats(0, 50, width=32)))
+@settings(max_examples=30, deadline=None)
+def test_iou_in_training_is_the_geometrys(corners):
+    boxes = np.concatenate([corners[:, :2], corners[:, :2] + corners[:, 2:] + 1], 1)
+    a, b = torch.from_numpy(boxes[:2]), torch.from_numpy(boxes[2:])
+
+    assert losses.box_iou(a[:, None], b[None]).numpy() == pytest.approx(iou(boxes[:2], boxes[2:]), abs=1e-5)
+    assert losses.box_iou(torch.zeros(0, 1, 4), b[None]).shape == (0, 3)
 
 
 def test_the_distribution_loss_is_least_at_the_distance():
@@ -111,4 +131,3 @@ def test_nobody_there_means_background_everywhere():
 
     assert owner.tolist() == [-1, -1, -1]
     assert quality.sum() == 0
-    assert iou_matrix(torch.zeros(0, 4), torch.rand(3, 4)).shape == (0, 3)
