@@ -33,7 +33,7 @@ LOOK_AHEAD = 8
 """Frames decoded ahead of the networks."""
 
 Progress = Callable[[int, int], None]
-"""Called with the number of frames done and of all frames."""
+"""Called with the number of frames done and of all frames; first with 0, when the networks are loaded."""
 
 
 class Recipe(Protocol):
@@ -140,7 +140,7 @@ class Run:
         header: what is true of the result; its gaps are complete when the run is over.
         num_frames: how many frames will come if none is missing.
         begun_at: how many of them an earlier, unfinished run has left behind.
-        progress: called with (frames done, all frames) as the networks go.
+        progress: called with (frames done, all frames) as the networks go; first with 0, when they are loaded.
     """
 
     def __init__(
@@ -220,6 +220,8 @@ class Run:
     def _posed(self, networks: Stage, *, since: int = 0) -> Iterator[Record]:
         """Run the costly half, frames decoded ahead in a thread, and tell how far it is."""
         ahead = prefetch(self._reader.records(since=since), LOOK_AHEAD)
+        if self.progress is not None:
+            self.progress(0, self.num_frames)
         try:
             for done, record in enumerate(networks(ahead), start=1):
                 if self.progress is not None:
@@ -272,7 +274,7 @@ def run(
         strict: frames that cannot be decoded are an error; otherwise they become gaps.
         overwrite: replace a result that is there.
         restart: throw away what an unfinished run has left.
-        progress: called with (frames done, all frames).
+        progress: called with (frames done, all frames), first with 0, when the networks are loaded.
 
     Raises:
         VideoPoseError: with one line that says what is wrong, where, and what to do.

@@ -45,6 +45,29 @@ def test_frames_of_an_earlier_run_are_no_speed(clock, capsys):
     assert capsys.readouterr().err == "74 of 100 frames, 0.5 frames per second, 0 min 52 s left\n"
 
 
+def test_loading_the_networks_is_no_speed(clock, capsys):
+    bar = ProgressBar()
+    clock[0] += 30
+    bar(0, 100)
+    assert capsys.readouterr().err == ""
+    clock[0] += 5
+    bar(50, 100)
+
+    assert capsys.readouterr().err == "50 of 100 frames, 10.0 frames per second, 0 min 5 s left\n"
+
+
+def test_a_bar_begins_where_an_earlier_run_stopped(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    bar = ProgressBar(begun_at=3)
+    for done in (0, 1, 2, 3):
+        bar(done, 4)
+    bar.close()
+
+    assert "3/4" in terminal.getvalue()
+    assert "0/4" not in terminal.getvalue()
+
+
 def test_on_a_terminal_it_is_a_bar(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)

@@ -28,11 +28,13 @@ class ProgressBar:
 
     def __call__(self, done: int, total: int) -> None:
         """Take note that `done` of `total` frames are done."""
-        if self._is_quiet or done <= self._begun_at:
+        if done <= self._begun_at:  # the networks are ready: from here on it is their speed, without their loading
+            self._start = time.monotonic()
+        if self._is_quiet or done < self._begun_at:
             return
         if sys.stderr.isatty():
             self._show_bar(done, total)
-        elif time.monotonic() >= self._next_line:
+        elif time.monotonic() >= self._next_line and done > self._begun_at:
             self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
             click.echo(f"{done} of {total} frames, {self._speed(done, total)}", err=True)
 
@@ -47,7 +49,7 @@ class ProgressBar:
         return f"{rate:.1f} frames per second, {minutes} min {seconds} s left"
 
     def frames_per_second(self, done: int) -> float:
-        """Give the speed since the start, without what was done before it."""
+        """Give the speed since the networks were ready, without what an earlier run had done."""
         return (done - self._begun_at) / max(time.monotonic() - self._start, 1e-9)
 
     def close(self) -> None:
