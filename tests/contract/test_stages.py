@@ -21,7 +21,9 @@ from videopose.stages.journal import Journal
 from videopose.stages.sink import WriteResult
 from videopose.stages.smooth import TrackAndSmooth
 from videopose.stages.track import TrackPoses
+from videopose.stages.tubes import EstimateTubes, MergeTubes, OnMiddleFrames
 from videopose.tracking.options import CueOptions, SmoothingOptions, TrackerOptions
+from videopose.tracking.tube_options import TubeOptions
 from videopose.types import Detections, VideoInfo
 
 SKELETON = skeleton_named("coco17")
@@ -40,6 +42,13 @@ class FakeEstimator:
 
     def estimate(self, images, boxes, /):
         return [some_poses(len(found), seed=len(found)) for found in boxes]
+
+
+class FakeTubes:
+    single = FakeEstimator()
+
+    def estimate(self, tubes, /):
+        return [[some_poses(2, seed=len(tube.images)) for _ in tube.images] for tube in tubes]
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,15 @@ CASES = {
         lambda folder: TrackPoses(TrackerOptions(name="whole-video", keep_untracked=True), SKELETON), WHOLE_VIDEO
     ),
     "TrackAndSmooth": Case(lambda folder: TrackAndSmooth(TrackerOptions(), SmoothingOptions(), SKELETON), WHOLE_VIDEO),
+    "OnMiddleFrames": Case(
+        lambda folder: OnMiddleFrames(GivenBoxes({2: Detections.empty()}), TubeOptions(), window=4),
+        look_ahead=3,
+        with_poses=False,
+    ),
+    "EstimateTubes": Case(
+        lambda folder: EstimateTubes(FakeTubes(), TubeOptions(), window=4), look_ahead=4 + 5 + 2, with_image=True
+    ),
+    "MergeTubes": Case(lambda folder: MergeTubes(TubeOptions(look_ahead=5), SKELETON), look_ahead=2 * (5 + 5 + 2)),
     "WriteResult": Case(lambda folder: WriteResult(folder / "r.json", HEADER)),
     "Journal": Case(lambda folder: _fresh_journal(folder), look_ahead=1),
     "Journal around batches": Case(

@@ -1,0 +1,82 @@
+"""The recipe of tubes: what its config says, how far it looks, what it refuses, and a run of it."""
+
+import pytest
+import torch
+
+from videopose import catalog
+from videopose.api import load_pipeline
+from videopose.cli.main import main
+from videopose.errors import ConfigError
+from videopose.io.results import read_result
+from videopose.stages.tubes import EstimateTubes, MergeTubes
+
+
+def recipe_with(*overrides):
+    return load_pipeline("tubes", overrides)
+
+
+def test_the_shipped_config_builds():
+    recipe, options = recipe_with()
+    networks = recipe.build_networks(options, torch.device("cpu"))
+    tracks = recipe.build_tracks(options, recipe.skeleton_of(options))
+
+    assert any(isinstance(stage, EstimateTubes) for stage in networks.stages)
+    assert isinstance(tracks.stages[0], MergeTubes)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "before", "after"),
+    [
+        ((), 6, 6),
+        (("tubes.length=1", "tubes.overlap=0"), 1, 1),
+        (("tubes.length=9", "tubes.overlap=6"), 12, 11),
+        (("tubes.length=3", "tubes.overlap=2", "tracker.cues.camera=true"), 3, 3),
+    ],
+)
+def test_the_journal_is_told_how_far_tubes_reach(overrides, before, after):
+    recipe, options = recipe_with(*overrides)
+
+    assert recipe.neighbours(options) == (before, after)
+    assert before % options.tubes.step == 0
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("tracker.cues.recover=true", "only camera works here"),
+        ("tracker.cues.flow=dis", "only camera works here"),
+        ("detector.every=2", r"detector.every is what tubes.length - tubes.overlap says here; leave it out"),
+        ("tubes.length=4", "length 4 has no middle frame; give an odd number"),
+        ("tubes.lenght=5", "tubes.lenght is not an option. Did you mean tubes.length"),
+    ],
+)
+def test_what_cannot_work_is_refused(override, message):
+    with pytest.raises(ConfigError, match=message):
+        recipe_with(override)
+
+
+def test_a_head_that_averages_needs_no_weights():
+    recipe, options = recipe_with("tubes.head=score_fusion")
+    recipe.build_networks(options, torch.device("cpu"))
+
+    assert len(recipe.describe_weights(options)) == 2
+
+
+def test_a_network_is_no_head():
+    recipe, options = recipe_with("tubes.head=fpn_pose.default")
+
+    with pytest.raises(ConfigError, match=r"fpn_pose\.default: is no head over heatmaps"):
+        recipe.build_networks(options, torch.device("cpu"))
+
+
+@pytest.mark.slow
+def test_two_people_are_followed_through_the_demo_clip(tmp_path):
+    pytest.importorskip("matplotlib", reason="the demo's portrait ships with matplotlib")
+    clip = tmp_path / "demo.mp4"
+    catalog.protocol("demo_clip").write_demo_clip(clip, num_frames=80)
+
+    assert main(["run", str(clip), "-q", "-o", str(tmp_path / "r.json"), "--pipeline", "tubes"]) == 0
+
+    ids = [record.poses.track_id.tolist() for record in read_result(tmp_path / "r.json")]
+    assert len(ids) == 80
+    assert {track for each in ids for track in each} == {1, 2}

@@ -1,0 +1,58 @@
+"""From a config's sections to an estimator along tubes: a network of crops, with or without a head, or one of tubes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from videopose.errors import ConfigError
+from videopose.estimators.build import PoseOptions, create_estimator, describe_pose, estimator_around
+from videopose.estimators.build_fused import UNTRAINED, TemporalOptions, create_head, describe_head
+from videopose.estimators.tubes import TubeEstimator
+from videopose.models import ARCHITECTURES
+from videopose.models.weights import load_model
+from videopose.models.zoo import Weights
+from videopose.tracking.tube_options import TubeOptions
+
+
+def create_tubes(pose: PoseOptions, options: TubeOptions, device: torch.device) -> TubeEstimator:
+    """Load a network and, if one is named, a head.
+
+    Raises:
+        ConfigError: the two do not fit together.
+        UnknownNameError: there is no such model.
+        WeightsError: weights are missing, damaged or do not fit.
+    """
+    weights = describe_pose(pose)
+    if ARCHITECTURES[weights.architecture].task != "tube":
+        single = create_estimator(pose, device)
+        head = create_head(pose, _as_temporal(options)).to(device) if options.head else None
+        if head is not None and not hasattr(head, "before"):
+            raise ConfigError(
+                f"tubes.head = {options.head}: goes frame by frame and looks at no window; choose another"
+            )
+        return TubeEstimator(single, head=head, enlarge=options.enlarge, nms_oks=pose.nms_oks)
+    if options.head:
+        raise ConfigError(f"tubes.head = {options.head}: {pose.model} looks along time by itself; leave the head out")
+    model, _ = load_model(pose.model, checkpoint=Path(pose.weights) if pose.weights else None)
+    dtype = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(pose.precision, torch.float32)
+    single = estimator_around(model.to(device=device, dtype=dtype), weights, pose, device)
+    return TubeEstimator(single, sees_tubes=True, enlarge=options.enlarge, nms_oks=pose.nms_oks)
+
+
+def describe_tube_head(options: TubeOptions) -> Weights | None:
+    """Say what is known of the head's weights; None if there is no head or it needs none.
+
+    Raises:
+        ConfigError: they are no head's.
+        UnknownNameError: there is no such head.
+        WeightsError: the checkpoint is missing or of another architecture.
+    """
+    if not options.head or (options.head in UNTRAINED and not options.weights):
+        return None
+    return describe_head(_as_temporal(options))
+
+
+def _as_temporal(options: TubeOptions) -> TemporalOptions:
+    return TemporalOptions(head=options.head, weights=options.weights)

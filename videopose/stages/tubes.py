@@ -1,0 +1,272 @@
+"""The stages of tubes: who is in their middle frames, everybody along them, and, behind the journal, one pose again.
+
+Between the last two, the poses of a frame hold a row for each tube that passes through it, and the row's `track_id` is
+the tube's id (`tracking.tracklets.tube_id`). So they fit into the journal, and merging sees the whole video.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from torch import Tensor
+
+from videopose.errors import InputError
+from videopose.estimators.tubes import Tube, TubeEstimator
+from videopose.geometry import boxes
+from videopose.skeletons import Skeleton
+from videopose.stages.flow import Stage, batched
+from videopose.tracking.hypotheses import merge
+from videopose.tracking.tracklets import TubeTracks, middle_of, tube_id
+from videopose.tracking.tube_options import TubeOptions
+from videopose.types import F32, Poses, Record
+
+
+@dataclass(frozen=True)
+class OnMiddleFrames:
+    """Put the middle frames of tubes through a stage that says who is there; the others pass with `detections` None.
+
+    The first frame is one, then every `step`-th, and every frame that is further from the last one than tubes reach.
+
+    Attributes:
+        who: the stage.
+        options: of the tubes.
+        window: records looked at together.
+    """
+
+    who: Stage
+    options: TubeOptions
+    window: int = 16
+
+    def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
+        """Look for people in a stream of records with images."""
+        since, last = 0, -np.inf
+        for batch in batched(records, self.window):
+            chosen = []
+            for row, record in enumerate(batch):
+                since += 1
+                if since >= self.options.step or record.frame.time - last > self.options.max_seconds:
+                    chosen.append(row)
+                    since, last = 0, record.frame.time
+            found = dict(zip(chosen, self.who(batch[row] for row in chosen), strict=True))
+            yield from (found.get(row, replace(record, detections=None)) for row, record in enumerate(batch))
+
+
+@dataclass(frozen=True)
+class EstimateTubes:
+    """Estimate everybody along tubes around the records that have detections.
+
+    A tube reaches `options.half` frames to both sides, unless the stream ends or a frame is more than
+    `options.max_seconds` away. It goes on over frames that the next tube does not reach, so no frame is left out.
+
+    Attributes:
+        estimator: what estimates.
+        options: how long tubes are.
+        window: records whose tubes share batches.
+    """
+
+    estimator: TubeEstimator
+    options: TubeOptions
+    window: int = 16
+
+    def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
+        """Estimate a stream of records with images; each gets a row per tube and person."""
+        waiting: deque[_Passing] = deque()
+        begun = 0  # of those waiting, how many have had the tubes around them estimated
+        for record in records:
+            waiting.append(_Passing(record))
+            if len(waiting) - begun < self.window + self.options.length + self.options.step:
+                continue
+            begun = self._estimate(waiting, begun, begun + self.window)
+            while begun > self.options.half:
+                begun -= 1
+                yield waiting.popleft().finished(self.estimator)
+        self._estimate(waiting, begun, len(waiting))
+        while waiting:
+            yield waiting.popleft().finished(self.estimator)
+
+    def _estimate(self, waiting: deque[_Passing], start: int, end: int) -> int:
+        """Estimate the tubes whose middle frame lies in start … end - 1 of the waiting; gives `end`."""
+        rows = list(waiting)
+        middles = [row for row, passing in enumerate(rows) if passing.record.detections is not None]
+        spans = [
+            self._span(rows, middle, next((later for later in middles if later > middle), len(rows)))
+            for middle in middles
+            if start <= middle < end
+        ]
+        tubes = [_tube(rows, *span) for span in spans]
+        for (first, middle, last), frames in zip(spans, self.estimator.estimate(tubes), strict=True):
+            index = rows[middle].record.frame.index
+            for passing, poses in zip(rows[first : last + 1], frames, strict=True):
+                ids = np.array([tube_id(index, person) for person in range(len(poses))], np.int64)
+                passing.found.append(replace(poses, track_id=ids))
+        return end
+
+    def _span(self, rows: Sequence[_Passing], middle: int, following: int) -> tuple[int, int, int]:
+        """Give a tube's first, middle and last row; `following` is the next tube's middle, or the number of rows."""
+        first = last = middle
+        while self._reaches(rows, middle, first - 1):
+            first -= 1
+        while self._reaches(rows, middle, last + 1):
+            last += 1
+        while last + 1 < following and not (following < len(rows) and self._reaches(rows, following, last + 1)):
+            last += 1
+        return first, middle, last
+
+    def _reaches(self, rows: Sequence[_Passing], middle: int, other: int) -> bool:
+        if not 0 <= other < len(rows) or abs(other - middle) > self.options.half:
+            return False
+        times = (rows[middle].record.frame.time, rows[other].record.frame.time)
+        return abs(times[0] - times[1]) <= self.options.max_seconds
+
+
+@dataclass(eq=False)
+class _Passing:
+    """A record on its way, and the poses of the tubes through it."""
+
+    record: Record
+    found: list[Poses] = field(default_factory=list)
+
+    def finished(self, estimator: TubeEstimator) -> Record:
+        if not self.found:
+            raise InputError(
+                f"frame {self.record.frame.index} is in no tube; OnMiddleFrames stands before EstimateTubes"
+            )
+        return replace(self.record, poses=_stacked(self.found, len(estimator.single.skeleton)))
+
+
+def _tube(rows: Sequence[_Passing], first: int, middle: int, last: int) -> Tube:
+    records = [passing.record for passing in rows[first : last + 1]]
+    people = rows[middle].record.detections
+    assert people is not None, "middle frames have detections"
+    times = np.array([record.frame.time for record in records], np.float64)
+    return Tube([_image(record) for record in records], times, middle - first, people)
+
+
+def _image(record: Record) -> Tensor:
+    if record.frame.image is None:
+        raise InputError(f"frame {record.frame.index} has no picture; tubes are estimated before DropImages")
+    return record.frame.image
+
+
+def _stacked(parts: Sequence[Poses], num_keypoints: int) -> Poses:
+    if not parts:
+        return Poses.empty(num_keypoints)
+    return Poses(
+        np.concatenate([part.keypoints for part in parts]),
+        np.concatenate([part.score for part in parts]),
+        np.concatenate([part.xyxy for part in parts]),
+        np.concatenate([part.track_id for part in parts]),
+    )
+
+
+@dataclass(frozen=True)
+class MergeTubes:
+    """Make one pose per person and frame of the rows that tubes have left.
+
+    Tubes are joined to tracks by the frames they share, then each person's poses are merged over stretches of
+    `options.look_ahead` frames, with as many of the future in view. It needs no pictures and stands behind the journal.
+    The ids that come out are those of the tracks, which break where nobody was found for a tube's length.
+
+    Attributes:
+        options: how tubes are joined and merged.
+        skeleton: of the poses.
+    """
+
+    options: TubeOptions
+    skeleton: Skeleton
+
+    def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
+        """Merge a stream of poses; records without poses pass through as they are."""
+        tracks = TubeTracks(self.skeleton.sigmas, self.options)
+        waiting: deque[Record] = deque()
+        before: dict[int, tuple[float, F32]] = {}
+        stretch = self.options.look_ahead
+        for record in records:
+            waiting.append(record)
+            if record.poses is not None:
+                poses = record.poses
+                tracks.add(
+                    record.frame.index, record.frame.time, poses.track_id, poses.keypoints, poses.score, poses.xyxy
+                )
+            if len(waiting) >= 2 * stretch + 2 * self.options.length + 2 * self.options.step:
+                yield from self._merged(waiting, tracks, before, stretch)
+        tracks.finish()
+        while waiting:
+            yield from self._merged(waiting, tracks, before, stretch)
+
+    def _merged(
+        self, waiting: deque[Record], tracks: TubeTracks, before: dict[int, tuple[float, F32]], count: int
+    ) -> Iterator[Record]:
+        """Merge and give the first `count` of the waiting records, looking at those whose tubes are joined."""
+        seen = [record for record, _ in zip(waiting, range(2 * count), strict=False)]
+        people = _by_track(seen, tracks)
+        done: list[list[Poses]] = [[] for _ in seen]
+        for track in sorted(people):
+            for row, poses in self._one_person(seen, people[track], before.get(track), track):
+                done[row].append(poses)
+        given = min(count, len(seen))
+        last_seen = {}
+        for row, record in enumerate(seen[:given]):
+            waiting.popleft()
+            if record.poses is None:
+                yield record
+                continue
+            last_seen.update({int(poses.track_id[0]): (record.frame.time, poses.keypoints[0]) for poses in done[row]})
+            yield replace(record, poses=_stacked(done[row], len(self.skeleton)), cues=record.cues)
+        before.update(last_seen)
+        if waiting:
+            now = waiting[0].frame
+            gone = [track for track, (time, _) in before.items() if now.time - time > self.options.merge.max_gap]
+            for track in gone:
+                del before[track]
+            earliest = [tube for record in waiting if record.poses is not None for tube in record.poses.track_id]
+            tracks.forget(min((middle_of(int(tube)) for tube in earliest), default=now.index))
+
+    def _one_person(
+        self, seen: Sequence[Record], rows: dict[int, list[int]], before: tuple[float, F32] | None, track: int
+    ) -> Iterator[tuple[int, Poses]]:
+        """Merge one person's poses; `rows` says, per record, which of its poses are that person's."""
+        frames = sorted(rows)
+        most = max(len(chosen) for chosen in rows.values())
+        keypoints = np.full((len(frames), most, len(self.skeleton), 3), np.nan, np.float32)
+        size, times = np.empty(len(frames), np.float32), np.empty(len(frames))
+        merged: list[Poses] = []
+        for number, frame in enumerate(frames):
+            record = seen[frame]
+            assert record.poses is not None, "it has a row of this person"
+            chosen = record.poses[rows[frame]]
+            keypoints[number, : len(chosen)] = chosen.keypoints
+            size[number] = np.sqrt(max(float(boxes.area(chosen.xyxy).mean()), 1.0))
+            times[number] = record.frame.time
+            merged.append(_outline(chosen, track))
+        since = times[0] if before is None else before[0]
+        joined = np.diff(times, prepend=since) <= self.options.merge.max_gap
+        start = None if before is None else before[1]
+        points = merge(keypoints, size, joined, self.options.merge, start=start)
+        for number, frame in enumerate(frames):
+            yield frame, replace(merged[number], keypoints=points[number : number + 1])
+
+
+def _by_track(records: Sequence[Record], tracks: TubeTracks) -> dict[int, dict[int, list[int]]]:
+    """Sort rows: track -> number of the record -> rows of its poses."""
+    people: dict[int, dict[int, list[int]]] = {}
+    for number, record in enumerate(records):
+        if record.poses is None:
+            continue
+        for row, tube in enumerate(record.poses.track_id.tolist()):
+            track = tracks.track_of(tube)
+            if track is not None:
+                people.setdefault(track, {}).setdefault(number, []).append(row)
+    return people
+
+
+def _outline(poses: Poses, track: int) -> Poses:
+    """Give one person's mean box and score, each pose weighted by its score; keypoints are still to be merged."""
+    weight = np.maximum(np.nan_to_num(poses.score), 1e-6).astype(np.float64)
+    weight /= weight.sum()
+    xyxy = (poses.xyxy * weight[:, None]).sum(0, keepdims=True).astype(np.float32)
+    score = np.array([(np.nan_to_num(poses.score) * weight).sum()], np.float32)
+    return Poses(poses.keypoints[:1], score, xyxy, np.array([track], np.int64))
