@@ -40,7 +40,7 @@ def annotations_from_json(top: Cursor) -> PoseTable:
         DatasetError: the file is not of this format; entry and key are named.
     """
     skeleton, category = _category(top)
-    frames, position = _images(top)
+    frames, position = image_entries(top)
     k = len(skeleton)
     rows: dict[str, list[Json]] = {
         name: [] for name in ("frame", "triples", "box", "head", "area", "crowd", "track_id", "score")
@@ -49,7 +49,7 @@ def annotations_from_json(top: Cursor) -> PoseTable:
         kind = entry.get("category_id")
         if kind is not None and category is not None and kind.integer() != category:
             continue
-        rows["frame"].append(_position(entry, position))
+        rows["frame"].append(position_of(entry, position))
         listed = entry.get("keypoints")
         rows["triples"].append(np.zeros(3 * k) if listed is None or listed.value == [] else listed.numbers(3 * k))
         rows["box"].append(_box(entry, "bbox"))
@@ -149,7 +149,15 @@ def _person_category(listed: Cursor | None) -> int | None:
     return None
 
 
-def _images(top: Cursor) -> tuple[list[FrameEntry], dict[int, int]]:
+def image_entries(top: Cursor) -> tuple[list[FrameEntry], dict[int, int]]:
+    """Read `images`, of COCO or of any layout made after it.
+
+    Returns:
+        One entry per image, and the position of each image's id among them.
+
+    Raises:
+        DatasetError: an image has no id of its own.
+    """
     frames: list[FrameEntry] = []
     position: dict[int, int] = {}
     for entry in top.key("images").items():
@@ -171,7 +179,12 @@ def _images(top: Cursor) -> tuple[list[FrameEntry], dict[int, int]]:
     return frames, position
 
 
-def _position(entry: Cursor, position: dict[int, int]) -> int:
+def position_of(entry: Cursor, position: dict[int, int]) -> int:
+    """Give the position of the image an annotation names by `image_id`.
+
+    Raises:
+        DatasetError: there is no such image.
+    """
     image = entry.key("image_id")
     if image.integer() not in position:
         image.fail(f"is {image.value}; no image has that id")

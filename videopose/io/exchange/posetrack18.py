@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from videopose.io.exchange.coco import image_ids
+from videopose.io.exchange.coco import image_entries, image_ids, position_of
 from videopose.io.exchange.cursor import Cursor, Json, read_json
 from videopose.io.exchange.table import FrameEntry, PoseTable, make_table
 from videopose.skeletons import SKELETONS, Skeleton, make_skeleton
@@ -44,10 +45,7 @@ def from_json(top: Cursor) -> PoseTable:
     frames, position = _frames(top)
     frame, rows, scores, columns = [], [], [], _Columns()
     for entry in top.key("annotations").items():
-        image_id = entry.key("image_id")
-        if image_id.integer() not in position:
-            image_id.fail(f"is {image_id.value}; no image has that id")
-        frame.append(position[image_id.integer()])
+        frame.append(position_of(entry, position))
         rows.append(entry.key("keypoints").numbers(3 * len(names)))
         listed = entry.get("scores")
         empty = listed is None or listed.value == []
@@ -109,23 +107,14 @@ def _keypoint_names(top: Cursor) -> tuple[str, ...]:
 
 
 def _frames(top: Cursor) -> tuple[list[FrameEntry], dict[int, int]]:
-    frames: list[FrameEntry] = []
-    position: dict[int, int] = {}
-    for entry in top.key("images").items():
-        identity = entry.key("id").integer()
-        if identity in position:
-            entry.key("id").fail(f"is {identity}, which an earlier image has too")
-        position[identity] = len(frames)
-        name, labelled = entry.get("file_name"), entry.get("is_labeled")
-        height, width = entry.get("height"), entry.get("width")
-        frames.append(
-            FrameEntry(
-                name=name.text() if name else "",
-                number=identity,
-                labelled=None if labelled is None else bool(labelled.value),
-                size_hw=(height.integer(), width.integer()) if height and width else None,
-                ignore_regions=_regions(entry),
-            )
+    """Read COCO's `images` and what PoseTrack adds: whether a frame is labelled, and regions that do not count."""
+    frames, position = image_entries(top)
+    for place, entry in enumerate(top.key("images").items()):
+        labelled = entry.get("is_labeled")
+        frames[place] = replace(
+            frames[place],
+            labelled=None if labelled is None else bool(labelled.value),
+            ignore_regions=_regions(entry),
         )
     return frames, position
 
