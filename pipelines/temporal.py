@@ -9,7 +9,14 @@ import torch
 from pydantic import model_validator
 
 from videopose.estimators.build import weights_facts
-from videopose.estimators.build_fused import UNTRAINED, TemporalOptions, create_head, create_temporal, describe_head
+from videopose.estimators.build_fused import (
+    UNTRAINED,
+    TemporalOptions,
+    create_temporal,
+    describe_head,
+    is_whole,
+    window_of,
+)
 from videopose.estimators.recurrent import RecurrentEstimator
 from videopose.skeletons import Skeleton
 from videopose.stages.estimate import EstimatePoses
@@ -54,16 +61,16 @@ def build_tracks(options: PipelineOptions, skeleton: Skeleton) -> Pipeline:
 def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
     """Name the weights and their checksums, for the result's provenance."""
     used = topdown.describe_weights(options)
-    if options.temporal.head in UNTRAINED and not options.temporal.weights:
+    if is_whole(options.pose) or (options.temporal.head in UNTRAINED and not options.temporal.weights):
         return used
     return [*used, weights_facts(describe_head(options.temporal))]
 
 
 def neighbours(options: PipelineOptions) -> tuple[int, int]:
     """Give how many records before and after a frame the networks look at for it."""
-    head = create_head(options.pose, options.temporal)
     before, after = topdown.neighbours(options)
-    return before + int(head.before), after + int(head.after)  # type: ignore[arg-type]
+    own_before, own_after = window_of(options.pose, options.temporal)
+    return before + own_before, after + own_after
 
 
 def input_files(options: PipelineOptions) -> list[Path]:

@@ -152,8 +152,14 @@ def describe_pose(options: PoseOptions) -> Weights:
         weights = weights_for_file(options.model, Path(options.weights))
     else:
         weights = describe(options.model)
+    task = ARCHITECTURES[weights.architecture].task
+    if task not in ("pose", "temporal"):
+        raise ConfigError(f"pose.model = {options.model}: is a {task}; a pose network is needed")
     if not weights.skeleton:
-        raise ConfigError(f"pose.model = {options.model}: is a detector; a pose network is needed")
+        raise ConfigError(
+            f"pose.weights = {options.weights}: does not say which keypoints it gives; convert it with "
+            f"`videopose models import FILE --arch {weights.architecture} --skeleton NAME`"
+        )
     return weights
 
 

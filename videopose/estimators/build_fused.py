@@ -11,7 +11,7 @@ from torch import nn
 
 from videopose.config import Options
 from videopose.errors import ConfigError
-from videopose.estimators.build import PoseOptions, create_estimator, describe_pose
+from videopose.estimators.build import PoseOptions, create_estimator, describe_pose, estimator_around, prepare
 from videopose.estimators.flow_fusion import FlowWarp
 from videopose.estimators.fused import FusedEstimator
 from videopose.estimators.mapped import MapEstimator
@@ -20,6 +20,7 @@ from videopose.estimators.optical_flow import FlowName, create_flow
 from videopose.estimators.recurrent import RecurrentEstimator
 from videopose.estimators.topdown import TopDownEstimator
 from videopose.models import ARCHITECTURES, create_model
+from videopose.models.released import Backbone, head_of
 from videopose.models.weights import describe, load_model
 from videopose.models.zoo import Weights
 
@@ -31,15 +32,17 @@ class TemporalOptions(Options):
     """How neighbouring frames help."""
 
     head: str = "score_fusion"
-    """What fuses the heatmaps of a window: `score_fusion`, or the name of trained weights."""
+    """What fuses the heatmaps of a window: `score_fusion`, or the name of trained weights. Where `pose.model` is itself
+    a network over several frames (posewarper, dcpose, lstm_pm), it brings its own."""
     weights: str = ""
     """A checkpoint to use instead of the head's own; then `head` may be a bare architecture."""
     before: int | None = Field(default=None, ge=0)
     """Neighbours of the past, if the head leaves the choice; None = its own number."""
     after: int | None = Field(default=None, ge=0)
     """Neighbours of the future."""
-    neighbors: Literal["share", "recrop"] = "share"
-    """Whether a neighbour's heatmaps come from its own box, computed once, or from the current frame's box."""
+    neighbors: Literal["auto", "share", "recrop"] = "auto"
+    """Whether a neighbour's heatmaps come from its own box, computed once, or from the current frame's box, as
+    published networks have it; auto = recrop for these."""
     warp: Literal["box", "flow"] = "box"
     """What brings a neighbour's heatmaps into the current crop: the boxes alone, or dense optical flow."""
     flow: FlowName = "dis"
@@ -61,15 +64,66 @@ def create_temporal(
         UnknownNameError: there is no such model.
         WeightsError: weights are missing, damaged or do not fit.
     """
-    single = create_estimator(pose, device)
-    head = create_head(pose, options).to(device)
-    warp = create_warp(options, single)
+    single, head = _whole_network(pose, options, device) if is_whole(pose) else _network_and_head(pose, options, device)
+    warp = create_warp(options, single.single)
     if not hasattr(head, "step"):
-        recrop = options.neighbors == "recrop"
-        return FusedEstimator(MapEstimator(single), head, warp, reach=options.reach, recrop=recrop)
+        recrop = options.neighbors == "recrop" or (options.neighbors == "auto" and is_whole(pose))
+        return FusedEstimator(single, head, warp, reach=options.reach, recrop=recrop)
     if options.neighbors == "recrop" or not isinstance(warp, BoxWarp):
         raise ConfigError(f"temporal.head = {options.head}: carries a state; leave out temporal.warp and neighbors")
-    return RecurrentEstimator(MapEstimator(single), head, warp.crop_from_cell, reach=options.reach)
+    return RecurrentEstimator(single, head, warp.crop_from_cell, reach=options.reach)
+
+
+def _network_and_head(
+    pose: PoseOptions, options: TemporalOptions, device: torch.device
+) -> tuple[MapEstimator, nn.Module]:
+    return MapEstimator(create_estimator(pose, device)), create_head(pose, options).to(device)
+
+
+def _whole_network(pose: PoseOptions, options: TemporalOptions, device: torch.device) -> tuple[MapEstimator, nn.Module]:
+    """Load a published network over several frames, in its two halves."""
+    weights = describe_pose(pose)
+    if pose.backend != "torch" or pose.precision not in ("auto", "float32"):
+        raise ConfigError(f"pose.model = {pose.model}: runs on torch in float32; leave out pose.backend and precision")
+    model, _ = load_model(pose.model, checkpoint=Path(pose.weights) if pose.weights else None)
+    whole = prepare(model, device, "float32", trained_here=False)
+    head = checked_window(head_of(whole, before=options.before), pose.model, options)
+    backbone = Backbone(whole)
+    if pose.flip_test and backbone.heatmaps != slice(None):
+        raise ConfigError(f"pose.flip_test: {pose.model} gives features that cannot be mirrored; leave it out")
+    return MapEstimator(estimator_around(backbone, weights, pose, device), backbone.heatmaps), head
+
+
+def is_whole(pose: PoseOptions) -> bool:
+    """Say whether the pose network is itself one over several frames."""
+    return ARCHITECTURES[describe_pose(pose).architecture].task == "temporal"
+
+
+def window_of(pose: PoseOptions, options: TemporalOptions) -> tuple[int, int]:
+    """Give how many frames before and after a frame are looked at for it.
+
+    Raises:
+        VideoPoseError: as `create_temporal`.
+    """
+    if is_whole(pose):
+        with torch.device("meta"):
+            head = head_of(create_model(describe_pose(pose).architecture), before=options.before)
+    else:
+        head = create_head(pose, options)
+    return int(head.before), int(head.after)  # type: ignore[arg-type]
+
+
+def checked_window(head: nn.Module, name: str, options: TemporalOptions) -> nn.Module:
+    """Give the head back if its window is the one that is asked for.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    for side in ("before", "after"):
+        value = getattr(options, side)
+        if value is not None and getattr(head, side) != value:
+            raise ConfigError(f"temporal.{side} = {value}: {name} was made for {getattr(head, side)}; leave it out")
+    return head
 
 
 def create_head(pose: PoseOptions, options: TemporalOptions) -> nn.Module:
@@ -92,12 +146,7 @@ def create_head(pose: PoseOptions, options: TemporalOptions) -> nn.Module:
             f"predicts {network.skeleton}; choose two that agree"
         )
     head, _ = load_model(options.head, checkpoint=Path(options.weights) if options.weights else None)
-    for name, value in own_window.items():
-        if getattr(head, name) != value:
-            raise ConfigError(
-                f"temporal.{name} = {value}: {options.head} was made for {getattr(head, name)}; leave it out"
-            )
-    return head
+    return checked_window(head, options.head, options)
 
 
 def describe_head(options: TemporalOptions) -> Weights:

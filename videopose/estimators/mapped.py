@@ -21,7 +21,8 @@ class MappedPoses(Poses):
     """The people in one frame, and what the network saw of each.
 
     Attributes:
-        maps: (N, K, h, w) float32 output of the network: logits or heatmaps, as its codec has it.
+        maps: (N, K, h, w) float32 output of the network: logits or heatmaps, as its codec has it; C >= K channels where
+            the network also gives features.
         crop_from_image: (N, 3, 3) how each person was brought into the crop.
         box_score: (N,) in [0, 1], of the box each person was found in.
     """
@@ -59,11 +60,12 @@ class MapEstimator:
 
     Attributes:
         single: what cuts people out and runs the network, once per person and frame.
+        channels: which of the network's channels are heatmaps; the others are features for a head.
         skeleton: of the poses.
     """
 
-    def __init__(self, single: TopDownEstimator) -> None:
-        self.single = single
+    def __init__(self, single: TopDownEstimator, channels: slice = slice(None)) -> None:
+        self.single, self.channels = single, channels
         self.skeleton: Skeleton = single.skeleton
 
     def estimate(self, images: Sequence[Tensor], boxes: Sequence[Detections], /) -> list[Poses]:
@@ -74,7 +76,7 @@ class MapEstimator:
             return [self._nobody() for _ in images]
         crop_from_image = single.crop_from_image(np.concatenate([people.xyxy for people in boxes]))
         maps = self.maps([images[row] for row in owners], crop_from_image)
-        keypoints = in_image(single.network.codec.decode(maps), crop_from_image)
+        keypoints = in_image(single.network.codec.decode(maps[:, self.channels]), crop_from_image)
         starts = np.cumsum([0, *(len(people) for people in boxes)])
         return [
             single.without_duplicates(
@@ -84,7 +86,7 @@ class MapEstimator:
         ]
 
     def maps(self, images: Sequence[Tensor], crop_from_image: F64) -> Tensor:
-        """Run the network on people, one image and one (3, 3) transform each; (N, K, h, w) float32.
+        """Run the network on people, one image and one (3, 3) transform each; (N, C, h, w) float32.
 
         A channel that holds NaN or infinity says nothing: it comes out as zeros.
         """

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from videopose.models.names import strip_wrapper
 
-_WIDTH, _CONTEXT = 128, 32
+_WIDTH, CONTEXT = 128, 32
 
 
 class TrackState(NamedTuple):
@@ -59,9 +59,9 @@ class LSTMPoseMachine(nn.Module):
     def __init__(self, *, num_keypoints: int = 14) -> None:
         super().__init__()
         channels = num_keypoints + 1
-        trunk = [(3, _WIDTH, 9), (_WIDTH, _WIDTH, 9), (_WIDTH, _WIDTH, 9), (_WIDTH, _CONTEXT, 5)]
-        start = [*trunk, (_CONTEXT, 512, 9), (512, 512, 1), (512, channels, 1)]
-        width = _CONTEXT + channels + 1
+        trunk = [(3, _WIDTH, 9), (_WIDTH, _WIDTH, 9), (_WIDTH, _WIDTH, 9), (_WIDTH, CONTEXT, 5)]
+        start = [*trunk, (CONTEXT, 512, 9), (512, 512, 1), (512, channels, 1)]
+        width = CONTEXT + channels + 1
         decoder = [(width, _WIDTH, 11), (_WIDTH, _WIDTH, 11), (_WIDTH, _WIDTH, 11), (_WIDTH, _WIDTH, 1)]
         layers = {
             **_convolutions("conv{}_stage1", start),
@@ -100,8 +100,26 @@ class LSTMPoseMachine(nn.Module):
             The new state; its heatmaps are the answer for this frame.
         """
         before = self.start(x) if state is None else state.heatmaps
-        middle = functional.avg_pool2d(center_map, 9, 8, ceil_mode=True)
-        seen = torch.cat([self._trunk(x, 2), before, middle], 1)
+        return self.advance(self.context(x), before, self.pooled(center_map), state)
+
+    def pooled(self, center_map: Tensor) -> Tensor:
+        """Bring a map of the crop's middle, (N, 1, H, W), to the heatmaps' stride."""
+        return functional.avg_pool2d(center_map, 9, 8, ceil_mode=True)
+
+    def context(self, x: Tensor) -> Tensor:
+        """Map crops (N, 3, H, W) to what every frame is seen by, (N, `CONTEXT`, h, w)."""
+        return self._trunk(x, 2)
+
+    def advance(self, context: Tensor, before: Tensor, middle: Tensor, state: TrackState | None) -> TrackState:
+        """Do what `step` does, from what was seen in the crops.
+
+        Args:
+            context: (N, `CONTEXT`, h, w) of this frame.
+            before: (N, K + 1, h, w) heatmaps of the frame before; at a track's first frame those of `start`.
+            middle: (N, 1, h, w) the map of the crop's middle at the heatmaps' stride.
+            state: of the frame before; None at a track's first frame.
+        """
+        seen = torch.cat([context, before, middle], 1)
         hidden, cell = (None, None) if state is None else (state.hidden, state.cell)
         value, let_in, let_out = (self._gate(name, seen, hidden) for name in "gio")
         new_cell = let_in.sigmoid() * value.tanh()
