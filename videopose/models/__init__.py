@@ -25,9 +25,9 @@ class Architecture:
         codec: the codec it is usually trained with.
         convert: name of the pure function in `module` that brings the names of other releases to ours.
         skeleton: what its published weights predict.
-        task: `pose` (crop to keypoints), `detector`, `temporal` (several crops of one person to keypoints), `fusion`
-            (several frames' heatmaps of one person to better ones: a head on a pose network) or `refiner` (a track's
-            keypoints to better ones, without pictures).
+        task: `pose` (crop to keypoints), `detector`, `temporal` (several crops of one person to keypoints), `tube`
+            (the same, but to the keypoints of every frame), `fusion` (several frames' heatmaps of one person to better
+            ones: a head on a pose network) or `refiner` (a track's keypoints to better ones, without pictures).
         takes_input_hw: whether the builder needs `input_hw`, because parameters depend on it.
         flops: how its paper counts, a key of `complexity.CONVENTIONS`.
     """
@@ -87,6 +87,13 @@ def _deeppose(trunk: str, options: Mapping[str, Any]) -> Architecture:
 def _integral(network: str, options: Mapping[str, Any]) -> Architecture:
     return Architecture(
         "regression", "IntegralPose", {"network": network, "network_options": options}, codec="regression"
+    )
+
+
+def _hrnet3d(width: int) -> Architecture:
+    options = {"width": width}
+    return Architecture(
+        "hrnet3d", "HRNet3D", options, input_hw=(384, 288), convert="convert_names", task="tube", flops="hrnet"
     )
 
 
@@ -155,9 +162,12 @@ ARCHITECTURES: dict[str, Architecture] = {
         convert="convert_names",
         task="temporal",
     ),
+    "hrnet3d_w32": _hrnet3d(32),
+    "hrnet3d_w48": _hrnet3d(48),
     "fpn_pose": Architecture("fpn_pose", "FpnPose", {"num_keypoints": 19}, codec="spatial", skeleton="body19"),
     "dcpose_head": _fusion("dcpose_head", "DCPoseHead"),
     "posewarper_head": _fusion("posewarper_head", "PoseWarperHead"),
+    "tube_head": _fusion("tube_head", "TubeHead"),
     "convlstm_head": _fusion("convlstm_head", "ConvLSTMHead"),
     "score_fusion": _fusion("score_fusion", "ScoreFusion"),
     "fpn_detector": Architecture("fpn_detector", "FpnDetector", codec="", skeleton="", task="detector"),

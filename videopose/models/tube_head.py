@@ -35,12 +35,18 @@ class TubeHead(nn.Module):
 
     def __init__(self, num_keypoints: int, *, width: int = 24) -> None:
         super().__init__()
+        self.num_keypoints = num_keypoints
         self.near = nn.Conv3d(num_keypoints, width, 3, padding=(0, 1, 1))
         self.far = nn.Conv3d(width, width, 3, padding=(0, 3, 3), dilation=(1, 3, 3))
         self.out = nn.Conv2d(width, num_keypoints, 1)
         nn.init.zeros_(self.out.weight)
         assert self.out.bias is not None
         nn.init.zeros_(self.out.bias)
+
+    def example_shapes(self, input_hw: tuple[int, int]) -> list[tuple[int, ...]]:
+        """Give the shapes of the inputs for one person."""
+        frames, hw = self.before + self.after, (input_hw[0] // 4, input_hw[1] // 4)
+        return [(1, self.num_keypoints, *hw), (1, frames, self.num_keypoints, *hw), (1, frames), (1, frames)]
 
     def forward(self, center: Tensor, neighbors: Tensor, seconds: Tensor, present: Tensor) -> Tensor:
         """Refine the current frame's logits.
@@ -56,7 +62,8 @@ class TubeHead(nn.Module):
             (N, K, h, w) logits.
         """
         frames = torch.cat([neighbors[:, : self.before], center[:, None], neighbors[:, self.before :]], 1)
-        ones = present.new_ones(len(present), 1)
+        present = present.bool()
+        ones = torch.ones_like(present[:, :1])
         seen = torch.cat([present[:, : self.before], ones, present[:, self.before :]], 1)
         level = torch.log_softmax(frames.flatten(3), -1).view_as(frames).clamp_min(-_FLOOR) / _FLOOR + 1
         level = torch.where(seen[:, :, None, None, None], level, 0.0)  # as improbable everywhere as can be
