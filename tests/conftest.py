@@ -10,6 +10,10 @@ import pytest
 SHARED = Path(os.environ.get("VIDEOPOSE_SHARED", Path(__file__).parents[2] / "shared"))
 
 
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="write the documents in tests/golden anew")
+
+
 @pytest.fixture(autouse=True)
 def _seeded():
     """Give every test the same random state, and fail none for what the one before it drew."""
