@@ -6,21 +6,25 @@ import torch
 from videopose import catalog
 from videopose.api import load_pipeline
 from videopose.errors import ConfigError
-from videopose.stages.temporal import FuseNeighbors
+from videopose.estimators.build_fused import UNTRAINED
+from videopose.models.zoo import weights_table
+from videopose.stages.temporal import CarryStates, FuseNeighbors
 
-FLOW = [name for name in catalog.config_names("pipelines") if name == "flow"]
+TEMPORAL = [name for name in catalog.config_names("pipelines") if load_pipeline(name)[1].recipe == "temporal"]
 
 
 def recipe_with(*overrides, name="flow"):
     return load_pipeline(name, overrides)
 
 
-@pytest.mark.parametrize("name", FLOW)
+@pytest.mark.parametrize("name", TEMPORAL)
 def test_shipped_configs_build(name):
     recipe, options = load_pipeline(name)
+    if options.temporal.head not in (*UNTRAINED, *weights_table()):
+        pytest.skip(f"{options.temporal.head} is not shipped")
     networks = recipe.build_networks(options, torch.device("cpu"))
 
-    assert any(isinstance(stage, FuseNeighbors) for stage in networks.stages)
+    assert any(isinstance(stage, FuseNeighbors | CarryStates) for stage in networks.stages)
     assert recipe.skeleton_of(options).name == "body19"
 
 
