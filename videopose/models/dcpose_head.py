@@ -11,7 +11,6 @@ from videopose.ops.deform_conv import DeformConv2d
 
 DILATIONS = (1, 2, 3, 4, 5)
 """The paper's, in proportion: its heatmaps are three times as fine as the maps here."""
-_TAPS = 9
 
 
 class _Corrector(nn.Module):
@@ -21,15 +20,13 @@ class _Corrector(nn.Module):
         super().__init__()
         # a dilated look around each cell, then a mix of channels: a tenth of a full convolution's parameters
         self.around = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, groups=width, bias=False)
-        self.offset = nn.Conv2d(width, 2 * _TAPS * num_keypoints, 1)
-        self.mask = nn.Conv2d(width, _TAPS * num_keypoints, 1)
-        self.warp = DeformConv2d(
-            num_keypoints, num_keypoints, padding=dilation, dilation=dilation, deform_groups=num_keypoints
-        )
+        self.offset = nn.Conv2d(width, 2 * num_keypoints, 1)
+        self.mask = nn.Conv2d(width, num_keypoints, 1)
+        self.warp = DeformConv2d(num_keypoints, num_keypoints, 1, deform_groups=num_keypoints)
         for layer in (self.offset, self.mask):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # both have one
-        _pass_through(self.warp.weight)
+        nn.init.eye_(self.warp.weight.view(num_keypoints, num_keypoints))
 
     def forward(self, maps: Tensor, features: Tensor) -> Tensor:
         around = self.around(features)
@@ -37,19 +34,13 @@ class _Corrector(nn.Module):
         return out
 
 
-def _pass_through(weight: Tensor) -> None:
-    """Make a convolution the identity: the middle tap of a channel's own kernel is one, all others zero."""
-    nn.init.zeros_(weight)
-    with torch.no_grad():
-        weight[torch.arange(len(weight)), torch.arange(len(weight)), 1, 1] = 1
-
-
 class DCPoseHead(nn.Module):
     """Merge a window's evidence, look at how frames differ, and correct the merged map by deformable convolutions.
 
     The three parts are the paper's: temporal merger, residual fusion, correction network. Other than there, the window
-    may hold any number of frames, their weights depend on what they show as well as when, and the result is a change
-    of the current frame's logits, none at all before training or where nobody is seen in the neighbouring frames.
+    may hold any number of frames, their weights depend on what they show as well as when, a deformable convolution has
+    one tap instead of nine, because maps this coarse only need to be shifted, and the result is a change of the current
+    frame's logits, none at all before training or where nobody is seen in the neighbouring frames.
 
     Args:
         num_keypoints: K.
