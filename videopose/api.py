@@ -17,6 +17,7 @@ from videopose import __version__, catalog
 from videopose.config import Options, merge, parse_overrides, read_yaml, validate
 from videopose.errors import ConfigError, InputError
 from videopose.io.base import VideoReader
+from videopose.io.boxes_file import check_boxes
 from videopose.io.identity import file_identity
 from videopose.io.journal_store import JournalStore
 from videopose.io.lock import only_run
@@ -57,7 +58,7 @@ class Recipe(Protocol):
         """Give how many records before and after a frame the networks look at for it."""
 
     def input_files(self, options: Options) -> list[Path]:
-        """List files besides the video whose content changes the result."""
+        """List the files of boxes that stand in for a detector; they are checked against the video."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -287,6 +288,8 @@ def run(
     reader = open_video(
         clip, backend=backend, start=start, end=end, frames=frames, every=every, frame_rate=frame_rate, strict=strict
     )
+    for boxes in recipe.input_files(options):
+        check_boxes(boxes, reader.info)
     asked: Facts = {
         "video": _identity(Path(clip)),
         "backend": backend,

@@ -269,6 +269,16 @@ def test_boxes_reach_the_config_whatever_they_are_called(command, clip):
     assert config["detector"] == {"source": "file", "boxes": "my: boxes.txt"}
 
 
+def test_boxes_of_another_video_are_refused(command, clip):
+    (command.folder / "boxes.txt").write_text("1,-1,1,2,3,4,0.5\n41,-1,1,2,3,4,0.5\n")
+
+    done = command("run", clip, "--boxes", "boxes.txt")
+
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert "boxes.txt: has boxes for frame 40, counted from 0, but" in done.err
+    assert sorted(path.name for path in command.folder.iterdir()) == ["boxes.txt", "clip.mp4"]
+
+
 def test_an_error_in_a_stage_says_where(command, clip, monkeypatch):
     from videopose.errors import InputError
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import numpy as np
 from videopose.errors import DatasetError
 from videopose.geometry.keypoints import boxes_around
 from videopose.io._images import natural_key
-from videopose.types import Detections
+from videopose.types import Detections, VideoInfo
+
+_MAY_LIE_OUTSIDE = 0.25
+"""Share of boxes whose centre may be outside the picture: trackers go on a little behind its border."""
 
 _PERSON = 1
 """COCO's category of people, and PoseTrack's."""
@@ -22,6 +26,19 @@ Row = tuple[int, list[float], float]
 
 Json = Any
 """Whatever a JSON file holds, before it is checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a file says of the images its boxes are of.
+
+    Attributes:
+        count: how many images it lists; None if it lists none and only numbers frames.
+        sizes_hw: (height, width) of those that say so, pixels.
+    """
+
+    count: int | None = None
+    sizes_hw: frozenset[tuple[int, int]] = frozenset()
 
 
 def read_boxes(path: Path) -> dict[int, Detections]:
@@ -35,20 +52,65 @@ def read_boxes(path: Path) -> dict[int, Detections]:
     Raises:
         DatasetError: the file cannot be read, is of none of these formats, or holds no box; the message says where.
     """
+    return _read(path)[0]
+
+
+def check_boxes(path: Path, video: VideoInfo) -> None:
+    """Make sure that boxes are of this video, as far as frames and pixels can tell.
+
+    Raises:
+        DatasetError: there are boxes of frames the video does not have, the images listed are more, fewer or of another
+            size, or many boxes lie outside the picture; and as `read_boxes` does.
+    """
+    boxes, listed = _read(path)
+    height, width = video.size_hw
+    frames = video.frames
+    if frames is not None and max(boxes) >= frames:
+        raise DatasetError(
+            f"{path}: has boxes for frame {max(boxes)}, counted from 0, but {video.path} has frames 0-{frames - 1}. "
+            "Give boxes of this video; MOT counts frames from 1, a COCO results list from 0"
+        )
+    if frames is not None and listed.count is not None and listed.count != frames:
+        raise DatasetError(
+            f"{path}: lists {listed.count} images, but {video.path} has {frames} frames, matched in order; "
+            "list an image for each frame"
+        )
+    other = sorted(listed.sizes_hw - {video.size_hw})
+    if other:
+        raise DatasetError(
+            f"{path}: is of images of {other[0][1]}x{other[0][0]} pixels, but {video.path} has {width}x{height}. "
+            "Give boxes of this video"
+        )
+    xyxy = np.concatenate([people.xyxy for people in boxes.values()])
+    centers = (xyxy[:, :2] + xyxy[:, 2:]) / 2
+    outside = int(((centers < 0) | (centers > (width, height))).any(1).sum())
+    if outside > _MAY_LIE_OUTSIDE * len(xyxy):
+        raise DatasetError(
+            f"{path}: {outside} of {len(xyxy)} boxes lie outside the {width}x{height} pixels of {video.path}. "
+            "Give boxes of this video, in pixels of the picture as it is shown"
+        )
+
+
+def _read(path: Path) -> tuple[dict[int, Detections], Listed]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}). Check the path of the boxes") from error
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path}: not a text file. Give a MOT det.txt, COCO json or PoseTrack json") from error
-    is_json = text.lstrip()[:1] in ("{", "[")
-    rows = list(_json_rows(text, path) if is_json else _mot_rows(text, path))
+    listed = Listed()
+    if text.lstrip()[:1] in ("{", "["):
+        document = _parsed(text, path)
+        listed = _listed(document)
+        rows = list(_json_rows(document, path))
+    else:
+        rows = list(_mot_rows(text, path))
     if not rows:
         raise DatasetError(f"{path}: it holds no box of a person. Give a MOT det.txt, COCO json or PoseTrack json")
     by_frame: dict[int, list[Row]] = {}
     for row in rows:
         by_frame.setdefault(row[0], []).append(row)
-    return {index: _detections(by_frame[index]) for index in sorted(by_frame)}
+    return {index: _detections(by_frame[index]) for index in sorted(by_frame)}, listed
 
 
 def _detections(rows: list[Row]) -> Detections:
@@ -75,11 +137,22 @@ def _mot_rows(text: str, path: Path) -> Iterator[Row]:
         yield int(frame) - 1, _xyxy([x, y, width, height], f"{path}: line {number}"), _score(rest[0] if rest else -1)
 
 
-def _json_rows(text: str, path: Path) -> Iterator[Row]:
+def _parsed(text: str, path: Path) -> Json:
     try:
-        document: Json = json.loads(text)
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise DatasetError(f"{path}: not valid JSON in line {error.lineno}") from error
+
+
+def _listed(document: Json) -> Listed:
+    images = document.get("images") if isinstance(document, dict) else None
+    if not isinstance(images, list):
+        return Listed()
+    sizes = ((image.get("height"), image.get("width")) for image in images if isinstance(image, dict))
+    return Listed(len(images), frozenset((int(h), int(w)) for h, w in sizes if h and w))
+
+
+def _json_rows(document: Json, path: Path) -> Iterator[Row]:
     if isinstance(document, list):
         index_of, people = None, document
     elif isinstance(document, dict) and "images" in document and "annotations" in document:

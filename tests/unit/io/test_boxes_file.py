@@ -1,12 +1,14 @@
 """Boxes from other people's files, by frame index."""
 
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from videopose.errors import DatasetError
-from videopose.io.boxes_file import read_boxes
+from videopose.io.boxes_file import check_boxes, read_boxes
+from videopose.types import VideoInfo
 
 
 def written(tmp_path, name, content):
@@ -98,3 +100,35 @@ def test_a_mot_file_that_counts_from_zero_is_noticed(tmp_path):
 
     with pytest.raises(DatasetError, match="line 1 is of frame 0, but MOT counts frames from 1; add 1 to all"):
         read_boxes(path)
+
+
+VIDEO = VideoInfo("clip.mp4", (360, 640), Fraction(25), frames=20)
+COCO = {
+    "images": [{"id": k, "file_name": f"{k}.jpg", "height": 360, "width": 640} for k in range(20)],
+    "annotations": [{"image_id": 3, "category_id": 1, "bbox": [600, 300, 60, 80]}],
+}
+
+
+def test_boxes_of_the_video_pass(tmp_path):
+    check_boxes(written(tmp_path, "coco.json", COCO), VIDEO)
+    check_boxes(written(tmp_path, "boxes.json", [{"image_id": 19, "bbox": [-5, -5, 20, 20]}]), VIDEO)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ([{"image_id": 20, "bbox": [1, 1, 9, 9]}], r"has boxes for frame 20, .* but clip\.mp4 has frames 0-19"),
+        ({**COCO, "images": COCO["images"][:5]}, r"lists 5 images, but clip\.mp4 has 20 frames"),
+        (
+            {**COCO, "images": [{**image, "height": 720, "width": 1280} for image in COCO["images"]]},
+            r"is of images of 1280x720 pixels, but clip\.mp4 has 640x360",
+        ),
+        (
+            [{"image_id": k, "bbox": [900 * (k % 2), 100, 50, 90]} for k in range(10)],
+            r"5 of 10 boxes lie outside the 640x360 pixels of clip\.mp4",
+        ),
+    ],
+)
+def test_boxes_of_another_video_are_an_error(tmp_path, document, message):
+    with pytest.raises(DatasetError, match=message):
+        check_boxes(written(tmp_path, "boxes.json", document), VIDEO)
