@@ -79,11 +79,11 @@ def normalised(crops: Tensor, mean: tuple[float, ...], std: tuple[float, ...], d
 
 
 @cache
-def _level_table(mean: tuple[float, ...], std: tuple[float, ...], dtype: torch.dtype) -> NDArray[np.generic]:
+def _level_table(mean: tuple[float, ...], std: tuple[float, ...], dtype: torch.dtype) -> NDArray[np.float32 | np.int16]:
     """Give what each of 256 levels of each channel becomes, (1, 256, 3), as bits OpenCV can look up."""
     levels = torch.arange(256).view(1, 1, 256, 1).expand(1, 3, 256, 1)
     table = _scaled(levels, mean, std).to(dtype)[0, ..., 0].T.contiguous()[None]
-    return np.asarray((table if dtype == torch.float32 else table.view(torch.int16)).numpy())
+    return (table if dtype == torch.float32 else table.view(torch.int16)).numpy()
 
 
 def _scaled(levels: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
