@@ -26,7 +26,7 @@ def command(
 ) -> None:
     """Train a network.
 
-    CONFIG is the name of a shipped training config (pose, detector) or a path to a YAML file.
+    CONFIG is the name of a shipped training config (pose, detector, hrnet, teacher …) or a path to a YAML file.
     """
     import logging
     from importlib.util import find_spec

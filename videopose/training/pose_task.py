@@ -169,7 +169,8 @@ class PoseTask:
     def _evaluate_source(
         self, estimator: TopDownEstimator, source: SourceOptions, device: torch.device
     ) -> dict[str, float]:
-        people = people_of(load_source(self._folder, source, self.skeleton), self.options.data)
+        scored = self.options.data.model_copy(update={"min_keypoints": max(1, self.options.data.min_keypoints)})
+        people = people_of(load_source(self._folder, source, self.skeleton), scored)
         chosen = np.unique(np.linspace(0, len(people) - 1, min(len(people), self.options.validation_limit)).astype(int))
         images = [torch.from_numpy(self._cache.read(people[row][0])).permute(2, 0, 1).to(device) for row in chosen]
         boxes = [Detections(people[row][1].xyxy[None], np.ones(1, np.float32)) for row in chosen]

@@ -19,6 +19,7 @@ PUBLISHED = [
     ("hourglass_1", "msra", "mse"),
     ("deeppose_50", "regression", "smooth_l1"),
     ("fpn_pose", "spatial", "cross_entropy"),
+    ("hrnet_small", "spatial", "cross_entropy"),
 ]
 
 
