@@ -17,7 +17,7 @@ import click
 from videopose import __version__
 from videopose.errors import VideoPoseError, nearest_name
 
-COMMANDS = ("run", "track", "render", "eval", "convert", "submission", "models", "train", "bench", "env")
+COMMANDS = ("run", "track", "annotate", "render", "eval", "convert", "submission", "models", "train", "bench", "env")
 """In the order in which `--help` lists them; each lives in `cli/<name>.py` as `command`."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -83,6 +84,13 @@ def write(table: PoseTable, path: Path) -> None:
     sizes = [frame.size_hw for frame in table.frames if frame.size_hw is not None]
     video = VideoInfo(table.source, sizes[0] if sizes else (0, 0), _ASSUMED_RATE, len(table.frames))
     provenance = {"converted_from": table.source, "derived_keypoints": sorted(table.derived)}
+    with write_result(path, ResultHeader(video, table.skeleton, provenance)) as writer:
+        for record in records_from(table):
+            writer.write(record)
+
+
+def records_from(table: PoseTable) -> Iterator[Record]:
+    """Give a table's frames as records, as `write` writes them."""
     here = np.expand_dims(table.present, -1)
     keypoints = np.concatenate([table.xy, np.nan_to_num(table.keypoint_score, nan=1.0)[..., None]], axis=2)
     keypoints = np.where(here, keypoints, 0.0).astype(np.float32)
@@ -90,15 +98,14 @@ def write(table: PoseTable, path: Path) -> None:
     score = np.where(np.isfinite(table.score), table.score, _mean_score(table))
     numbers = [frame.number for frame in table.frames]
     rising = None not in numbers and all(a < b for a, b in pairwise(numbers))  # type: ignore[operator]
-    with write_result(path, ResultHeader(video, table.skeleton, provenance)) as writer:
-        for position, frame in enumerate(table.frames):
-            rows = table.rows_of(position)
-            index = frame.number if rising and frame.number is not None else position
-            time = frame.time if frame.time is not None else float(position / _ASSUMED_RATE)
-            poses = Poses(
-                keypoints[rows], score[rows].astype(np.float32), boxes[rows].astype(np.float32), table.track_id[rows]
-            )
-            writer.write(Record(Frame(index, time, None), poses=poses))
+    for position, frame in enumerate(table.frames):
+        rows = table.rows_of(position)
+        index = frame.number if rising and frame.number is not None else position
+        time = frame.time if frame.time is not None else float(position / _ASSUMED_RATE)
+        poses = Poses(
+            keypoints[rows], score[rows].astype(np.float32), boxes[rows].astype(np.float32), table.track_id[rows]
+        )
+        yield Record(Frame(index, time, None), poses=poses)
 
 
 def _mean_score(table: PoseTable) -> F64:

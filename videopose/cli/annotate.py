@@ -1,0 +1,44 @@
+"""`videopose annotate`: help for people who label videos by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.group(name="annotate")
+def command() -> None:
+    """Help people who label videos by hand."""
+
+
+@command.command(name="propagate")
+@click.argument("clip", type=click.Path(path_type=Path))
+@click.argument("labels", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Result to write.")
+@click.option("--from", "origin", metavar="FORMAT", help="Format of LABELS; recognised by default.")
+@click.option("--first", "first_number", type=int, default=0, show_default=True, metavar="N",
+              help="What the first frame is called in the labels' image names.")  # fmt: skip
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value, as max_span=100.")
+@click.option("--overwrite", is_flag=True, help="Replace a finished result.")
+def propagate_command(
+    clip: Path,
+    labels: Path,
+    output: Path,
+    origin: str | None,
+    first_number: int,
+    overrides: tuple[str, ...],
+    overwrite: bool,
+) -> None:
+    """Carry LABELS on some frames of CLIP to the frames between them.
+
+    LABELS is a result (.json, .parquet, .csv), COCO or PoseTrack json, or any other format `videopose convert` reads.
+    Labelled frames come out as they are.
+    """
+    from videopose.config import parse_overrides, validate
+    from videopose.stages.propagate import PropagateOptions, propagate
+
+    options = validate(PropagateOptions, parse_overrides(overrides), source="--set")
+    summary = propagate(clip, labels, output, options, origin=origin, first_number=first_number, overwrite=overwrite)
+    click.echo(summary, err=True)
+    click.echo(str(output))

@@ -1,0 +1,65 @@
+"""Carry labelled poses through the pictures between two labelled frames, from both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from videopose.estimators.flow_fusion import moved_with_flow
+from videopose.estimators.optical_flow import OpticalFlow
+from videopose.types import F32, F64, U8
+
+FlowPair = tuple[F32, F32]
+"""(H, W, 2) flow from a picture to the next, and back."""
+
+
+def flow_pairs(flow: OpticalFlow, pictures: Sequence[U8]) -> list[FlowPair]:
+    """Measure the flow between each picture and the next, both ways; pictures of one size."""
+    return [(flow(a, b), flow(b, a)) for a, b in pairwise(pictures)]
+
+
+def follow_points(points: F64, pairs: Sequence[FlowPair], *, backwards: bool = False) -> F64:
+    """Follow a person's points from picture to picture.
+
+    Args:
+        points: (K, 2) x, y in the first picture, or in the last one.
+        pairs: of the T pictures' neighbours, T - 1.
+        backwards: start at the last picture.
+
+    Returns:
+        (T, K, 2) x, y, in the order of the pictures.
+    """
+    path = [points]
+    for there, back in reversed(pairs) if backwards else pairs:
+        path.append(moved_with_flow(back, there, path[-1]) if backwards else moved_with_flow(there, back, path[-1]))
+    return np.stack(path[::-1] if backwards else path)
+
+
+def blend_paths(first: F32, last: F32, onward: F64, backward: F64, share: F64) -> F32:
+    """Join what was carried from two labels, each counting by how near it is.
+
+    What each path misses the other label by is drift, and is taken back in proportion to the time that has passed.
+
+    Args:
+        first: (K, 3) x, y and score of the earlier label; score 0 = not labelled.
+        last: (K, 3) of the later one.
+        onward: (T, K, 2) the earlier label, carried to each frame and to the later label's.
+        backward: (T, K, 2) the later label, likewise.
+        share: (T,) how much of the time between the two has passed, 0 at the earlier label and 1 at the later one.
+
+    Returns:
+        (T, K, 3). A keypoint labelled on one side only is carried from there with a score that fades to 0 at the
+        other; one labelled on neither is 0, 0 with score 0.
+    """
+    here = np.stack([first[:, 2] > 0, last[:, 2] > 0])
+    both = (here[0] & here[1]).reshape(-1, 1)
+    late = share[:, None, None]
+    onward = onward + np.where(both, late * (last[:, :2] - onward[-1]), 0)
+    backward = backward + np.where(both, (1 - late) * (first[:, :2] - backward[0]), 0)
+    weights = np.stack([(1 - late) * here[0][:, None], late * here[1][:, None]])
+    total = weights.sum(axis=0)
+    mixed = (weights[0] * onward + weights[1] * backward) / np.where(total > 0, total, 1)
+    score = weights[0] * first[:, 2:] + weights[1] * last[:, 2:]
+    return np.concatenate([mixed * (total > 0), score], axis=2).astype(np.float32)
