@@ -153,7 +153,7 @@ def describe_pose(options: PoseOptions) -> Weights:
     else:
         weights = describe(options.model)
     task = ARCHITECTURES[weights.architecture].task
-    if task not in ("pose", "temporal"):
+    if task not in ("pose", "temporal", "tube"):
         raise ConfigError(f"pose.model = {options.model}: is a {task}; a pose network is needed")
     if not weights.skeleton:
         raise ConfigError(
