@@ -130,12 +130,12 @@ def train(
                 table.flush(step, loop.log_every * loop.batch_size, {"learning_rate": rate})
         if due and fabric.is_global_zero:
             scores = task.evaluate(average.model, fabric.device)
-            log.info("step %d: %s", step, ", ".join(f"{key} {value:.4f}" for key, value in scores.items()))
-            if table is not None:
+            if table is not None and scores:
+                log.info("step %d: %s", step, ", ".join(f"{key} {value:.4f}" for key, value in scores.items()))
                 table.write(step, scores)
                 table.restart_clock()
-            if scores.get(task.monitor, float("-inf")) > best:
-                best = scores[task.monitor]
+            if task.monitor not in scores or scores[task.monitor] > best:  # unmeasured, the newest counts as best
+                best = scores.get(task.monitor, best)
                 save_state(run_dir / "best.pt", snapshot())
                 if on_best is not None:
                     on_best(average.model, scores)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_toy import run
+from training_toy import Line, run
 
 from videopose.training.checkpoint import load_state
 from videopose.training.hooks import CsvLog
@@ -35,6 +35,16 @@ def test_best_and_last_are_kept(tmp_path):
     assert load_state(tmp_path / "last.pt")["step"] == 6
     rows = list(csv.DictReader((tmp_path / "log.csv").open()))
     assert [row["step"] for row in rows if row["score"]] == ["3", "6"]
+
+
+def test_without_held_out_data_the_newest_weights_are_kept(tmp_path):
+    class Unmeasured(Line):
+        def evaluate(self, model, device):
+            return {}
+
+    assert run(tmp_path, task=Unmeasured()) == {}
+    assert load_state(tmp_path / "best.pt")["step"] == 6
+    assert len(list(csv.DictReader((tmp_path / "log.csv").open()))) == 2
 
 
 @pytest.mark.slow
