@@ -55,7 +55,9 @@ class TemporalBarsOptions(Options):
     overrides: tuple[str, ...] = ()
     """As `--set` of `videopose run`, for every module."""
     clips: int = 0
-    """Only so many clips, to try things out; 0 = all."""
+    """Only so many clips; 0 = all."""
+    frames: int = 0
+    """Only so many frames from the middle of each clip, spoiled as in the whole clip; 0 = all."""
     detector: DetectorOptions = DetectorOptions(min_score=0.1)
 
 
@@ -112,7 +114,7 @@ def measure(data_dir: Path, options: TemporalBarsOptions, device: torch.device) 
     who = DetectPeople(create_detector(options.detector, device)) if options.boxes == "detector" else None
     for clip in clips[: options.clips or None]:
         for kind, seed, frames in _versions(clip, options):
-            mapped = list(single(_people(clip, frames, who)))
+            mapped = list(single(_people(clip, frames, who, options.frames)))
             for name, stages in {SINGLE: Pipeline(()), **modules}.items():
                 tally = tallies.setdefault((name, kind, seed), _Tally())
                 _judge(tally, list(stages(mapped)), clip, single.estimator.skeleton.name)
@@ -141,17 +143,19 @@ def _versions(clip: LabelledClip, options: TemporalBarsOptions) -> Iterator[tupl
             yield kind, seed, degrade(frames, boxes, kind, clip_seed(seed, clip.name, kind))
 
 
-def _people(clip: LabelledClip, frames: Sequence[U8], who: Stage | None) -> Iterator[Record]:
-    """Give a clip's frames with one box each: the labelled person's."""
+def _people(clip: LabelledClip, frames: Sequence[U8], who: Stage | None, count: int) -> Iterator[Record]:
+    """Give a clip's frames, or `count` from its middle, with one box each: the labelled person's."""
+    start = max(0, (len(frames) - count) // 2) if count else 0
+    chosen = list(enumerate(frames))[start : start + (count or len(frames))]
     records = [
         Record(Frame(index, index / CLIP_RATE, torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)))
-        for index, frame in enumerate(frames)
+        for index, frame in chosen
     ]
     boxes = from_video(clip).boxes
     if who is None:
         given = {index: Detections(box[None], np.ones(1, np.float32)) for index, box in enumerate(boxes)}
         return GivenBoxes(given)(records)
-    return (_of_person(record, box) for record, box in zip(who(records), boxes, strict=True))
+    return (_of_person(record, boxes[record.frame.index]) for record in who(records))
 
 
 def _of_person(record: Record, box: F32) -> Record:
@@ -164,7 +168,8 @@ def _of_person(record: Record, box: F32) -> Record:
 
 
 def _judge(tally: _Tally, records: Sequence[Record], clip: LabelledClip, skeleton_name: str) -> None:
-    truth, skeleton, target = clip.keypoints[: len(records)], skeleton_named(skeleton_name), skeleton_named("jhmdb15")
+    index = np.array([record.frame.index for record in records])
+    truth, skeleton, target = clip.keypoints[index], skeleton_named(skeleton_name), skeleton_named("jhmdb15")
     predicted = np.full((*truth.shape[:2], 3), np.nan, np.float32)
     for row, record in enumerate(records):
         if record.poses is not None and len(record.poses):
@@ -172,9 +177,7 @@ def _judge(tally: _Tally, records: Sequence[Record], clip: LabelledClip, skeleto
     side = longer_side(np.nan_to_num(boxes_around(truth)))
     counts = count_pck(predicted, truth, side, [0.2])
     real = np.where(truth[..., 2:] > 0, truth[..., :2], np.nan).astype(np.float64)
-    sums = sum_track(
-        predicted[..., :2].astype(np.float64), real, side, np.arange(len(records)), np.asarray(target.flip_index)
-    )
+    sums = sum_track(predicted[..., :2].astype(np.float64), real, side, index, np.asarray(target.flip_index))
     tally.correct += float(counts.correct.sum())
     tally.labelled += float(counts.labelled.sum())
     tally.error += float(sums.acceleration_error.sum())

@@ -72,6 +72,21 @@ def test_the_mean_over_kinds_is_of_each_seed(jhmdb):
     assert by_kind["clean"].pck_spread == 0
 
 
+def test_a_stretch_of_a_clip_is_spoiled_as_in_the_whole(jhmdb, monkeypatch):
+    seen = []
+
+    def judge(tally, records, *_):
+        seen.append([(record.frame.index, record.frame.image.sum().item()) for record in records])
+
+    monkeypatch.setattr(bars, "_judge", judge)
+    few = {"modules": (), "kinds": ("dropped",), "seeds": (0,)}
+    bars.measure(jhmdb, options(jhmdb, **few), CPU)
+    bars.measure(jhmdb, options(jhmdb, frames=3, **few), CPU)
+
+    assert [index for index, _ in seen[2]] == [2, 3, 4]
+    assert seen[3] == seen[1][2:5]
+
+
 def test_a_recipe_without_single_frames_is_refused(jhmdb, tmp_path):
     (tmp_path / "other.yaml").write_text("recipe: topdown\ntracker: {cues: {recover: true}}\n")
 
