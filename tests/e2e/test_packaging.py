@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("videopose", "pipelines", "configs", "eval", "setup.py", "pyproject.toml", "README.md", "LICENSE")
+SOURCES = (
+    "videopose", "pipelines", "configs", "eval", "docs", "tests", ".ci", "setup.py", "pyproject.toml", "MANIFEST.in",
+    "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "constraints.txt",
+)  # fmt: skip
 NEEDED = {".py", ".yaml"}
 BUILD = "from setuptools import build_meta; print(build_meta.build_{}('out'))"
 
@@ -70,13 +73,28 @@ def test_nothing_generic_lands_in_site_packages(wheel):
     assert all(name == "videopose" or name.endswith(".dist-info") for name in top)
 
 
-def test_an_sdist_builds_the_same_wheel(checkout, wheel, tmp_path):
-    sdist = build(checkout, "sdist")
-    with tarfile.open(sdist) as archive:
-        archive.extractall(tmp_path, filter="data")
-    (unpacked,) = tmp_path.iterdir()
+@pytest.fixture(scope="module")
+def unpacked(checkout, tmp_path_factory):
+    """Build an sdist and unpack it."""
+    folder = tmp_path_factory.mktemp("sdist")
+    with tarfile.open(build(checkout, "sdist")) as archive:
+        archive.extractall(folder, filter="data")
+    (inside,) = folder.iterdir()
+    return inside
 
+
+def test_an_sdist_builds_the_same_wheel(wheel, unpacked):
     assert names_in(build(unpacked, "wheel")) == names_in(wheel)
+
+
+def test_an_sdist_is_the_checkout(checkout, unpacked):
+    """Who has only the sdist can read the docs, run the tests and `make`."""
+    there = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
+
+    for path in checkout.rglob("*"):
+        name = path.relative_to(checkout).as_posix()
+        is_made = name.startswith(("out/", "build/")) or ".egg-info" in name
+        assert not path.is_file() or is_made or name in there, f"{name} is missing from the sdist"
 
 
 def test_an_installed_wheel_runs_from_another_folder(wheel, tmp_path):
