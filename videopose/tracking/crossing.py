@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from videopose.geometry import boxes
-from videopose.tracking.linking import Ends, link_cost, measure_ends
+from videopose.tracking.ends import Ends, link_cost, measure_ends
 from videopose.tracking.options import LinkingOptions
 from videopose.tracking.video_poses import VideoPoses
 from videopose.types import F64, I64

@@ -15,17 +15,21 @@ from videopose.tracking.video_poses import VideoPoses
 from videopose.types import F32, F64, I64, UNTRACKED
 
 
-def trim_overlaps(table: VideoPoses, options: LinkingOptions) -> VideoPoses:
+def trim_overlaps(table: VideoPoses, options: LinkingOptions) -> tuple[VideoPoses, I64]:
     """Take the id from the weaker poses where a tracklet takes over another's person before that one has ended.
 
     Args:
         table: whose `track_id` names tracklets.
         options: `max_handover`, how long both may be there or take turns, and `handover_overlap`, how much of the
             smaller box lies within the other in the mean over that time.
+
+    Returns:
+        The table, and (H, 2) handovers: the last row of a tracklet and the first one of that which takes over.
     """
     order, edges = table.by_track()
     if len(edges) < 3:
-        return table
+        return table, np.zeros((0, 2), np.int64)
+    handovers: list[tuple[I64, I64]] = []
     firsts, lasts = table.frame[order[edges[:-1]]], table.frame[order[edges[1:] - 1]]
     track_id = table.track_id.copy()
     by_start = np.argsort(firsts, kind="stable")
@@ -39,9 +43,24 @@ def trim_overlaps(table: VideoPoses, options: LinkingOptions) -> VideoPoses:
                 shared = _shared(table, track_id, *pair)
                 if _is_one(table.xyxy, *shared, options.handover_overlap):
                     one, other = shared
-                    weaker = one if table.score[one].sum() < table.score[other].sum() else other
-                    track_id[weaker] = UNTRACKED
-    return replace(table, track_id=track_id)
+                    track_id[_weaker(table.score, one, other)] = UNTRACKED
+                    handovers.append((pair[0], pair[1]))
+    return replace(table, track_id=track_id), _outer_rows(handovers, track_id)
+
+
+def _weaker(score: F32, one: I64, other: I64) -> I64:
+    """Choose which of two runs of poses to let go: that of lower scores, for gaps can be filled, or a far shorter one."""
+    fewer, more = (one, other) if len(one) < len(other) else (other, one)
+    if 2 * len(fewer) < len(more):
+        return fewer
+    return one if score[one].mean() < score[other].mean() else other
+
+
+def _outer_rows(handovers: list[tuple[I64, I64]], track_id: I64) -> I64:
+    """Give the rows next to each handover among those that kept their ids."""
+    kept = [[rows[track_id[rows] != UNTRACKED] for rows in pair] for pair in handovers]
+    outer = [(old[-1], new[0]) for old, new in kept if len(old) and len(new)]
+    return np.array([pair for pair in outer if pair[0] < pair[1]], np.int64).reshape(-1, 2)
 
 
 def _shared(table: VideoPoses, track_id: I64, old: I64, new: I64) -> tuple[I64, I64]:

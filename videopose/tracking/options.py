@@ -62,6 +62,9 @@ class LinkingOptions(Options):
     doubt_cost: float = Field(default=1.0, ge=0, description="cost per e-fold of how little the motion tells")
     position_noise: float = Field(default=0.1, gt=0, description="standard deviation of a body's place")
     drift: float = Field(default=0.6, gt=0, description="standard deviation of unexplained motion, sizes per second")
+    pace_noise: float = Field(
+        default=0.3, gt=0, description="the same of somebody who goes on as before, sizes per second"
+    )
     pose_noise: float = Field(default=0.15, gt=0, description="standard deviation of keypoints relative to the body")
     size_noise: float = Field(default=0.2, gt=0, description="standard deviation of the logarithm of the size")
     appearance_noise: float = Field(default=0.15, gt=0, description="standard deviation of 1 - similarity of looks")
@@ -72,8 +75,9 @@ class LinkingOptions(Options):
     crossing_overlap: float = Field(default=0.2, gt=0, le=1, description="IoU from which two tracks cross")
     max_crossing: float = Field(default=1.5, ge=0, description="longer crossings are left as they are")
     swap_margin: float = Field(default=4.0, ge=0, description="cost an exchange at a crossing must save")
-    max_handover: float = Field(default=1.0, ge=0, description="how long two tracklets may share a person")
-    handover_overlap: float = Field(default=0.6, gt=0, description="from which part of a box within another they do")
+    max_handover: float = Field(default=2.0, ge=0, description="how long two tracklets may share a person")
+    handover_gain: float = Field(default=6.0, ge=0, description="what this takes off the cost of joining them")
+    handover_overlap: float = Field(default=0.85, gt=0, description="from which part of a box within another they do")
     min_track_score: float = Field(default=3.0, ge=0, description="tracks whose pose scores sum to less are dropped")
     min_relative_score: float = Field(
         default=0.35, ge=0, le=1, description="so are tracks under this part of what the video's best tenth scores"

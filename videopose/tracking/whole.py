@@ -35,7 +35,8 @@ def track_whole(table: VideoPoses, options: TrackerOptions, skeleton: Skeleton) 
         cues = table.cues_of(number, first, len(people))
         track_id[first : first + len(people)] = tracker.step(people, time, cues)
         first += len(people)
-    linked = link(trim_overlaps(replace(table, track_id=track_id), options.linking), options.linking)
+    trimmed, handovers = trim_overlaps(replace(table, track_id=track_id), options.linking)
+    linked = link(trimmed, options.linking, handovers)
     return numbered(without_weak(uncross(linked, options.linking), options.linking))
 
 

@@ -218,17 +218,19 @@ def test_second_box_that_takes_over_a_person_is_the_same_person():
     old = [(300, 300, 1.0, 1, 0.4) if t < 30 else None for t in range(60)]
     new = [(300, 310, 0.8, 2, 0.5) if t >= 20 else None for t in range(60)]
 
-    table = trim_overlaps(tracklets(old, new), LinkingOptions())
+    table, handovers = trim_overlaps(tracklets(old, new), LinkingOptions())
 
     assert (table.track_id[(table.frame >= 20) & (table.frame < 30)] == 2).sum() == 10
-    assert set(link(table, LinkingOptions()).track_id.tolist()) == {1, -1}
+    assert set(link(table, LinkingOptions(), handovers).track_id.tolist()) == {1, -1}
 
 
 def test_boxes_that_take_turns_on_one_person_are_the_same_person():
     turns = [1 if t < 20 or t in (22, 24) else 2 for t in range(60)]
     old, new = ([(300, 300, 1.0, who, 0.5) if turns[t] == who else None for t in range(60)] for who in (1, 2))
 
-    table = link(trim_overlaps(tracklets(old, new), LinkingOptions()), LinkingOptions())
+    trimmed, handovers = trim_overlaps(tracklets(old, new), LinkingOptions())
+
+    table = link(trimmed, LinkingOptions(), handovers)
 
     assert set(table.track_id.tolist()) == {1, -1}
 
@@ -238,7 +240,38 @@ def test_person_who_leaves_while_another_stands_apart_is_not_trimmed():
     coming = [(420, 300, 1.0, 2, 0.9) if t >= 20 else None for t in range(60)]
     before = tracklets(leaving, coming)
 
-    assert trim_overlaps(before, LinkingOptions()).track_id.tolist() == before.track_id.tolist()
+    trimmed, handovers = trim_overlaps(before, LinkingOptions())
+
+    assert trimmed.track_id.tolist() == before.track_id.tolist()
+    assert len(handovers) == 0
+
+
+def test_a_box_that_takes_over_is_joined_although_it_is_much_larger():
+    old = [(300, 300, 1.0, 1, 0.5) if t < 30 else None for t in range(60)]
+    new = [(310, 320, 2.0, 2, 0.4) if t >= 20 else None for t in range(60)]
+
+    trimmed, handovers = trim_overlaps(tracklets(old, new), LinkingOptions())
+
+    assert set(link(trimmed, LinkingOptions(), handovers).track_id.tolist()) == {1, -1}
+    assert set(link(trimmed, LinkingOptions()).track_id.tolist()) == {1, 2, -1}
+
+
+def test_a_box_that_takes_over_does_not_steal_from_the_person_it_belongs_to():
+    hidden = [(300, 300, 1.0, 1, 0.5) if t < 30 else None for t in range(60)]
+    before = [(310, 320, 1.6, 2, 0.6) if t < 17 else None for t in range(60)]
+    after = [(310, 320, 1.6, 3, 0.6) if t >= 20 else None for t in range(60)]
+
+    trimmed, handovers = trim_overlaps(tracklets(hidden, before, after), LinkingOptions())
+    table = link(trimmed, LinkingOptions(), handovers)
+
+    assert len(handovers) == 1
+    assert set(table.track_id[table.xyxy[:, 3] > 400].tolist()) == {2}
+
+
+def test_walker_hidden_for_seconds_who_goes_on_as_before_keeps_the_id():
+    walker = [frame(t, [] if 40 <= t <= 120 else [(100 + 4 * t, 300, 1.0)]) for t in range(160)]
+
+    assert {each for row in ids(walker) for each in row} == {1}
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.3])
