@@ -1,0 +1,67 @@
+"""Pipelines over windows of frames on a real clip with several people: whole, interrupted, and how much they look."""
+
+import pytest
+
+import videopose
+from videopose import catalog
+from videopose.api import load_pipeline
+from videopose.cli.main import main
+from videopose.estimators.build_fused import UNTRAINED
+from videopose.estimators.crops import CropNetwork
+from videopose.io.results import read_result
+from videopose.models.zoo import weights_table
+
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
+
+CHUNK = 64
+"""Frames after which a run that is stopped has left something behind."""
+
+
+def shipped_pipelines():
+    """Name the pipelines over windows whose head needs no weights or has them."""
+    options = {name: load_pipeline(name)[1] for name in catalog.config_names("pipelines")}
+    known = (*UNTRAINED, *weights_table())
+    return [name for name, each in options.items() if each.recipe == "temporal" and each.temporal.head in known]
+
+
+@pytest.fixture(scope="module")
+def clip(shared_dir):
+    return shared_dir / "clips" / "basketball.mp4"
+
+
+@pytest.mark.parametrize("name", shipped_pipelines())
+def test_an_interrupted_run_leaves_the_same_bytes(clip, tmp_path, name):
+    words = [str(clip), "-q", "--pipeline", name, "--frames", "0-79"]
+    assert main(["run", *words, "-o", str(tmp_path / "whole.json")]) == 0
+
+    class Stopped(Exception):
+        pass
+
+    def stop(done, _all):
+        if done > CHUNK:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        list(videopose.run(clip, tmp_path / "r.json", pipeline=name, frames=(0, 79), progress=stop))
+    assert (tmp_path / "r.json.partial").exists()
+    assert main(["run", *words, "-o", str(tmp_path / "r.json")]) == 0
+
+    assert (tmp_path / "r.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
+    ids = {track for record in read_result(tmp_path / "r.json") for track in record.poses.track_id.tolist()}
+    assert len(ids) > 1
+
+
+def test_windows_cost_the_backbone_at_most_a_third_more(clip, tmp_path, monkeypatch):
+    looked = []
+    output = CropNetwork.output
+    monkeypatch.setattr(CropNetwork, "output", lambda self, crops: looked.append(len(crops)) or output(self, crops))
+    words = ["run", str(clip), "-q", "--frames", "0-47", "--overwrite", "-o", str(tmp_path / "r.json")]
+
+    counts = []
+    for pipeline in ("default", "flow"):
+        looked.clear()
+        assert main([*words, "--pipeline", pipeline, "--set", "tracker.keep_untracked=true"]) == 0
+        counts.append(sum(looked))
+    print(f"crops the backbone looked at: {counts[0]} single frames, {counts[1]} in windows")
+
+    assert counts[0] <= counts[1] <= 1.3 * counts[0]
