@@ -19,6 +19,7 @@ from videopose.estimators.build import (
     describe_pose,
     weights_facts,
 )
+from videopose.estimators.refiner import describe_refiner
 from videopose.io.boxes_file import read_boxes
 from videopose.skeletons import Skeleton, skeleton_named
 from videopose.stages.cues import EstimateWithFlow, MeasureCues
@@ -97,6 +98,8 @@ def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
     used = [weights_facts(pose)]
     if options.detector.source == "network":
         used.insert(0, weights_facts(describe_detector(options.detector)))
+    if options.smoothing.method == "learned":
+        used.append(weights_facts(describe_refiner(options.smoothing.weights)))
     return used
 
 

@@ -48,7 +48,7 @@ class NoiseOptions(Options):
     score_noise: Range = (0.02, 0.15)
     blind: float = 0.1
     """Share of windows whose scores tell nothing."""
-    clean: float = 0.1
+    clean: float = 0.15
     """Share of windows with a tenth of the noise, so that what is right is left alone."""
 
 

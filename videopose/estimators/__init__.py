@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from videopose.skeletons import Skeleton
     from videopose.tracking.cost import Similarity
+    from videopose.tracking.options import SmoothingOptions
+    from videopose.tracking.smoothers import Smoother
 
 LEARNED_SIMILARITIES = {"entailment": ("entailment", "EntailmentSimilarity")}
 """`tracker.similarity` -> module in this folder and class, for those that need torch and weights."""
@@ -23,4 +26,17 @@ def learned_similarity(name: str, skeleton: Skeleton) -> Similarity | None:
         return None
     module, member = LEARNED_SIMILARITIES[name]
     built: Similarity = getattr(importlib.import_module(f"videopose.estimators.{module}"), member)(skeleton)
+    return built
+
+
+def learned_smoother(options: SmoothingOptions, skeleton: Skeleton) -> Smoother | None:
+    """Build the smoother that options ask for, None if it needs no network.
+
+    Raises:
+        WeightsError: its weights cannot be read or do not fit.
+    """
+    if options.method != "learned":
+        return None
+    path = Path(options.weights) if options.weights else None
+    built: Smoother = importlib.import_module("videopose.estimators.refiner").LearnedSmoother(skeleton, path)
     return built

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from videopose.models.refiner import FEATURES, parts_of
-from videopose.models.weights import load_model
+from videopose.models.refiner import FEATURES, OFFSET_SCALE, parts_of
+from videopose.models.weights import describe, load_model
+from videopose.models.zoo import Weights
 from videopose.skeletons import Skeleton
 from videopose.tracking.series import Series
 from videopose.tracking.smoothers import rts
@@ -40,7 +41,7 @@ def features_of(series: Series, base: F64) -> F32:
     velocity = moved / np.maximum(before + after, 1e-3)[..., None, None]
     out = np.empty((*series.weight.shape, FEATURES), np.float32)
     out[..., 0:2] = np.clip(off / 0.03, -3, 3)
-    out[..., 2:4] = np.clip(off / 0.3, -3, 3)
+    out[..., 2:4] = np.clip(off / OFFSET_SCALE, -3, 3)
     out[..., 4] = seen
     out[..., 5] = series.score
     out[..., 6] = np.log(np.maximum(series.score, 0.02)) / 2
@@ -49,6 +50,15 @@ def features_of(series: Series, base: F64) -> F32:
     out[..., 11] = np.clip(before * 20, 0, 4)[..., None]
     out[..., 12] = np.clip(after * 20, 0, 4)[..., None]
     return np.ascontiguousarray(out.swapaxes(0, 1))
+
+
+def describe_refiner(path: str) -> Weights:
+    """Say what is known of the weights: the shipped ones, or a checkpoint.
+
+    Raises:
+        WeightsError: the checkpoint is missing, damaged or of another architecture.
+    """
+    return describe("refiner", checkpoint=Path(path)) if path else describe(MODEL)
 
 
 class LearnedSmoother:

@@ -16,8 +16,14 @@ FEATURES = 13
 PARTS = ("head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "trunk")
 """Kinds of keypoints; left and right are one kind, so that a mirrored person is no news."""
 
+OFFSET_SCALE = 0.3
+"""Person sizes per unit of features 2 and 3, which say how far the estimate lies from the smoothed position."""
+
 STEP = 0.1
 """Person sizes per unit of the network's answer."""
+
+LEEWAY_REACH = 4
+"""Poses to either side within which estimates give leeway for correction."""
 
 
 _HEAD = ("nose", "eye", "ear", "face", "head_bottom", "head_top")
@@ -73,7 +79,9 @@ class PoseRefiner(nn.Module):
     """Corrects the keypoints of a track that has been smoothed by formula already.
 
     Nothing in it depends on the number or the order of keypoints: each is a token that knows its kind, its own past and
-    future, and the mean of its limb and of the whole body. A network that has learned nothing corrects nothing.
+    future, and the mean of its limb and of the whole body. A network that has learned nothing corrects nothing, and
+    where the estimates agree with what was smoothed, nothing is corrected: no correction is longer than the greatest
+    distance between the two within a few poses. So a clean kick stays a kick, whatever was learned.
 
     Args:
         width: channels of a token.
@@ -120,5 +128,15 @@ class PoseRefiner(nn.Module):
         tokens = self.enter(features) + self.kind(parts.long())[:, None]
         for block in self.blocks:
             tokens = block(tokens, valid[..., None, None].to(features.dtype), limb, body)
-        shift: Tensor = STEP * self.shift(functional.relu(self.leave(tokens)))
-        return shift
+        shift = STEP * self.shift(functional.relu(self.leave(tokens))).float()
+        leeway = _leeway(features, valid)[..., None]
+        length = (shift.square().sum(-1, keepdim=True) + 1e-12).sqrt()
+        limited: Tensor = shift * leeway / (leeway + length)
+        return limited
+
+
+def _leeway(features: Tensor, valid: Tensor) -> Tensor:
+    """Give (B, T, K) how far estimates nearby lie from the smoothed positions at most, person sizes."""
+    off = OFFSET_SCALE * features[..., 2:4].square().sum(-1).sqrt() * valid[..., None]
+    pooled = functional.max_pool1d(off.transpose(1, 2), 2 * LEEWAY_REACH + 1, stride=1, padding=LEEWAY_REACH)
+    return pooled.transpose(1, 2)

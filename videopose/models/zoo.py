@@ -94,6 +94,16 @@ SHIPPED: tuple[Weights, ...] = (
         skeleton="",
         codec="",
     ),
+    Weights(
+        "refiner.default",
+        "refiner.safetensors",
+        sha256="71921cada1f45b14d44bf3a0ad6aec71e961b4e0b07252183e1d09e6b06d0e18",
+        bytes=98180,
+        licence="Apache-2.0",
+        origin="package",
+        skeleton="",
+        codec="",
+    ),
 )
 """The defaults. Their cards are in the files themselves and go before these lines."""
 

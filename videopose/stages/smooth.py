@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from videopose.estimators import learned_smoother
 from videopose.skeletons import Skeleton
 from videopose.stages.track import TrackPoses
 from videopose.tracking.options import SmoothingOptions, TrackerOptions
@@ -35,7 +36,8 @@ class TrackAndSmooth:
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Track and clean a stream of poses."""
+        learned = learned_smoother(self.smoothing, self.skeleton)
         table = TrackPoses(self.tracker, self.skeleton).table(records)
-        filled, movement = smooth(table, self.smoothing, self.skeleton)
+        filled, movement = smooth(table, self.smoothing, self.skeleton, learned)
         _log.info("smoothing (%s) %s", self.smoothing.method, movement)
         yield from table.records(filled, keep_untracked=self.tracker.keep_untracked)

@@ -155,7 +155,8 @@ class TrackerOptions(Options):
 class SmoothingOptions(Options):
     """How whole tracks are cleaned: repair, rejection, smoothing and filling, in this order."""
 
-    method: Literal["rts", "one-euro", "savitzky-golay", "median", "gaussian", "none"] = "rts"
+    method: Literal["rts", "one-euro", "savitzky-golay", "median", "gaussian", "learned", "none"] = "rts"
+    weights: str = Field(default="", description="of the learned method: a checkpoint instead of the shipped one")
     max_shift: float = Field(
         default=0.05,
         ge=0,

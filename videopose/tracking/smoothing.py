@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from videopose.errors import InputError
 from videopose.skeletons import Skeleton
 from videopose.tracking.options import SmoothingOptions
 from videopose.tracking.repair import exchange, fill_gaps, outliers, swapped_sides
 from videopose.tracking.series import Series, batches, scatter
-from videopose.tracking.smoothers import SMOOTHERS
+from videopose.tracking.smoothers import SMOOTHERS, Smoother
 from videopose.tracking.video_poses import VideoPoses
 from videopose.types import F32, F64, I64, Bool
 
@@ -43,17 +44,26 @@ class Movement:
         )
 
 
-def smooth(table: VideoPoses, options: SmoothingOptions, skeleton: Skeleton) -> tuple[VideoPoses, Movement]:
+def smooth(
+    table: VideoPoses, options: SmoothingOptions, skeleton: Skeleton, learned: Smoother | None = None
+) -> tuple[VideoPoses, Movement]:
     """Clean the tracks of a table, in place: the keypoints of a long video are too many to be held twice.
 
     Args:
         table: tracked poses, whose keypoints are written over; untracked ones are left alone.
         options: what is done, and the bound on what may move.
         skeleton: of the poses.
+        learned: the smoother of `method: learned`, which has weights and so is not made here.
 
     Returns:
         Poses that were filled into gaps, as a table of their own over the same frames, and what was done.
+
+    Raises:
+        InputError: the method is learned and no smoother was brought along.
     """
+    smoother = SMOOTHERS.get(options.method, learned)
+    if smoother is None:
+        raise InputError("smoothing.method learned has weights; pass what estimators.learned_smoother gives")
     movement = Movement()
     filled = fill_gaps(table, options.max_fill)
     movement.filled = len(filled)
@@ -61,14 +71,16 @@ def smooth(table: VideoPoses, options: SmoothingOptions, skeleton: Skeleton) -> 
     for series in batches(table, filled):
         if answer is not None:  # only now: this batch had to see what lies before it as it was
             scatter(table, filled, *answer)
-        answer = _cleaned(series, options, skeleton, movement)
+        answer = _cleaned(series, smoother, options, skeleton, movement)
     if answer is not None:
         scatter(table, filled, *answer)
     movement.mean_shift /= max(movement.confident, 1)
     return filled, movement
 
 
-def _cleaned(series: Series, options: SmoothingOptions, skeleton: Skeleton, movement: Movement) -> tuple[I64, F32]:
+def _cleaned(
+    series: Series, smoother: Smoother, options: SmoothingOptions, skeleton: Skeleton, movement: Movement
+) -> tuple[I64, F32]:
     """Give the rows a batch is responsible for and their new keypoints, (R, K, 3)."""
     if options.repair_swaps:
         swapped = swapped_sides(series, skeleton.flip_pairs)
@@ -82,7 +94,7 @@ def _cleaned(series: Series, options: SmoothingOptions, skeleton: Skeleton, move
         series.xy = np.where(rejected[..., None], between, series.xy)
         series.weight = np.where(rejected, 0.0, series.weight)
         del between
-    moved = bounded(series, SMOOTHERS[options.method](series), options)
+    moved = bounded(series, smoother(series), options)
     _count(movement, series, moved, options)
     keypoints = np.concatenate([moved[series.core], series.score[series.core][..., None]], axis=-1)
     return series.rows[series.core], keypoints.astype(np.float32)

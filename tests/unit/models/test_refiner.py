@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from videopose.models import create_model
-from videopose.models.refiner import FEATURES, PARTS, parts_of
+from videopose.models.refiner import FEATURES, OFFSET_SCALE, PARTS, parts_of
 from videopose.skeletons import SKELETONS, skeleton_named
 
 SAME = 1e-5
@@ -79,7 +79,20 @@ def test_what_lies_beyond_its_reach_does_not_matter(network):
     apart = (network(features, parts, limbs, exists, valid) - network(other, parts, limbs, exists, valid)).abs()
 
     changed = apart.amax(dim=(0, 2, 3)) > 0
-    assert changed.nonzero().ravel().tolist() == list(range(7, 14))  # 1 + 2 to either side
+    assert changed.nonzero().ravel().tolist() == list(range(6, 15))  # 4 to either side; the convolutions see 1 + 2
+
+
+@torch.inference_mode()
+def test_no_correction_is_longer_than_estimates_lie_off(network):
+    features, parts, limbs, exists, valid = inputs(length=20)
+    features[:, :, 1, 2:4] = 0.0
+    features[:, 9, 1, 2:4] = torch.tensor([0.6, 0.8])
+
+    correction = network(features, parts, limbs, exists, valid)[:, :, 1].norm(dim=-1)
+
+    off = [OFFSET_SCALE if 5 <= t <= 13 else 0.0 for t in range(20)]
+    assert (correction <= torch.tensor(off)).all()
+    assert correction[:, 5:14].min() > 0
 
 
 def test_sides_share_their_kind_and_not_their_limb():
