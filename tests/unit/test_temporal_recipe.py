@@ -67,3 +67,10 @@ def test_a_network_without_heatmaps_is_refused():
 def test_a_mistyped_option_is_answered_with_the_nearest():
     with pytest.raises(ConfigError, match="temporal.befor is not an option. Did you mean temporal.before"):
         recipe_with("temporal.befor=2")
+
+
+def test_messages_between_keypoints_are_a_head_too():
+    recipe, options = recipe_with("temporal.head=joint_messages")
+    networks = recipe.build_networks(options, torch.device("cpu"))
+
+    assert any(isinstance(stage, FuseNeighbors) for stage in networks.stages)

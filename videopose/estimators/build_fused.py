@@ -23,17 +23,20 @@ from videopose.models import ARCHITECTURES, create_model
 from videopose.models.released import Backbone, head_of
 from videopose.models.weights import describe, load_model
 from videopose.models.zoo import Weights
+from videopose.skeletons import skeleton_named
 
-UNTRAINED = ("score_fusion",)
+UNTRAINED = ("score_fusion", "joint_messages")
 """Heads that do something sensible without weights, over windows of any length."""
+WINDOW = 2
+"""Their neighbours on each side, unless the options say otherwise."""
 
 
 class TemporalOptions(Options):
     """How neighbouring frames help."""
 
     head: str = "score_fusion"
-    """What fuses the heatmaps of a window: `score_fusion`, or the name of trained weights. Where `pose.model` is itself
-    a network over several frames (posewarper, dcpose, lstm_pm), it brings its own."""
+    """What fuses the heatmaps of a window: `score_fusion` or `joint_messages`, which need no training, or the name of
+    trained weights. Where `pose.model` is itself a network over several frames, it brings its own."""
     weights: str = ""
     """A checkpoint to use instead of the head's own; then `head` may be a bare architecture."""
     before: int | None = Field(default=None, ge=0)
@@ -135,10 +138,8 @@ def create_head(pose: PoseOptions, options: TemporalOptions) -> nn.Module:
         WeightsError: its weights are missing, damaged or do not fit.
     """
     network = describe_pose(pose)
-    own_window = {name: value for name in ("before", "after") if (value := getattr(options, name)) is not None}
     if options.head in UNTRAINED and not options.weights:
-        is_logits = network.codec == "spatial"
-        return create_model(options.head, num_keypoints=network.num_keypoints, is_logits=is_logits, **own_window)
+        return _untrained(options, network)
     weights = describe_head(options)
     if weights.skeleton != network.skeleton:
         raise ConfigError(
@@ -147,6 +148,20 @@ def create_head(pose: PoseOptions, options: TemporalOptions) -> nn.Module:
         )
     head, _ = load_model(options.head, checkpoint=Path(options.weights) if options.weights else None)
     return checked_window(head, options.head, options)
+
+
+def _untrained(options: TemporalOptions, network: Weights) -> nn.Module:
+    before, after = (WINDOW if side is None else side for side in (options.before, options.after))
+    num_keypoints, is_logits = network.num_keypoints, network.codec == "spatial"
+    if options.head == "score_fusion":
+        return create_model(options.head, num_keypoints=num_keypoints, before=before, after=after, is_logits=is_logits)
+    if not is_logits:
+        raise ConfigError(
+            f"temporal.head = {options.head}: reads distributions over cells, which codec {network.codec} is not; "
+            "choose score_fusion"
+        )
+    edges = skeleton_named(network.skeleton).edges
+    return create_model(options.head, num_keypoints=num_keypoints, before=before, after=after, edges=edges)
 
 
 def describe_head(options: TemporalOptions) -> Weights:

@@ -170,6 +170,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "tube_head": _fusion("tube_head", "TubeHead"),
     "convlstm_head": _fusion("convlstm_head", "ConvLSTMHead"),
     "score_fusion": _fusion("score_fusion", "ScoreFusion"),
+    "joint_messages": _fusion("joint_messages", "JointMessages"),
     "fpn_detector": Architecture("fpn_detector", "FpnDetector", codec="", skeleton="", task="detector"),
     "refiner": Architecture("refiner", "PoseRefiner", input_hw=(1, 1), codec="", skeleton="", task="refiner"),
 }
