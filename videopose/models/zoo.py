@@ -104,6 +104,26 @@ SHIPPED: tuple[Weights, ...] = (
         skeleton="",
         codec="",
     ),
+    Weights(
+        "dcpose_head.default",
+        "dcpose.safetensors",
+        sha256="d105113ef2f611c3434fd7463d8e7495f977546147075d855e2d3254680a8831",
+        bytes=431706,
+        licence="Apache-2.0",
+        origin="package",
+        skeleton="body19",
+        codec="spatial",
+    ),
+    Weights(
+        "posewarper_head.default",
+        "posewarper.safetensors",
+        sha256="ac382fae8aaa9fc07a377141578668f21626a166bd90b54d0d4d2df65a886a2f",
+        bytes=110176,
+        licence="Apache-2.0",
+        origin="package",
+        skeleton="body19",
+        codec="spatial",
+    ),
 )
 """The defaults. Their cards are in the files themselves and go before these lines."""
 
