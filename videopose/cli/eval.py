@@ -205,6 +205,22 @@ def temporal(data_dir: Path, modules: str | None, overrides: tuple[str, ...], de
             file.write((json.dumps(bars.as_document(scores, options), indent=1) + "\n").encode())
 
 
+@command.command()
+@click.option("--data", "data_dir", type=click.Path(path_type=Path), required=True, help="Folder with the data sets.")
+@click.option("--every", "distances", type=click.IntRange(2), multiple=True, default=(7, 15), show_default=True,
+              metavar="K", help="Labels on every so many frames; may be given again.")  # fmt: skip
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="As of annotate propagate.")
+def propagation(data_dir: Path, distances: tuple[int, ...], overrides: tuple[str, ...]) -> None:
+    """Measure how well labels fill in the frames between them (JHMDB's val split), beside a straight line."""
+    from videopose import catalog
+    from videopose.config import parse_overrides, validate
+    from videopose.stages.propagate import PropagateOptions
+
+    bars = catalog.protocol("propagation")
+    options = validate(PropagateOptions, parse_overrides(overrides), source="--set")
+    click.echo(bars.as_table(bars.measure(data_dir, distances, options)))
+
+
 def _reports() -> ModuleType:
     from videopose import catalog
 
