@@ -8,18 +8,28 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from bright_people import bright_estimator
 from builders import assert_same_records, some_poses, some_records
 
+from videopose.estimators.fused import FusedEstimator
+from videopose.estimators.mapped import MapEstimator
+from videopose.estimators.neighbors import BoxWarp
+from videopose.estimators.optical_flow import create_flow
+from videopose.estimators.recurrent import RecurrentEstimator
 from videopose.io.journal_store import JournalStore
 from videopose.io.result import ResultHeader
+from videopose.models.convlstm_head import ConvLSTMHead
+from videopose.models.score_fusion import ScoreFusion
 from videopose.skeletons import skeleton_named
 from videopose.stages.cues import MeasureCues
 from videopose.stages.detect import DetectPeople, GivenBoxes, WholeFrame
 from videopose.stages.estimate import EstimatePoses
 from videopose.stages.flow import DropImages, Pipeline, Prefetch, ToDevice
 from videopose.stages.journal import Journal
+from videopose.stages.propagate import PropagateLabels
 from videopose.stages.sink import WriteResult
 from videopose.stages.smooth import TrackAndSmooth
+from videopose.stages.temporal import CarryStates, FuseNeighbors
 from videopose.stages.track import TrackPoses
 from videopose.stages.tubes import EstimateTubes, MergeTubes, OnMiddleFrames
 from videopose.tracking.options import CueOptions, SmoothingOptions, TrackerOptions
@@ -87,12 +97,29 @@ CASES = {
         lambda folder: EstimateTubes(FakeTubes(), TubeOptions(), window=4), look_ahead=4 + 5 + 2, with_image=True
     ),
     "MergeTubes": Case(lambda folder: MergeTubes(TubeOptions(look_ahead=5), SKELETON), look_ahead=2 * (5 + 5 + 2)),
+    "FuseNeighbors": Case(lambda folder: _over_windows(), look_ahead=3 + 2, with_image=True, with_poses=True),
+    "CarryStates": Case(lambda folder: _along_tracks(), look_ahead=3, with_image=True, with_poses=True),
+    "PropagateLabels": Case(lambda folder: PropagateLabels({}, SKELETON, create_flow("dis")), with_image=True),
     "WriteResult": Case(lambda folder: WriteResult(folder / "r.json", HEADER)),
     "Journal": Case(lambda folder: _fresh_journal(folder), look_ahead=1),
     "Journal around batches": Case(
         lambda folder: _fresh_journal(folder, EstimatePoses(FakeEstimator(), window=4)), look_ahead=4, with_image=True
     ),
 }
+
+
+def _over_windows():
+    single = MapEstimator(bright_estimator())
+    codec, head = single.single.network.codec, ScoreFusion(num_keypoints=2, before=1, after=2).eval()
+    warp = BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw)
+    return Pipeline((EstimatePoses(single, window=2), FuseNeighbors(FusedEstimator(single, head, warp), window=2)))
+
+
+def _along_tracks():
+    single = MapEstimator(bright_estimator())
+    head = ConvLSTMHead(num_keypoints=2).eval()
+    carried = RecurrentEstimator(single, head, single.single.network.codec.crop_from_heatmap)
+    return Pipeline((EstimatePoses(single, window=4), CarryStates(carried)))
 
 
 def _fresh_journal(folder, networks=iter):
