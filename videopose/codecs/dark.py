@@ -27,7 +27,7 @@ class DarkCodec(MSRACodec):
     @property
     def blur_kernel(self) -> int:
         """Width of the smoothing kernel, heatmap pixels: 11 for a spread of 2, 17 for 3, as published."""
-        return 6 * round(self.spread) - 1
+        return 6 * max(1, round(self.spread)) - 1
 
     def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
         """Make target heatmaps, (N, K, h, w) and (N, K); see `MSRACodec.encode`."""

@@ -180,3 +180,11 @@ def test_a_codec_says_where_its_heatmap_pixels_lie(name):
     # megvii's blur leaves differences of rounding between the neighbours, whose sign is worth a quarter of a pixel
     allowed = 1.01 if name == "megvii" else 0.02
     assert found.numpy() == pytest.approx(apply(codec.crop_from_heatmap, [11, 17]), abs=allowed)
+
+
+@pytest.mark.parametrize("name", MINE)
+def test_crops_much_smaller_than_the_published_ones_are_decoded(name):
+    codec = create_codec(name, (64, 64))
+    found = codec.decode(codec.encode(keypoints_at((30, 41)))[0])[0, 0, :2]
+
+    assert found.numpy() == pytest.approx([30, 41], abs=3.01)
