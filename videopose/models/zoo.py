@@ -124,6 +124,16 @@ SHIPPED: tuple[Weights, ...] = (
         skeleton="body19",
         codec="spatial",
     ),
+    Weights(
+        "convlstm_head.default",
+        "convlstm.safetensors",
+        sha256="f3c925e3b7d6009f26a5e4bf32cbd41d6b2b56f28786e7454afd798668c0789c",
+        bytes=178610,
+        licence="Apache-2.0",
+        origin="package",
+        skeleton="body19",
+        codec="spatial",
+    ),
 )
 """The defaults. Their cards are in the files themselves and go before these lines."""
 
