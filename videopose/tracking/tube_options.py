@@ -12,15 +12,15 @@ from videopose.config import Options
 class MergeOptions(Options):
     """How several poses of a person in one frame become one. Lengths are parts of the person's size."""
 
-    method: Literal["both", "mean-shift", "shortest-path", "best"] = Field(
-        default="both",
-        description="the mode of the hypotheses; the path of least cost through them over time; the path through the "
+    method: Literal["shortest-path", "mean-shift", "both", "best"] = Field(
+        default="shortest-path",
+        description="the path of least cost through the hypotheses over time; their mode; the path through the "
         "modes; or the keypoint of the highest score",
     )
     bandwidth: float = Field(default=0.03, gt=0, description="standard deviation of the mean shift's kernel")
     score_weight: float = Field(default=1.0, ge=0, description="cost per e-fold of a lower score")
     position_weight: float = Field(default=4.0, ge=0, description="cost of a distance of 1 from the weighted mean")
-    motion_weight: float = Field(default=8.0, ge=0, description="cost of a jump of 1 between two frames")
+    motion_weight: float = Field(default=16.0, ge=0, description="cost of a jump of 1 between two frames")
     max_jump: float = Field(default=0.5, gt=0, description="longer jumps cost no more")
     max_gap: float = Field(default=0.5, ge=0, description="seconds; a longer gap breaks the path")
 
