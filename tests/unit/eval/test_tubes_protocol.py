@@ -27,9 +27,9 @@ def test_the_person_who_overlaps_the_labelled_box_most_is_scored():
 
 def test_a_frame_in_which_nobody_overlaps_is_all_wrong():
     found = tubes._of_person(two_people(), np.array([80, 80, 90, 90], np.float32), BODY)
-    truth = np.zeros((3, 15, 3), np.float32) + [20, 20, 2]
+    truth = np.tile(np.array([20, 20, 2], np.float32), (3, 15, 1))
 
-    counts, _ = tubes._judged(np.stack([found] * 3), truth.astype(np.float32), np.full(3, 50.0))
+    counts, _ = tubes._judged(np.stack([found] * 3), truth, np.full(3, 50.0))
 
     assert np.isnan(found).all()
     assert counts.pooled().tolist() == [0, 0]
