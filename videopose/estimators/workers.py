@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import Barrier
 from typing import TypeVar
 
 import torch
@@ -36,4 +37,20 @@ def run_batches(work: Callable[[T], R], batches: Sequence[T], device: torch.devi
 
 @cache
 def _pool(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="videopose", initializer=torch.set_num_threads, initargs=(1,))
+    """Start all workers with one thread of arithmetic each.
+
+    PyTorch hands the last number of threads anybody has set on to every thread that begins later, so what holds outside
+    the workers is set again when all of them have begun.
+    """
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="videopose", initializer=_compute_alone)
+    all_there = Barrier(workers + 1)
+    for _ in range(workers):
+        pool.submit(all_there.wait)
+    all_there.wait()
+    torch.set_num_threads(workers)
+    return pool
+
+
+def _compute_alone() -> None:
+    torch.get_num_threads()  # a thread's first question brings it the number that holds everywhere; its own comes after
+    torch.set_num_threads(1)
