@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from builders import assert_same_records
-from video_files import cut, damage_packets, picture, write_audio, write_video
+from video_files import damage_packets, picture, write_video
 
 from videopose.io.results import read_result
 
@@ -137,70 +137,6 @@ def test_a_folder_of_images_is_a_video(command):
 
     assert done.code == 0
     assert [record.frame.time for record in read_result("images.poses.json")] == pytest.approx([0, 0.1, 0.2])
-
-
-def no_index(folder):
-    return cut(write_video(folder / "bad.mp4"), 0.6)
-
-
-def cut_off(folder):
-    return cut(write_video(folder / "bad.mp4", num_frames=60, muxer={"movflags": "faststart"}), 0.6)
-
-
-def empty(folder):
-    (folder / "bad.mp4").touch()
-
-
-def text(folder):
-    (folder / "bad.mp4").write_text("not a video " * 100)
-
-
-def only_sound(folder):
-    write_audio(folder / "bad.mp4")
-
-
-def nothing(folder):
-    pass
-
-
-def no_images(folder):
-    (folder / "bad.mp4").mkdir()
-
-
-def unreadable(folder):
-    (folder / "bad.mp4").symlink_to(folder / "bad.mp4")
-
-
-def undecodable(folder):
-    damage_packets(write_video(folder / "bad.mp4", num_frames=4, options={"bf": "0"}), range(4))
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (no_index, "cut off: the index an mp4 or mov ends with is missing"),
-        (cut_off, "the file is cut off after frame"),
-        (empty, "the file is empty"),
-        (text, "not a video"),
-        (only_sound, "it has no video stream, only audio"),
-        (nothing, "no such file"),
-        (no_images, "a folder without images"),
-        (unreadable, "cannot be read"),
-        (undecodable, "none of its frames can be decoded"),
-    ],
-)
-def test_a_bad_input_is_one_line_and_leaves_nothing(command, make, message):
-    make(command.folder)
-    before = sorted(command.folder.iterdir())
-
-    done = command("run", "bad.mp4")
-
-    assert done.code == 1
-    assert done.err.startswith("Error: bad.mp4: ")
-    assert message in done.err
-    assert done.err.count("\n") == 1
-    assert "Traceback" not in done.err
-    assert sorted(command.folder.iterdir()) == before
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -59,9 +59,9 @@ def open_video(
     if file.is_dir() or is_glob:
         rate = IMAGE_FRAME_RATE if frame_rate is None else Fraction(frame_rate).limit_denominator(1001)
         return ImageReader(str(path), image_files(str(path)), selection, frame_rate=rate, strict=strict)
+    _check_readable(file)
     if frame_rate is not None:
         raise InputError(f"{path}: a video file has its own timestamps; --frame-rate is for folders of images")
-    _check_readable(file)
     return BACKENDS[backend](file, selection, strict=strict)
 
 
