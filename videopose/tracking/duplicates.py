@@ -49,7 +49,7 @@ def trim_overlaps(table: VideoPoses, options: LinkingOptions) -> tuple[VideoPose
 
 
 def _weaker(score: F32, one: I64, other: I64) -> I64:
-    """Choose which of two runs of poses to let go: that of lower scores, for gaps can be filled, or a far shorter one."""
+    """Choose which of two runs of poses to let go: the lower scores, for gaps can be filled, or a far shorter run."""
     fewer, more = (one, other) if len(one) < len(other) else (other, one)
     if 2 * len(fewer) < len(more):
         return fewer

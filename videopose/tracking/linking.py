@@ -39,7 +39,8 @@ def link(table: VideoPoses, options: LinkingOptions, handovers: I64 | None = Non
         heads, tails = measure_ends(table, order, edges, options)
         listed = candidates(heads, tails, max_gap, options)
         end, start, cost = _with_handovers(listed, heads, tails, _open_handovers(pairs, order, edges), options)
-        successor = solve(len(edges) - 1, end, start, cost, options.max_cost)
+        eager = options.open_cost * np.minimum(tails.time - heads.time, 1.0)  # a second box is short, a person is not
+        successor = solve(len(edges) - 1, end, start, cost - eager[end] - eager[start], options.max_cost)
         table = _renamed(table, order, edges, successor)
     return table
 
@@ -117,10 +118,11 @@ def solve(num: int, end: I64, start: I64, cost: F64, max_cost: float) -> I64:
     involved, row = np.unique(end, return_inverse=True)
     targets, column = np.unique(start, return_inverse=True)
     rows, columns = len(involved), len(targets)
-    # One private dummy column per row keeps a full matching possible; +1 because a sparse zero means "no edge".
+    # One private dummy column per row keeps a full matching possible; a sparse zero or less would mean "no edge".
+    above = 1.0 - min(float(cost.min()), 0.0)
     graph = csr_matrix(
         (
-            np.concatenate([cost + 1, np.full(rows, max_cost + 1)]),
+            np.concatenate([cost + above, np.full(rows, max_cost + above)]),
             (np.concatenate([row, np.arange(rows)]), np.concatenate([column, columns + np.arange(rows)])),
         ),
         shape=(rows, columns + rows),

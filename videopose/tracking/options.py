@@ -35,7 +35,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "min_similarity": 0.3,
         "duplicate_similarity": 0.75,
         "tolerance": 1.5,
-        "margin": 0.05,
+        "margin": 0.02,
     },
     "iou": {"similarity": "iou", "min_similarity": 0.2},
     "oks": {},
@@ -58,6 +58,9 @@ class LinkingOptions(Options):
     max_cost: float = Field(
         default=10.0, gt=0, description="cost of leaving an end open: pairs above it are never joined"
     )
+    open_cost: float = Field(
+        default=3.0, ge=0, description="cost added to it, at either end of a link, for tracklets of a second or more"
+    )
     gap_cost: float = Field(default=0.5, ge=0, description="cost of a second unseen")
     doubt_cost: float = Field(default=1.0, ge=0, description="cost per e-fold of how little the motion tells")
     position_noise: float = Field(default=0.1, gt=0, description="standard deviation of a body's place")
@@ -79,6 +82,9 @@ class LinkingOptions(Options):
     handover_gain: float = Field(default=6.0, ge=0, description="what this takes off the cost of joining them")
     handover_overlap: float = Field(default=0.85, gt=0, description="from which part of a box within another they do")
     min_track_score: float = Field(default=3.0, ge=0, description="tracks whose pose scores sum to less are dropped")
+    min_presence: float = Field(
+        default=0.15, ge=0, le=1, description="so are tracks that are there in less than this part of their frames"
+    )
     min_relative_score: float = Field(
         default=0.35, ge=0, le=1, description="so are tracks under this part of what the video's best tenth scores"
     )
@@ -112,7 +118,7 @@ class TrackerOptions(Options):
     iou_weight: float = Field(default=0.5, ge=0, le=1, description="share of box IoU in the oks-iou mixture")
     assignment: Literal["hungarian", "greedy"] = "hungarian"
     motion: Literal["none", "box", "keypoints", "flow"] = "none"
-    two_stage: bool = Field(default=False, description="poses under high_score only continue tracks, after the others")
+    two_stage: bool = Field(default=False, description="poses of low score only continue tracks, after the others")
     observation_centric: bool = Field(
         default=False, description="repair the motion filter after a gap from what was observed"
     )
@@ -123,7 +129,9 @@ class TrackerOptions(Options):
     max_age: float = Field(default=1.0, ge=0, description="seconds without support before a track ends")
     min_score: float = Field(default=0.1, ge=0, le=1, description="poses below are never tracked")
     new_score: float = Field(default=0.3, ge=0, le=1, description="poses below start no track")
-    high_score: float = Field(default=0.5, ge=0, le=1, description="border between the two stages")
+    high_score: float = Field(
+        default=0.6, ge=0, le=1, description="border between the two stages, as a part of what good poses score so far"
+    )
     min_similarity: float = Field(default=0.1, ge=0, le=1, description="less similar pairs are never joined")
     low_similarity: float = Field(default=0.2, ge=0, le=1, description="the same, in the second stage")
     duplicate_similarity: float = Field(

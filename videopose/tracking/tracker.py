@@ -84,6 +84,28 @@ def canonical_order(poses: Poses) -> I64:
     return np.lexsort(keys).astype(np.int64)
 
 
+class ScoreScale:
+    """Learns how high scores are: a network that never says more than 0.5 has good poses too.
+
+    Attributes:
+        good: what the best tenth of the poses seen so far reach; 0 before the first.
+    """
+
+    _BINS = 1000
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(self._BINS + 1, np.int64)
+        self.good = 0.0
+
+    def see(self, score: F32) -> None:
+        """Take in the pose scores of a frame."""
+        if len(score):
+            bins = (np.clip(score, 0, 1) * self._BINS).astype(np.int64)
+            np.add.at(self._counts, bins, 1)
+            summed = np.cumsum(self._counts)
+            self.good = int(np.searchsorted(summed, 0.9 * summed[-1])) / self._BINS
+
+
 class AssociationTracker:
     """Joins poses to predicted tracks by one assignment per frame; the others start new tracks.
 
@@ -99,6 +121,7 @@ class AssociationTracker:
         self._time = np.zeros(0)
         self._hits = np.zeros(0, np.int64)
         self._appearance: F32 | None = None
+        self._scale = ScoreScale()
         self._next_id = 1
         self._is_first = True
 
@@ -116,6 +139,8 @@ class AssociationTracker:
         if cues is not None and cues.camera is not None:
             self._last = carry(self._last, cues.camera)
         usable = self._usable(poses)
+        if options.two_stage:
+            self._scale.see(poses.score)
         tracks, people = self._associate(poses, usable, time, cues, source)
         self._update(tracks, people, poses, time, cues, source)
         missed = np.ones(len(self._time), bool)
@@ -153,7 +178,7 @@ class AssociationTracker:
         similarity = self._similarity(expected, poses)
         if options.appearance_weight and self._appearance is not None and cues is not None:
             similarity = self._with_appearance(similarity, cues, source)
-        strong = usable & (poses.score >= options.high_score) if options.two_stage else usable
+        strong = usable & (poses.score >= options.high_score * self._scale.good) if options.two_stage else usable
         tracks, people = assign(np.where(strong, similarity, 0), options.min_similarity, options.assignment)
         if options.margin:
             clear = is_clear(similarity * usable, tracks, people, options.margin)

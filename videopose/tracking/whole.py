@@ -44,7 +44,8 @@ def without_weak(table: VideoPoses, options: LinkingOptions) -> VideoPoses:
     """Take the id from tracks that hardly anything speaks for.
 
     Those are tracks whose pose scores sum to less than `min_track_score` (in a video of a few frames nobody can gather
-    much, so no more is asked than a tenth of a point per frame), and tracks whose middle score is below
+    much, so no more is asked than a tenth of a point per frame), tracks that are there in less than `min_presence` of
+    the frames they span, which are accidents strung together, and tracks whose middle score is below
     `min_relative_score` of what the best tenth of the video's poses reach: how high scores are depends on the networks
     and the pictures, so no fixed score could tell.
     """
@@ -55,6 +56,9 @@ def without_weak(table: VideoPoses, options: LinkingOptions) -> VideoPoses:
     asked = min(options.min_track_score, 0.1 * len(table.time))
     middle = [float(np.median(score[first:last])) for first, last in pairwise(edges.tolist())]
     weak = np.add.reduceat(score, edges[:-1]) < asked
+    looked = np.cumsum(table.has_poses)
+    span = looked[table.frame[order[edges[1:] - 1]]] - looked[table.frame[order[edges[:-1]]]] + 1
+    weak |= np.diff(edges) < options.min_presence * span
     weak |= np.array(middle) < options.min_relative_score * float(np.quantile(score, 0.9))
     track_id = table.track_id.copy()
     track_id[order[np.repeat(weak, np.diff(edges))]] = UNTRACKED

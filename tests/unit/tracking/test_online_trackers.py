@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from videopose.skeletons import skeleton_named
 from videopose.tracking.options import TrackerName, TrackerOptions
-from videopose.tracking.tracker import create_tracker
+from videopose.tracking.tracker import ScoreScale, create_tracker
 from videopose.types import UNTRACKED, Poses
 
 SKELETON = skeleton_named("coco17")
@@ -122,6 +122,26 @@ def test_ids_are_unique_within_a_frame(seed, name):
         reported = ids[ids != UNTRACKED]
 
         assert len(set(reported.tolist())) == len(reported)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.4])
+def test_what_is_a_high_score_depends_on_the_scores_seen(scale):
+    scores = np.random.default_rng(0).uniform(0, scale, 2000).astype(np.float32)
+    seen = ScoreScale()
+
+    for part in np.split(scores, 100):
+        seen.see(part)
+
+    assert seen.good == pytest.approx(0.9 * scale, abs=0.02)
+
+
+def test_the_order_of_scores_does_not_change_their_scale():
+    forward, backward = ScoreScale(), ScoreScale()
+
+    forward.see(np.array([0.1, 0.5, 0.9], np.float32))
+    backward.see(np.array([0.9, 0.5, 0.1], np.float32))
+
+    assert forward.good == backward.good == pytest.approx(0.9, abs=0.001)
 
 
 def test_user_values_win_over_the_preset():

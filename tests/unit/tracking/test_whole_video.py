@@ -128,6 +128,26 @@ def test_dropped_people_stay_untracked_on_request():
     assert ids(records, keep_untracked=True)[10] == [1, -1]
 
 
+def test_accidents_strung_together_are_no_person():
+    person = [(300, 300, 1.0, 1, 0.9) for _ in range(200)]
+    accidents = [(700, 300, 1.0, 2, 0.8) if t % 10 == 0 else None for t in range(200)]
+
+    table = without_weak(tracklets(person, accidents), LinkingOptions())
+
+    assert set(table.track_id[table.xyxy[:, 0] > 500].tolist()) == {-1}
+    assert set(table.track_id[table.xyxy[:, 0] < 500].tolist()) == {1}
+
+
+def test_a_person_goes_on_rather_than_a_second_box_on_them():
+    person = [(300, 300, 1.0, 1, 0.9) if t < 50 else None for t in range(100)]
+    second = [(310, 300, 0.9, 2, 0.5) if 45 <= t < 50 else None for t in range(100)]
+    later = [(313, 300, 0.9, 3, 0.9) if t >= 52 else None for t in range(100)]
+
+    table = link(tracklets(person, second, later), LinkingOptions())
+
+    assert set(table.track_id[table.frame >= 52].tolist()) == {1}
+
+
 def test_ids_do_not_depend_on_the_order_of_people():
     rng = np.random.default_rng(0)
     records = [frame(t, [(100 + 8 * t, 300, 1.0), (900 - 8 * t, 330, 1.1), (400, 350, 0.9)]) for t in range(80)]
