@@ -21,7 +21,7 @@ from videopose.geometry.keypoints import boxes_around
 from videopose.io.reader import open_video
 from videopose.metrics.pck import PckCounts, count_pck, torso_length
 from videopose.skeletons import skeleton_named
-from videopose.stages.propagate import PropagateLabels, PropagateOptions
+from videopose.stages.propagate import PropagateLabels, PropagateOptions, create_fusion
 from videopose.types import F32, I64, Poses
 
 ALPHAS = (0.2, 0.1, 0.05)
@@ -84,8 +84,9 @@ def _propagated(clip: LabelledClip, kept: I64, options: PropagateOptions) -> F32
         for frame in kept
     }
     flow = create_flow(options.flow, Path(options.flow_path) if options.flow_path else None)
+    stage = PropagateLabels(labels, SKELETON, flow, options, create_fusion(options, SKELETON))
     filled = np.full(clip.keypoints.shape, np.nan, np.float32)
-    for record in PropagateLabels(labels, SKELETON, flow, options)(open_video(clip.path).records()):
+    for record in stage(open_video(clip.path).records()):
         if record.poses is not None and len(record.poses) and record.frame.index < len(filled):
             filled[record.frame.index] = record.poses.keypoints[0]
     return filled

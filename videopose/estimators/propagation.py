@@ -37,10 +37,8 @@ def follow_points(points: F64, pairs: Sequence[FlowPair], *, backwards: bool = F
     return np.stack(path[::-1] if backwards else path)
 
 
-def blend_paths(first: F32, last: F32, onward: F64, backward: F64, share: F64) -> F32:
-    """Join what was carried from two labels, each counting by how near it is.
-
-    What each path misses the other label by is drift, and is taken back in proportion to the time that has passed.
+def without_drift(first: F32, last: F32, onward: F64, backward: F64, share: F64) -> tuple[F64, F64]:
+    """Take back what each path misses the other label by, in proportion to the time that has passed.
 
     Args:
         first: (K, 3) x, y and score of the earlier label; score 0 = not labelled.
@@ -50,14 +48,26 @@ def blend_paths(first: F32, last: F32, onward: F64, backward: F64, share: F64) -
         share: (T,) how much of the time between the two has passed, 0 at the earlier label and 1 at the later one.
 
     Returns:
+        The two paths, (T, K, 2); unchanged where a keypoint is labelled on one side only.
+    """
+    both = ((first[:, 2] > 0) & (last[:, 2] > 0)).reshape(-1, 1)
+    late = share[:, None, None]
+    return (
+        onward + np.where(both, late * (last[:, :2] - onward[-1]), 0),
+        backward + np.where(both, (1 - late) * (first[:, :2] - backward[0]), 0),
+    )
+
+
+def blend_paths(first: F32, last: F32, onward: F64, backward: F64, share: F64) -> F32:
+    """Join what was carried from two labels, each counting by how near it is; arguments as of `without_drift`.
+
+    Returns:
         (T, K, 3). A keypoint labelled on one side only is carried from there with a score that fades to 0 at the
         other; one labelled on neither is 0, 0 with score 0.
     """
     here = np.stack([first[:, 2] > 0, last[:, 2] > 0])
-    both = (here[0] & here[1]).reshape(-1, 1)
     late = share[:, None, None]
-    onward = onward + np.where(both, late * (last[:, :2] - onward[-1]), 0)
-    backward = backward + np.where(both, (1 - late) * (first[:, :2] - backward[0]), 0)
+    onward, backward = without_drift(first, last, onward, backward, share)
     weights = np.stack([(1 - late) * here[0][:, None], late * here[1][:, None]])
     total = weights.sum(axis=0)
     mixed = (weights[0] * onward + weights[1] * backward) / np.where(total > 0, total, 1)

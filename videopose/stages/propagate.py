@@ -8,13 +8,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from pydantic import Field
 
 from videopose import __version__
 from videopose.config import Options
-from videopose.errors import DatasetError, InputError
+from videopose.errors import ConfigError, DatasetError, InputError
+from videopose.estimators.build import PoseOptions, create_estimator, describe_pose
+from videopose.estimators.build_fused import TemporalOptions, create_head
+from videopose.estimators.label_fusion import LabelFusion
+from videopose.estimators.mapped import MapEstimator
 from videopose.estimators.optical_flow import FlowName, OpticalFlow, create_flow, small_picture
-from videopose.estimators.propagation import FlowPair, blend_paths, flow_pairs, follow_points
+from videopose.estimators.propagation import FlowPair, blend_paths, flow_pairs, follow_points, without_drift
 from videopose.geometry.keypoints import oks
 from videopose.io.exchange.formats import read_table
 from videopose.io.exchange.own_result import records_from
@@ -22,10 +27,12 @@ from videopose.io.exchange.table import PoseTable
 from videopose.io.reader import open_video
 from videopose.io.result import ResultHeader
 from videopose.io.results import check_suffix, write_result
-from videopose.skeletons import Skeleton
+from videopose.models.zoo import weights_table
+from videopose.skeletons import Skeleton, shared_keypoints, skeleton_named
 from videopose.tracking.assign import assign
 from videopose.types import F32, F64, U8, UNTRACKED, Poses, Record
 
+HEAD = "posewarper_head.default"
 LENIENCE = 3.0
 """Factor on the OKS falloff where people without ids are joined: carried poses drift."""
 
@@ -36,6 +43,11 @@ class PropagateOptions(Options):
     flow: FlowName = "dis"
     flow_path: str = ""
     """TorchScript file of a learned flow, for `flow: torch`."""
+    head: str = "auto"
+    """Trained head that looks at the pictures between, none = flow alone; auto = `posewarper_head.default` where it is
+    shipped, for labels of keypoints the default pose network knows."""
+    weights: str = ""
+    """A checkpoint of the head to use instead of its own; then `head` may be a bare architecture."""
     max_side: int = Field(default=480, ge=64)
     """Pictures are made this small for measuring flow, pixels."""
     max_span: int = Field(default=60, ge=1)
@@ -56,12 +68,14 @@ class PropagateLabels:
         skeleton: of the labels.
         flow: measures dense flow between two pictures.
         options: sizes and bounds.
+        fusion: what looks at the pictures between, None = flow alone.
     """
 
     labels: Mapping[int, Poses]
     skeleton: Skeleton
     flow: OpticalFlow
     options: PropagateOptions = field(default_factory=PropagateOptions)
+    fusion: LabelFusion | None = None
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Label a stream of records with pictures.
@@ -100,9 +114,7 @@ class PropagateLabels:
         pairs = flow_pairs(self.flow, pictures)
         onward = [follow_points(_points(pose) * scale, pairs) / scale for pose in first.keypoints]
         people = self._linked(first, last, onward)
-        times = np.array([record.frame.time for record in span])
-        share = (times - times[0]) / (times[-1] - times[0])
-        carried = [self._carried(first[[a]], last[[b]], onward[a], pairs, scale, share) for a, b in people]
+        carried = [self._carried(first[[a]], last[[b]], onward[a], pairs, scale, span) for a, b in people]
         between = [
             replace(record, poses=_joined([poses[t] for poses in carried], len(self.skeleton)))
             for t, record in enumerate(span)
@@ -123,12 +135,20 @@ class PropagateLabels:
         return sorted(pairs)
 
     def _carried(
-        self, first: Poses, last: Poses, onward: F64, pairs: list[FlowPair], scale: float, share: F64
+        self, first: Poses, last: Poses, onward: F64, pairs: list[FlowPair], scale: float, span: list[Record]
     ) -> list[Poses]:
         """Give one person's pose in each frame of a span."""
+        times = np.array([record.frame.time for record in span])
+        share = (times - times[0]) / (times[-1] - times[0])
         backward = follow_points(_points(last.keypoints[0]) * scale, pairs, backwards=True) / scale
         keypoints = blend_paths(first.keypoints[0], last.keypoints[0], onward, backward, share)
         boxes = _boxes(first, last, keypoints, share)
+        if self.fusion is not None:
+            paths = without_drift(first.keypoints[0], last.keypoints[0], onward, backward, share)
+            for t in range(1, len(span) - 1):
+                image, seconds = span[t].frame.image, times[[0, -1]] - times[t]
+                assert image is not None, "a picture was taken of it"
+                keypoints[t] = self.fusion.corrected(image, keypoints[t], paths[0][t], paths[1][t], boxes[t], seconds)
         scores = (1 - share) * first.score + share * last.score
         return [
             Poses(keypoints[[t]], scores[[t]].astype(np.float32), boxes[[t]], first.track_id) for t in range(len(share))
@@ -192,6 +212,22 @@ def labels_of(table: PoseTable, *, first_number: int = 0) -> dict[int, Poses]:
     return {record.frame.index: record.poses for record in records if record.poses is not None and len(record.poses)}
 
 
+def create_fusion(options: PropagateOptions, skeleton: Skeleton) -> LabelFusion | None:
+    """Load what looks at the pictures between labelled frames, None if nothing does.
+
+    Raises:
+        VideoPoseError: as `create_head`.
+    """
+    name = (HEAD if HEAD in weights_table() else "none") if options.head == "auto" else options.head
+    pose = PoseOptions()
+    if name == "none" or not len(shared_keypoints(skeleton, skeleton_named(describe_pose(pose).skeleton))[0]):
+        return None
+    head = create_head(pose, TemporalOptions(head=name, weights=options.weights))
+    if hasattr(head, "step") or min(int(head.before), int(head.after)) < 1:  # type: ignore[arg-type]
+        raise ConfigError(f"head = {name}: labels on both sides need a head over windows, such as {HEAD}")
+    return LabelFusion(MapEstimator(create_estimator(pose, torch.device("cpu"))), head, skeleton)
+
+
 def propagate(
     clip: Path,
     labels: Path,
@@ -234,7 +270,7 @@ def propagate(
     facts = {"version": __version__, "labels": str(labels), "propagation": options.model_dump(mode="json")}
     header = ResultHeader(reader.info, table.skeleton, {**facts, "labelled_frames": sorted(people)})
     flow = create_flow(options.flow, Path(options.flow_path) if options.flow_path else None)
-    stage = PropagateLabels(people, table.skeleton, flow, options)
+    stage = PropagateLabels(people, table.skeleton, flow, options, create_fusion(options, table.skeleton))
     frames = carried = 0
     with write_result(output, header) as writer:
         for record in stage(reader.records()):
