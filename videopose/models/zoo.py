@@ -95,16 +95,6 @@ SHIPPED: tuple[Weights, ...] = (
         codec="",
     ),
     Weights(
-        "refiner.default",
-        "refiner.safetensors",
-        sha256="71921cada1f45b14d44bf3a0ad6aec71e961b4e0b07252183e1d09e6b06d0e18",
-        bytes=98180,
-        licence="Apache-2.0",
-        origin="package",
-        skeleton="",
-        codec="",
-    ),
-    Weights(
         "dcpose_head.default",
         "dcpose.safetensors",
         sha256="d105113ef2f611c3434fd7463d8e7495f977546147075d855e2d3254680a8831",
@@ -133,6 +123,16 @@ SHIPPED: tuple[Weights, ...] = (
         origin="package",
         skeleton="body19",
         codec="spatial",
+    ),
+    Weights(
+        "refiner.default",
+        "refiner.safetensors",
+        sha256="fb1edacfe50e4f04e1a2b13572cc6940f2366749b18db1ddc96f4e40c821e1b2",
+        bytes=98180,
+        licence="Apache-2.0",
+        origin="package",
+        skeleton="",
+        codec="",
     ),
 )
 """The defaults. Their cards are in the files themselves and go before these lines."""
