@@ -151,23 +151,36 @@ def test_flow_tracker_follows_a_jump_that_the_picture_shows():
     assert without != with_flow
 
 
+class Echo:
+    """Answers with one pose per box, in the box's corners and middle."""
+
+    skeleton = SKELETON
+
+    def estimate(self, images, boxes):
+        out = []
+        for each in boxes:
+            low, high = each.xyxy[:, None, :2], each.xyxy[:, None, 2:]
+            part = np.linspace(0, 1, len(SKELETON), dtype=np.float32)[None, :, None]
+            xy = low + part * (high - low)
+            score = np.full((*xy.shape[:2], 1), 0.9, np.float32)
+            ids = np.full(len(each), -1, np.int64)
+            out.append(Poses(np.concatenate([xy, score], axis=2), each.score, each.xyxy, ids))
+        return out
+
+
+def test_half_a_person_carried_into_a_whole_one_is_not_recovered():
+    image = texture()
+    half = Detections(np.array([[100, 60, 120, 180]], np.float32), np.array([0.9], np.float32))
+    whole = Detections(np.array([[98, 55, 160, 185]], np.float32), np.array([0.4], np.float32))
+    frames = [Frame(t, t / 25, torch.from_numpy(image).permute(2, 0, 1)) for t in range(2)]
+    records = [Record(frames[0], detections=half), Record(frames[1], detections=whole)]
+
+    _, second = EstimateWithFlow(Echo(), CueOptions(flow="dis"))(records)
+
+    assert second.poses.xyxy.tolist() == whole.xyxy.tolist()
+
+
 def test_missed_person_is_recovered_in_the_box_flow_carries():
-    class Echo:
-        """Answers with one pose per box, in the box's corners and middle."""
-
-        skeleton = SKELETON
-
-        def estimate(self, images, boxes):
-            out = []
-            for each in boxes:
-                low, high = each.xyxy[:, None, :2], each.xyxy[:, None, 2:]
-                part = np.linspace(0, 1, len(SKELETON), dtype=np.float32)[None, :, None]
-                xy = low + part * (high - low)
-                score = np.full((*xy.shape[:2], 1), 0.9, np.float32)
-                ids = np.full(len(each), -1, np.int64)
-                out.append(Poses(np.concatenate([xy, score], axis=2), each.score, each.xyxy, ids))
-            return out
-
     image = texture()
     box = Detections(np.array([[100, 60, 160, 180]], np.float32), np.array([0.9], np.float32))
     frames = [Frame(t, t / 25, torch.from_numpy(moved(image, SHIFT * t)).permute(2, 0, 1)) for t in range(2)]
