@@ -50,8 +50,8 @@ def swapped_sides(series: Series, flip_pairs: tuple[tuple[int, int], ...]) -> Bo
     for t in range(1, length):
         now = series.xy[t][:, pairs]
         scale = np.where(known & seen[t], 1 / series.size[:, None], 0.0)
-        same = np.minimum(np.linalg.norm(now - held, axis=-1).sum(-1) * scale, 1.0)
-        cross = np.minimum(np.linalg.norm(now[:, :, ::-1] - held, axis=-1).sum(-1) * scale, 1.0)
+        same = np.minimum(_length(now - held).sum(-1) * scale, 1.0)
+        cross = np.minimum(_length(now[:, :, ::-1] - held).sum(-1) * scale, 1.0)
         stay = cost + same
         change = cost[::-1] + cross
         came_from[t] = change < stay
@@ -60,6 +60,11 @@ def swapped_sides(series: Series, flip_pairs: tuple[tuple[int, int], ...]) -> Bo
         held = np.where(seen[t][..., None, None], now, held)
         known |= seen[t]
     return _traced_back(cost, came_from)
+
+
+def _length(vectors: F64) -> F64:
+    """Measure (..., 2) vectors; numpy's norm is slow along an axis of two."""
+    return np.asarray(np.sqrt(vectors[..., 0] ** 2 + vectors[..., 1] ** 2))
 
 
 def _traced_back(cost: F64, came_from: Bool) -> Bool:
@@ -107,8 +112,8 @@ def outliers(series: Series, confident_score: float) -> tuple[Bool, F64]:
     before, after = series.xy[:-2], series.xy[2:]
     between[1:-1] = before + part * (after - before)
     size = series.size[:, None]
-    off = np.linalg.norm(series.xy[1:-1] - between[1:-1], axis=-1)
-    calm = np.linalg.norm(after - before, axis=-1) < _CALM * size
+    off = _length(series.xy[1:-1] - between[1:-1])
+    calm = _length(after - before) < _CALM * size
     counted = (series.weight[:-2] > 0) & (series.weight[1:-1] > 0) & (series.weight[2:] > 0)
     doubtful = series.weight[1:-1] < confident_score
     found[1:-1] = (off > _OUTLIER * size) & calm & counted & doubtful & (span < _OUTLIER_SPAN)[..., None]
