@@ -55,5 +55,6 @@ def test_the_student_is_taught_by_what_the_teacher_config_makes():
 
 def test_the_teachers_heatmaps_have_the_grid_its_codec_reads():
     pose = load(TrainOptions, config_file("train", "teacher")).pose
-    network = create_model("hrnet_small", num_keypoints=len(skeleton_named(pose.skeleton)))
-    assert network(torch.zeros(1, 3, *pose.input_hw)).shape == (1, 19, 64, 48)
+    network = create_model(pose.architecture, num_keypoints=len(skeleton_named(pose.skeleton))).to("meta")
+
+    assert network(torch.empty(1, 3, *pose.input_hw, device="meta")).shape == (1, 19, 64, 48)

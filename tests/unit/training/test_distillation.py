@@ -79,7 +79,7 @@ def teachers(tmp_path_factory):
 
 @pytest.mark.parametrize("codec", CODECS)
 @given(place=st.tuples(st.floats(20, 130), st.floats(20, 160)))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_a_keypoint_the_teacher_sees_lies_at_the_same_place_for_the_student(teachers, codec, place):
     teacher, student = teachers[codec], SpatialCodec((192, 160))
     x, y = apply(teacher.from_student_crop(student.input_hw), place)
