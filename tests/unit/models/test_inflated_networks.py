@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from videopose.models.complexity import count_model
+from videopose.models.complexity import count, count_model, gflops
 from videopose.models.hrnet import HRNet
 from videopose.models.hrnet3d import HRNet3D, SpaceTimeConv, convert_names, inflate
 from videopose.models.tube_head import TubeHead
@@ -65,7 +65,7 @@ def test_inflated_to_the_mean_a_frame_looks_at_its_neighbours(flat):
 
 def test_only_the_first_stages_look_along_time():
     with torch.device("meta"):
-        names = [name for name, layer in HRNet3D(width=32).named_modules() if isinstance(layer, SpaceTimeConv)]
+        names = [name for name, layer in HRNet3D(**SMALL).named_modules() if isinstance(layer, SpaceTimeConv)]
 
     assert {name.partition(".")[0] for name in names} == {"conv1", "conv2", "layer1", "transition1", "stage2"}
 
@@ -88,37 +88,43 @@ def test_parameters_that_are_inflated_already_are_left_alone(flat):
     assert all(torch.equal(once[name], again[name]) for name in once)
 
 
-@pytest.mark.parametrize("width", [32])
-def test_inflating_adds_two_taps_to_each_inflated_convolution(width):
-    frames, size = 5, (384, 288)
+def test_inflating_adds_two_taps_to_each_inflated_convolution():
+    frames, size = 5, (96, 64)
     with torch.device("meta"):
-        flat, tube = HRNet(width=width), HRNet3D(width=width)
-        single = count_model(flat.eval(), torch.empty(1, 3, *size))
-        whole = count_model(tube.eval(), torch.empty(1, frames, 3, *size))
+        flat, tube = HRNet(**SMALL).eval(), HRNet3D(**SMALL).eval()
+        single = count_model(flat, torch.empty(1, 3, *size))
+        whole = count_model(tube, torch.empty(1, frames, 3, *size))
+        wide = inflated_macs(flat, size)
     taps = [layer.weight.numel() for layer in tube.modules() if isinstance(layer, SpaceTimeConv)]
-    places = inflated_macs(width, size)
 
     assert whole.parameters - single.parameters == sum(taps) * 2 // 3
-    assert whole.layer_macs == frames * (single.layer_macs + 2 * places)
+    assert whole.layer_macs == frames * (single.layer_macs + 2 * wide)
     assert whole.macs == whole.layer_macs
 
 
-def inflated_macs(width, size):
-    """Count the multiply-adds of the inflated parts' 3x3 convolutions in the 2D network by running hooks."""
+def inflated_macs(flat, size):
+    """Count the multiply-adds of the 2D convolutions that are inflated in the 3D network."""
     total = 0
 
     def see(layer, given, out):
         nonlocal total
         total += layer.weight.numel() * out.shape[2:].numel()
 
-    with torch.device("meta"):
-        network = HRNet(width=width)
-        for name, layer in network.named_modules():
-            is_wide = isinstance(layer, torch.nn.Conv2d) and layer.kernel_size == (3, 3)
-            if is_wide and name.partition(".")[0] in ("conv1", "conv2", "layer1", "transition1", "stage2"):
-                layer.register_forward_hook(see)
-        network(torch.empty(1, 3, *size))
+    for name, layer in flat.named_modules():
+        is_wide = isinstance(layer, torch.nn.Conv2d) and layer.kernel_size == (3, 3)
+        if is_wide and name.partition(".")[0] in ("conv1", "conv2", "layer1", "transition1", "stage2"):
+            layer.register_forward_hook(see)
+    flat(torch.empty(1, 3, *size))
     return total
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "parameters", "giga"), [("hrnet3d_w32", 30.1, 109.3), ("hrnet3d_w48", 66.4, 209.4)])
+def test_the_sizes_in_the_documentation_are_counted(name, parameters, giga):
+    counts = count(name)
+
+    assert counts.parameters / 1e6 == pytest.approx(parameters, abs=0.05)
+    assert gflops(name, counts) == pytest.approx(giga, abs=0.05)
 
 
 def some_window(present):
