@@ -17,6 +17,9 @@ from videopose.types import F32, F64, I64, Bool
 NEAR, FAR = 0.06, 0.14
 """Parts of the box's longer side: a difference up to the first is the label's own idea of where a keypoint lies, one
 from the second on is drift."""
+KEPT, LOST = 0.03, 0.10
+"""Likewise, of what the two paths miss the labels by: up to the first flow has kept the keypoint, from the second on it
+has lost it."""
 TRUST = 0.7
 """Share of a drift that is taken back."""
 _LEAST = 1e-6
@@ -26,7 +29,8 @@ class LabelFusion:
     """Gives a head over windows the labels as neighbours, where flow has carried them, and takes back what has drifted.
 
     Labels are exact and flow follows the surface of a body, but loses it; a network never loses the body, but puts
-    keypoints a little elsewhere than an annotator does. So only what is far from the network's answer is moved.
+    keypoints a little elsewhere than an annotator does. So only what flow has lost and what is far from the network's
+    answer is moved.
 
     Source:
         Propagation of sparse labels: Bertasius et al., Learning Temporal Pose Estimation from Sparsely-Labeled Videos,
@@ -46,14 +50,16 @@ class LabelFusion:
         self._rows: tuple[I64, I64] = shared_keypoints(skeleton, single.skeleton)
 
     @torch.inference_mode()
-    def corrected(self, image: Tensor, carried: F32, onward: F64, backward: F64, xyxy: F32, seconds: F64) -> F32:
+    def corrected(
+        self, image: Tensor, carried: F32, paths: tuple[F64, F64], drift: F64, xyxy: F32, seconds: F64
+    ) -> F32:
         """Correct one person's pose in one frame.
 
         Args:
             image: (3, H, W) uint8 RGB.
             carried: (K, 3) x, y and score, blended from both labels; score 0 = not labelled.
-            onward: (K, 2) carried from the earlier label.
-            backward: (K, 2) carried from the later label.
+            paths: (K, 2) carried from the earlier label, and from the later one.
+            drift: (K,) what the paths miss the labels by, image pixels.
             xyxy: (4,) the person's box.
             seconds: (2,) of the earlier and the later label, relative to the frame.
 
@@ -66,13 +72,15 @@ class LabelFusion:
         neighbors = center[:, None].repeat(1, self._before + self._after, 1, 1, 1)
         when, present = torch.zeros(neighbors.shape[:2]), torch.zeros(neighbors.shape[:2], dtype=torch.bool)
         labelled = carried[theirs, 2] > 0
-        for place, path, time in ((self._before - 1, onward, seconds[0]), (self._before, backward, seconds[1])):
+        for place, path, time in zip((self._before - 1, self._before), paths, seconds, strict=True):
             neighbors[0, place] = self._as_logits(apply(crop[0], path[theirs]), labelled, center[0])
             when[0, place], present[0, place] = float(time), True
         codec = self._single.single.network.codec
         maps = self._head(center, neighbors, when.to(center.device), present.to(center.device))
         seen = in_image(codec.decode(maps), crop)[0][ours]
-        return _drift_taken_back(carried, theirs[labelled], seen[labelled, :2], float((xyxy[2:] - xyxy[:2]).max()))
+        size = max(1.0, float((xyxy[2:] - xyxy[:2]).max()))
+        lost = np.clip((drift / size - KEPT) / (LOST - KEPT), 0, 1)
+        return _drift_taken_back(carried, theirs[labelled], seen[labelled, :2], lost, size)
 
     def _as_logits(self, in_crop: F64, labelled: Bool, center: Tensor) -> Tensor:
         """Give (K', h, w) a label as the network would say it; the network's own maps for what is not labelled."""
@@ -82,10 +90,10 @@ class LabelFusion:
         return torch.where(weight[0][:, None, None] > 0, target[0].clamp_min(_LEAST).log(), center)
 
 
-def _drift_taken_back(carried: F32, rows: I64, seen: F32, size: float) -> F32:
-    """Move keypoints towards where they are seen: none that are near, `TRUST` of the way those that are far."""
+def _drift_taken_back(carried: F32, rows: I64, seen: F32, lost: F64, size: float) -> F32:
+    """Move lost keypoints towards where they are seen: none that are near, `TRUST` of the way those that are far."""
     out = carried.copy()
     shift = seen - carried[rows, :2]
-    distance = np.linalg.norm(shift, axis=1, keepdims=True) / max(size, 1.0)
-    out[rows, :2] += TRUST * np.clip((distance - NEAR) / (FAR - NEAR), 0, 1) * shift
+    distance = np.linalg.norm(shift, axis=1, keepdims=True) / size
+    out[rows, :2] += TRUST * lost[rows, None] * np.clip((distance - NEAR) / (FAR - NEAR), 0, 1) * shift
     return out

@@ -48,6 +48,8 @@ class PropagateOptions(Options):
     shipped, for labels of keypoints the default pose network knows."""
     weights: str = ""
     """A checkpoint of the head to use instead of its own; then `head` may be a bare architecture."""
+    head_span: int = Field(default=10, ge=1)
+    """Frames; between labels nearer to each other flow loses little, and the head is not asked."""
     max_side: int = Field(default=480, ge=64)
     """Pictures are made this small for measuring flow, pixels."""
     max_span: int = Field(default=60, ge=1)
@@ -143,12 +145,16 @@ class PropagateLabels:
         backward = follow_points(_points(last.keypoints[0]) * scale, pairs, backwards=True) / scale
         keypoints = blend_paths(first.keypoints[0], last.keypoints[0], onward, backward, share)
         boxes = _boxes(first, last, keypoints, share)
-        if self.fusion is not None:
-            paths = without_drift(first.keypoints[0], last.keypoints[0], onward, backward, share)
+        if self.fusion is not None and len(span) - 1 >= self.options.head_span:
+            a, b = first.keypoints[0], last.keypoints[0]
+            misses = (b[:, :2] - onward[-1], a[:, :2] - backward[0])
+            drift = np.max([np.linalg.norm(miss, axis=1) for miss in misses], axis=0)
+            onward, backward = without_drift(a, b, onward, backward, share)
             for t in range(1, len(span) - 1):
                 image, seconds = span[t].frame.image, times[[0, -1]] - times[t]
                 assert image is not None, "a picture was taken of it"
-                keypoints[t] = self.fusion.corrected(image, keypoints[t], paths[0][t], paths[1][t], boxes[t], seconds)
+                paths = onward[t], backward[t]
+                keypoints[t] = self.fusion.corrected(image, keypoints[t], paths, drift, boxes[t], seconds)
         scores = (1 - share) * first.score + share * last.score
         return [
             Poses(keypoints[[t]], scores[[t]].astype(np.float32), boxes[[t]], first.track_id) for t in range(len(share))

@@ -25,11 +25,11 @@ class Watching(nn.Module):
         return center if self.answer is None else neighbors[:, self.answer]
 
 
-def corrected(carried, head=None, scores=(1.0, 1.0)):
+def corrected(carried, head=None, scores=(1.0, 1.0), drift=50.0):
     fusion = LabelFusion(MapEstimator(bright_estimator()), head or Watching(), TWO)
     keypoints = np.concatenate([np.array(carried, np.float32), np.array(scores, np.float32)[:, None]], axis=1)
     path = keypoints[:, :2].astype(np.float64)
-    return fusion.corrected(bright_image(SEEN), keypoints, path, path, BOX, SECONDS)
+    return fusion.corrected(bright_image(SEEN), keypoints, (path, path), np.full(2, drift), BOX, SECONDS)
 
 
 def test_labels_near_what_is_seen_stay_where_they_are():
@@ -42,6 +42,10 @@ def test_labels_that_have_drifted_far_are_taken_back():
     assert found[0, :2].tolist() == [60, 40]
     assert found[1, :2] == pytest.approx([40 + TRUST * 40, 90], abs=1.5)
     assert found[:, 2].tolist() == [1, 1]
+
+
+def test_labels_that_flow_has_not_lost_stay_wherever_something_else_is_seen():
+    assert corrected([[60, 40], [40, 90]], drift=1.0)[:, :2].tolist() == [[60, 40], [40, 90]]
 
 
 def test_what_is_not_labelled_is_left_alone():
@@ -62,6 +66,6 @@ def test_images_are_looked_at_once():
     estimator = bright_estimator()
     fusion = LabelFusion(MapEstimator(estimator), Watching(), TWO)
     points = np.array([[60, 40, 1], [80, 90, 1]], np.float32)
-    fusion.corrected(bright_image(SEEN), points, points[:, :2], points[:, :2], BOX, SECONDS)
+    fusion.corrected(bright_image(SEEN), points, (points[:, :2], points[:, :2]), np.zeros(2), BOX, SECONDS)
 
     assert estimator.network.model.batches == [1]

@@ -121,6 +121,22 @@ def test_points_may_be_followed_backwards():
     assert path[:, 0, 0].tolist() == [24, 26, 28, 30]
 
 
+class Elsewhere:
+    """Stands for a head: moves every pose down."""
+
+    def corrected(self, image, carried, paths, drift, xyxy, seconds):
+        return carried + np.array([0, 7, 0], np.float32)
+
+
+@pytest.mark.parametrize(("head_span", "moved"), [(3, 7), (4, 0)])
+def test_a_head_is_asked_between_labels_that_are_far_apart(head_span, moved):
+    options = PropagateOptions(head_span=head_span)
+    stage = PropagateLabels({0: person(60, 60), 3: person(60, 60)}, TWO, create_flow("dis"), options, Elsewhere())
+    heights = [record.poses.keypoints[0, 0, 1] for record in stage(moving_records([0] * 4))]
+
+    assert heights == pytest.approx([60, 60 + moved, 60 + moved, 60], abs=0.5)
+
+
 def test_labels_of_another_video_are_refused():
     with pytest.raises(
         InputError, match="1 of 2 labelled frames are not in the video; check that the labels are of this"
