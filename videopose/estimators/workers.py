@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 def run_batches(work: Callable[[T], R], batches: Sequence[T], device: torch.device) -> list[R]:
-    """Do the same work on every batch; the answers come in the batches' order.
+    """Do the same work on every batch, recording no gradients; the answers come in the batches' order.
 
     How people are split into batches is the caller's business and never depends on the number of workers, so results
     do not either.
@@ -29,10 +29,11 @@ def run_batches(work: Callable[[T], R], batches: Sequence[T], device: torch.devi
         batches: what is to be done.
         device: with a GPU, batches follow one another: the device is parallel by itself.
     """
+    without_gradients = torch.inference_mode()(work)  # the mode holds in one thread alone, so each call enters it
     workers = torch.get_num_threads()
     if device.type != "cpu" or workers < 2 or len(batches) < 2:
-        return [work(batch) for batch in batches]
-    return list(_pool(workers).map(work, batches))
+        return [without_gradients(batch) for batch in batches]
+    return list(_pool(workers).map(without_gradients, batches))
 
 
 @cache

@@ -47,3 +47,12 @@ def test_a_thread_that_begins_later_still_gets_the_workers(two_threads):
 
     assert all(name.startswith("videopose") for name, _ in found)
     assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("num_batches", [1, 4])
+def test_no_gradients_are_recorded_whichever_thread_works(two_threads, num_batches):
+    weight = torch.ones(1, requires_grad=True)
+
+    assert not any(
+        out.requires_grad for out in workers.run_batches(lambda batch: batch * weight, [1] * num_batches, CPU)
+    )
