@@ -77,7 +77,7 @@ SHIPPED: tuple[Weights, ...] = (
     Weights(
         "fpn_pose.default",
         "pose.safetensors",
-        sha256="d655cbb94ffa2bd6ec727e6e7111388b0a76eebcb881119c65a17b49afb491fa",
+        sha256="a5525e704c5b63367b57f4713acb7f7cd88e4106e08f02506661fb96a2a657e4",
         bytes=7368558,
         licence="Apache-2.0",
         origin="package",
