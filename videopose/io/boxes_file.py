@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from videopose.errors import DatasetError
 from videopose.geometry.keypoints import boxes_around
 from videopose.io._images import natural_key
 from videopose.types import Detections, VideoInfo
+
+_log = logging.getLogger(__name__)
 
 _MAY_LIE_OUTSIDE = 0.25
 """Share of boxes whose centre may be outside the picture: trackers go on a little behind its border."""
@@ -59,8 +62,8 @@ def check_boxes(path: Path, video: VideoInfo) -> None:
     """Make sure that boxes are of this video, as far as frames and pixels can tell.
 
     Raises:
-        DatasetError: there are boxes of frames the video does not have, the images listed are more, fewer or of another
-            size, or many boxes lie outside the picture; and as `read_boxes` does.
+        DatasetError: there are boxes of frames the video does not have, the images listed are more or of another size,
+            or many boxes lie outside the picture; and as `read_boxes` does.
     """
     boxes, listed = _read(path)
     height, width = video.size_hw
@@ -70,10 +73,16 @@ def check_boxes(path: Path, video: VideoInfo) -> None:
             f"{path}: has boxes for frame {max(boxes)}, counted from 0, but {video.path} has frames 0-{frames - 1}. "
             "Give boxes of this video; MOT counts frames from 1, a COCO results list from 0"
         )
-    if frames is not None and listed.count is not None and listed.count != frames:
+    if frames is not None and listed.count is not None and listed.count > frames:
         raise DatasetError(
-            f"{path}: lists {listed.count} images, but {video.path} has {frames} frames, matched in order; "
-            "list an image for each frame"
+            f"{path}: lists {listed.count} images, but {video.path} has {frames} frames, matched in order. "
+            "Give boxes of this video"
+        )
+    if frames is not None and listed.count is not None and listed.count < frames:
+        # no error: containers claim frames they do not have, and a part of a video may be all somebody asks for
+        _log.warning(
+            "%s: lists %d images, %s has %d frames; images are matched in order, later frames have no boxes",
+            *(path, listed.count, video.path, frames),
         )
     other = sorted(listed.sizes_hw - {video.size_hw})
     if other:

@@ -118,7 +118,10 @@ def test_boxes_of_the_video_pass(tmp_path):
     ("document", "message"),
     [
         ([{"image_id": 20, "bbox": [1, 1, 9, 9]}], r"has boxes for frame 20, .* but clip\.mp4 has frames 0-19"),
-        ({**COCO, "images": COCO["images"][:5]}, r"lists 5 images, but clip\.mp4 has 20 frames"),
+        (
+            {**COCO, "images": [{"id": k, "file_name": f"{k}.jpg"} for k in range(21)]},
+            r"lists 21 images, but clip\.mp4 has 20 frames",
+        ),
         (
             {**COCO, "images": [{**image, "height": 720, "width": 1280} for image in COCO["images"]]},
             r"is of images of 1280x720 pixels, but clip\.mp4 has 640x360",
@@ -132,3 +135,9 @@ def test_boxes_of_the_video_pass(tmp_path):
 def test_boxes_of_another_video_are_an_error(tmp_path, document, message):
     with pytest.raises(DatasetError, match=message):
         check_boxes(written(tmp_path, "boxes.json", document), VIDEO)
+
+
+def test_boxes_of_a_part_of_the_video_pass_with_a_warning(tmp_path, caplog):
+    check_boxes(written(tmp_path, "boxes.json", {**COCO, "images": COCO["images"][:5]}), VIDEO)
+
+    assert "lists 5 images, clip.mp4 has 20 frames" in caplog.text
