@@ -34,6 +34,7 @@ def start(command, clip, output, *, seconds_a_frame=0.0):
 
 def _run(words, seconds_a_frame):
     os.environ[fake_recipe.SECONDS_A_FRAME] = str(seconds_a_frame)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started deaf to it
     with open("said.txt", "w", buffering=1) as said:  # noqa: PTH123 - a plain file in the test's folder
         sys.stdout = sys.stderr = said
         code = main(words)

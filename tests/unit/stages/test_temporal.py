@@ -93,13 +93,14 @@ def test_windows_end_with_the_clip():
     head = Watching(before=2, after=1)
     poses_from(temporal_pipeline(head), walking_records(4))
 
-    assert [present for _, present in head.told] == [
+    told = sorted((present, seconds) for seconds, present in head.told)  # workers may ask in any order
+    assert [present for present, _ in told] == [
         [False, False, True],
         [False, True, True],
-        [True, True, True],
         [True, True, False],
+        [True, True, True],
     ]
-    assert head.told[2][0] == pytest.approx([-0.08, -0.04, 0.04])
+    assert told[-1][1] == pytest.approx([-0.08, -0.04, 0.04])
 
 
 def test_a_window_longer_than_the_clip_is_as_long_as_the_clip():
@@ -126,7 +127,7 @@ def test_frames_behind_a_gap_are_no_neighbours():
     late = [replace(record, frame=replace(record.frame, time=record.frame.time + 3)) for record in records[2:]]
     poses_from(temporal_pipeline(head), records[:2] + late)
 
-    assert [present for _, present in head.told] == [[False, True], [True, False], [False, True], [True, False]]
+    assert sorted(present for _, present in head.told) == [[False, True], [False, True], [True, False], [True, False]]
 
 
 def test_boxes_outside_the_image_are_answered():
