@@ -117,8 +117,8 @@ SHIPPED: tuple[Weights, ...] = (
     Weights(
         "convlstm_head.default",
         "convlstm.safetensors",
-        sha256="f3c925e3b7d6009f26a5e4bf32cbd41d6b2b56f28786e7454afd798668c0789c",
-        bytes=178610,
+        sha256="ac5687fd04cfbf668a485d4a3a6ec04eae1abc6039132d0ebf106a98683e5c94",
+        bytes=178666,
         licence="Apache-2.0",
         origin="package",
         skeleton="body19",
