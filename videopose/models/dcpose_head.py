@@ -6,35 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from videopose.models.dcpose import StepsBlock
-from videopose.models.fusion_parts import FrameWeights, add_evidence, as_frames
-from videopose.ops.deform_conv import DeformConv2d
+from videopose.models.fusion_parts import FrameWeights, Shift, WindowHead, add_evidence, as_frames
 
 DILATIONS = (1, 2, 3, 4, 5)
 """The paper's, in proportion: its heatmaps are three times as fine as the maps here."""
 
 
-class _Corrector(nn.Module):
-    """One modulated deformable convolution whose offsets and mask come from features around each cell."""
-
-    def __init__(self, num_keypoints: int, width: int, dilation: int) -> None:
-        super().__init__()
-        # a dilated look around each cell, then a mix of channels: a tenth of a full convolution's parameters
-        self.around = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, groups=width, bias=False)
-        self.offset = nn.Conv2d(width, 2 * num_keypoints, 1)
-        self.mask = nn.Conv2d(width, num_keypoints, 1)
-        self.warp = DeformConv2d(num_keypoints, num_keypoints, 1, deform_groups=num_keypoints)
-        for layer in (self.offset, self.mask):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # both have one
-        nn.init.eye_(self.warp.weight.view(num_keypoints, num_keypoints))
-
-    def forward(self, maps: Tensor, features: Tensor) -> Tensor:
-        around = self.around(features)
-        out: Tensor = self.warp(maps, self.offset(around), 2 * self.mask(around).sigmoid())
-        return out
-
-
-class DCPoseHead(nn.Module):
+class DCPoseHead(WindowHead):
     """Merge a window's evidence, look at how frames differ, and correct the merged map by deformable convolutions.
 
     The three parts are the paper's: temporal merger, residual fusion, correction network. Other than there, the window
@@ -53,8 +31,7 @@ class DCPoseHead(nn.Module):
     """
 
     def __init__(self, *, num_keypoints: int = 19, before: int = 3, after: int = 3, width: int = 40) -> None:
-        super().__init__()
-        self.before, self.after, self.num_keypoints = before, after, num_keypoints
+        super().__init__(num_keypoints, before, after)
         frames = before + after
         self.weights = FrameWeights(num_keypoints)
         self.merge = nn.Sequential(_each(num_keypoints, 1 + frames, width), StepsBlock(width, width))
@@ -62,12 +39,7 @@ class DCPoseHead(nn.Module):
         nn.init.zeros_(self.merged.weight)
         self.differ = nn.Sequential(_each(num_keypoints, 2 * frames, width), StepsBlock(width, width))
         self.combine = StepsBlock(2 * width, width)
-        self.correct = nn.ModuleList(_Corrector(num_keypoints, width, dilation) for dilation in DILATIONS)
-
-    def example_shapes(self, input_hw: tuple[int, int]) -> list[tuple[int, ...]]:
-        """Give the shapes of the inputs for one person."""
-        frames, hw = self.before + self.after, (input_hw[0] // 4, input_hw[1] // 4)
-        return [(1, self.num_keypoints, *hw), (1, frames, self.num_keypoints, *hw), (1, frames), (1, frames)]
+        self.correct = nn.ModuleList(Shift(num_keypoints, width, dilation, modulated=True) for dilation in DILATIONS)
 
     def forward(self, center: Tensor, neighbors: Tensor, seconds: Tensor, present: Tensor) -> Tensor:
         """Correct the current frame's logits by its neighbours'.

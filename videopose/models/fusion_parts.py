@@ -1,8 +1,8 @@
-"""What the heads that fuse neighbouring frames share: maps as evidence, and how much each frame is worth.
+"""What the heads that fuse neighbouring frames share: maps as evidence, how much each frame is worth, maps shifted.
 
-A head works on heatmap logits of any network whose codec is `spatial`. It reads them as evidence, the logarithm of each
-cell's probability over the uniform one, on cells of twice the stride: a quarter of the work, and a correction that
-varies slowly is lost nothing by it.
+A trained head works on heatmap logits of any network whose codec is `spatial`. It reads them as evidence, the logarithm
+of each cell's probability over the uniform one, on cells of twice the stride: a quarter of the work, and a correction
+that varies slowly is lost nothing by it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,33 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from videopose.ops.deform_conv import DeformConv2d
+
 LARGEST = 4.0
 """Evidence is divided by this, which brings it to the order of one."""
 _FLOOR = math.exp(-4.0)
 _DESCRIPTORS, _HIDDEN, _NAMES = 9, 32, 8
 _SPREADS = (4, 8)
 _NEAR = 0.1
+
+
+class WindowHead(nn.Module):
+    """A head called as head(center (N, K, h, w), neighbors (N, F, K, h, w), seconds (N, F), present (N, F)).
+
+    Attributes:
+        num_keypoints: K.
+        before: earlier frames of the window.
+        after: later frames of the window; F = before + after.
+    """
+
+    def __init__(self, num_keypoints: int, before: int, after: int) -> None:
+        super().__init__()
+        self.num_keypoints, self.before, self.after = num_keypoints, before, after
+
+    def example_shapes(self, input_hw: tuple[int, int]) -> list[tuple[int, ...]]:
+        """Give the shapes of the inputs for one person."""
+        frames, hw = self.before + self.after, (input_hw[0] // 4, input_hw[1] // 4)
+        return [(1, self.num_keypoints, *hw), (1, frames, self.num_keypoints, *hw), (1, frames), (1, frames)]
 
 
 def evidence(logits: Tensor) -> Tensor:
@@ -58,6 +79,39 @@ def add_evidence(center: Tensor, change: Tensor, keep: Tensor) -> Tensor:
 def as_frames(center: Tensor, neighbors: Tensor) -> Tensor:
     """Give the evidence of a window, (N, K, h, w) and (N, F, K, h, w) -> (N, 1 + F, K, h / 2, w / 2), centre first."""
     return torch.cat([evidence(center)[:, None], evidence(neighbors)], 1)
+
+
+class Shift(nn.Module):
+    """A deformable convolution of a single tap: each keypoint's map, read where features around each cell say.
+
+    Untrained it gives the maps as they are.
+
+    Args:
+        num_keypoints: K.
+        width: channels of the features.
+        dilation: of the look around each cell, cells.
+        modulated: a mask is learned too, as in version 2.
+    """
+
+    def __init__(self, num_keypoints: int, width: int, dilation: int, *, modulated: bool = False) -> None:
+        super().__init__()
+        # a dilated look around each cell, then a mix of channels: a tenth of a full convolution's parameters
+        self.around = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, groups=width, bias=False)
+        self.offset = nn.Conv2d(width, 2 * num_keypoints, 1)
+        self.mask = nn.Conv2d(width, num_keypoints, 1) if modulated else None
+        self.warp = DeformConv2d(num_keypoints, num_keypoints, 1, deform_groups=num_keypoints)
+        for layer in (self.offset, self.mask):
+            if layer is not None:
+                nn.init.zeros_(layer.weight)
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # both have one
+        nn.init.eye_(self.warp.weight.view(num_keypoints, num_keypoints))
+
+    def forward(self, maps: Tensor, features: Tensor) -> Tensor:
+        """Move maps (N, K, h, w) by features (N, width, h, w)."""
+        around = self.around(features)
+        mask = None if self.mask is None else 2 * self.mask(around).sigmoid()
+        out: Tensor = self.warp(maps, self.offset(around), mask)
+        return out
 
 
 class FrameWeights(nn.Module):

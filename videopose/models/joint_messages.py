@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from videopose.geometry.sampling import sample_maps
+from videopose.models.fusion_parts import WindowHead
 from videopose.models.score_fusion import peak_mass
 
 _LEAST = 1e-9
 
 
-class JointMessages(nn.Module):
+class JointMessages(WindowHead):
     """Passes messages in a graph of keypoints over a window: along the skeleton's edges, and along flow through time.
 
     Neighbours' maps come warped into the current crop, so a message through time is a warped map, spread by how wrong
@@ -54,17 +55,11 @@ class JointMessages(nn.Module):
         time_constant: float = 0.1,
         doubt: float = 0.3,
     ) -> None:
-        super().__init__()
-        self.before, self.after, self.num_keypoints = before, after, num_keypoints
+        super().__init__(num_keypoints, before, after)
         self.edges = [*edges, *((b, a) for a, b in edges)]
         self.rounds, self.doubt, self.time_constant = rounds, doubt, time_constant
         self.time_weight, self.edge_weight = time_weight, edge_weight
         self.time_spread, self.edge_spread = time_spread, edge_spread
-
-    def example_shapes(self, input_hw: tuple[int, int]) -> list[tuple[int, ...]]:
-        """Give the shapes of the inputs for one person."""
-        frames, hw = self.before + self.after, (input_hw[0] // 4, input_hw[1] // 4)
-        return [(1, self.num_keypoints, *hw), (1, frames, self.num_keypoints, *hw), (1, frames), (1, frames)]
 
     def forward(self, center: Tensor, neighbors: Tensor, seconds: Tensor, present: Tensor) -> Tensor:
         """Fuse logits (N, K, h, w) with (N, F, K, h, w) at (N, F) seconds where present; (N, K, h, w) logits."""

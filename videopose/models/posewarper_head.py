@@ -6,31 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from videopose.models.blocks import BasicBlock
-from videopose.models.fusion_parts import FrameWeights, add_evidence, as_frames
-from videopose.ops.deform_conv import DeformConv2d
+from videopose.models.fusion_parts import FrameWeights, Shift, WindowHead, add_evidence, as_frames
 
 DILATIONS = (1, 2, 4, 6, 8)
 """The paper's, in proportion: its heatmaps are three times as fine as the maps here."""
 
 
-class _Warp(nn.Module):
-    """One deformable convolution of a single tap: each keypoint's map, read where features around each cell say."""
-
-    def __init__(self, num_keypoints: int, width: int, dilation: int) -> None:
-        super().__init__()
-        self.around = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, groups=width, bias=False)
-        self.offset = nn.Conv2d(width, 2 * num_keypoints, 1)
-        self.warp = DeformConv2d(num_keypoints, num_keypoints, 1, deform_groups=num_keypoints)
-        nn.init.zeros_(self.offset.weight)
-        nn.init.zeros_(self.offset.bias)  # type: ignore[arg-type]  # it has one
-        nn.init.eye_(self.warp.weight.view(num_keypoints, num_keypoints))
-
-    def forward(self, maps: Tensor, features: Tensor) -> Tensor:
-        out: Tensor = self.warp(maps, self.offset(self.around(features)))
-        return out
-
-
-class PoseWarperHead(nn.Module):
+class PoseWarperHead(WindowHead):
     """Warp each neighbour's evidence to the current frame by deformable convolutions, then add it up.
 
     Offsets come from the difference of two frames' maps, with five dilations, as in the paper. Other than there, frames
@@ -52,17 +34,11 @@ class PoseWarperHead(nn.Module):
     def __init__(
         self, *, num_keypoints: int = 19, before: int = 3, after: int = 3, width: int = 32, blocks: int = 2
     ) -> None:
-        super().__init__()
-        self.before, self.after, self.num_keypoints = before, after, num_keypoints
+        super().__init__(num_keypoints, before, after)
         inner = [2 * num_keypoints] + [width] * (blocks - 1)
         self.features = nn.Sequential(*(BasicBlock(channels, width) for channels in inner))
-        self.warps = nn.ModuleList(_Warp(num_keypoints, width, dilation) for dilation in DILATIONS)
+        self.warps = nn.ModuleList(Shift(num_keypoints, width, dilation) for dilation in DILATIONS)
         self.weights = FrameWeights(num_keypoints)
-
-    def example_shapes(self, input_hw: tuple[int, int]) -> list[tuple[int, ...]]:
-        """Give the shapes of the inputs for one person."""
-        frames, hw = self.before + self.after, (input_hw[0] // 4, input_hw[1] // 4)
-        return [(1, self.num_keypoints, *hw), (1, frames, self.num_keypoints, *hw), (1, frames), (1, frames)]
 
     def warp(self, neighbor: Tensor, center: Tensor) -> Tensor:
         """Warp evidence of a neighbour frame to the current frame; (N, K, h, w) all."""

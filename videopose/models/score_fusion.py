@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from videopose.models.fusion_parts import WindowHead
+
 _LEAST = 1e-9
 """Probability of a cell nobody sees anything in."""
 
 
-class ScoreFusion(nn.Module):
+class ScoreFusion(WindowHead):
     """Averages warped heatmaps, weighted by score, by distance in time and by learned numbers that start at nothing.
 
     Args:
@@ -37,15 +39,9 @@ class ScoreFusion(nn.Module):
         time_constant: float = 0.1,
         is_logits: bool = True,
     ) -> None:
-        super().__init__()
-        self.before, self.after, self.num_keypoints = before, after, num_keypoints
+        super().__init__(num_keypoints, before, after)
         self.gain, self.sharpness, self.time_constant, self.is_logits = gain, sharpness, time_constant, is_logits
         self.log_weights = nn.Parameter(torch.zeros(before + after, num_keypoints))
-
-    def example_shapes(self, input_hw: tuple[int, int]) -> list[tuple[int, ...]]:
-        """Give the shapes of the inputs for one person."""
-        frames, hw = self.before + self.after, (input_hw[0] // 4, input_hw[1] // 4)
-        return [(1, self.num_keypoints, *hw), (1, frames, self.num_keypoints, *hw), (1, frames), (1, frames)]
 
     def forward(self, center: Tensor, neighbors: Tensor, seconds: Tensor, present: Tensor) -> Tensor:
         """Fuse (N, K, h, w) with (N, F, K, h, w) at (N, F) seconds where present; (N, K, h, w)."""

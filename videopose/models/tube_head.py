@@ -6,19 +6,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from videopose.models.fusion_parts import WindowHead
+
 _FLOOR = 12.0
 """Logarithms of probabilities further down than this make no difference."""
 
 
-class TubeHead(nn.Module):
+class TubeHead(WindowHead):
     """Adds to the logits of a frame what the frames around it in the tube tell.
 
     Two 3x3x3 convolutions see two frames before and two after and 9 x 9 cells; the last layer begins at zero, so an
     untrained head changes nothing, and neither does one whose frame has no neighbour.
-
-    Attributes:
-        before: neighbours in the past.
-        after: neighbours in the future.
 
     Args:
         num_keypoints: heatmap channels.
@@ -30,23 +28,14 @@ class TubeHead(nn.Module):
         backbone runs once for each crop and stays as it is.
     """
 
-    before = 2
-    after = 2
-
     def __init__(self, num_keypoints: int, *, width: int = 24) -> None:
-        super().__init__()
-        self.num_keypoints = num_keypoints
+        super().__init__(num_keypoints, before=2, after=2)
         self.near = nn.Conv3d(num_keypoints, width, 3, padding=(0, 1, 1))
         self.far = nn.Conv3d(width, width, 3, padding=(0, 3, 3), dilation=(1, 3, 3))
         self.out = nn.Conv2d(width, num_keypoints, 1)
         nn.init.zeros_(self.out.weight)
         assert self.out.bias is not None
         nn.init.zeros_(self.out.bias)
-
-    def example_shapes(self, input_hw: tuple[int, int]) -> list[tuple[int, ...]]:
-        """Give the shapes of the inputs for one person."""
-        frames, hw = self.before + self.after, (input_hw[0] // 4, input_hw[1] // 4)
-        return [(1, self.num_keypoints, *hw), (1, frames, self.num_keypoints, *hw), (1, frames), (1, frames)]
 
     def forward(self, center: Tensor, neighbors: Tensor, seconds: Tensor, present: Tensor) -> Tensor:
         """Refine the current frame's logits.
