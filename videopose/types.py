@@ -195,6 +195,10 @@ class Record:
     cues: Cues | None = None
 
 
+TrackRow = tuple[int, float, F32, np.float32, F32]
+"""One person in one frame: frame index, seconds, (K, 3) keypoints, pose score, (4,) box."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
     """One person through time.
@@ -225,13 +229,26 @@ class Track:
     def __len__(self) -> int:
         return len(self.index)
 
+    @staticmethod
+    def from_rows(track_id: int, rows: Iterable[TrackRow]) -> Track:
+        """Stack what was seen of one person, frame by frame; at least one row."""
+        index, time, keypoints, score, xyxy = zip(*rows, strict=True)
+        return Track(
+            track_id,
+            np.array(index, np.int64),
+            np.array(time, np.float64),
+            np.stack(keypoints),
+            np.array(score, np.float32),
+            np.stack(xyxy),
+        )
+
 
 def tracks_from(records: Iterable[Record]) -> list[Track]:
     """Collect the view along time: one `Track` per id, in the order in which the ids first appear.
 
     Untracked people (id -1) and records without poses are left out.
     """
-    rows: dict[int, list[tuple[int, float, F32, np.float32, F32]]] = {}
+    rows: dict[int, list[TrackRow]] = {}
     for record in records:
         if record.poses is None:
             continue
@@ -248,17 +265,4 @@ def tracks_from(records: Iterable[Record]) -> list[Track]:
                     poses.xyxy[row],
                 )
             )
-    tracks = []
-    for track_id, parts in rows.items():
-        index, time, keypoints, score, xyxy = zip(*parts, strict=True)
-        tracks.append(
-            Track(
-                track_id,
-                np.array(index, np.int64),
-                np.array(time, np.float64),
-                np.stack(keypoints),
-                np.array(score, np.float32),
-                np.stack(xyxy),
-            )
-        )
-    return tracks
+    return [Track.from_rows(track_id, parts) for track_id, parts in rows.items()]

@@ -10,7 +10,7 @@ from videopose.geometry import boxes
 from videopose.tracking.assign import assign
 from videopose.tracking.cost import are_near
 from videopose.tracking.tube_options import TubeOptions
-from videopose.types import F32, I64, Track
+from videopose.types import F32, I64, Track, TrackRow
 
 
 def tracklet_similarity(first: Track, second: Track, sigmas: F32, options: TubeOptions) -> float:
@@ -93,7 +93,7 @@ class TubeTracks:
     def __init__(self, sigmas: F32, options: TubeOptions) -> None:
         """Begin without tubes; see `TrackletLinker`."""
         self._linker = TrackletLinker(sigmas, options)
-        self._open: dict[int, list[tuple[int, float, F32, np.float32, F32]]] = {}
+        self._open: dict[int, list[TrackRow]] = {}
         self._track_of: dict[int, int] = {}
 
     def add(self, index: int, time: float, tubes: I64, keypoints: F32, score: F32, xyxy: F32) -> None:
@@ -118,7 +118,7 @@ class TubeTracks:
     def _close(self, middles: set[int]) -> None:
         for middle in sorted(middles):
             tubes = sorted(tube for tube in self._open if middle_of(tube) == middle)
-            tracklets = [_tracklet(tube, self._open.pop(tube)) for tube in tubes]
+            tracklets = [Track.from_rows(tube, self._open.pop(tube)) for tube in tubes]
             self._track_of.update(zip(tubes, self._linker.step(tracklets), strict=True))
 
 
@@ -133,15 +133,3 @@ def tube_id(middle: int, person: int) -> int:
 def middle_of(tube: int) -> int:
     """Give the index of a tube's middle frame."""
     return tube // _MOST_PEOPLE
-
-
-def _tracklet(tube: int, rows: list[tuple[int, float, F32, np.float32, F32]]) -> Track:
-    index, time, keypoints, score, xyxy = zip(*rows, strict=True)
-    return Track(
-        tube,
-        np.array(index, np.int64),
-        np.array(time, np.float64),
-        np.stack(keypoints),
-        np.array(score, np.float32),
-        np.stack(xyxy),
-    )
