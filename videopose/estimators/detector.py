@@ -94,7 +94,6 @@ class AnchorPointDetector:
                 found[row] = people
         return found
 
-    @torch.inference_mode()
     def _run(self, images: list[Tensor], size_hw: tuple[int, int]) -> list[Detections]:
         inputs = letterbox_images(images, size_hw, fill=FILL)
         output = self._model(normalised(inputs, self._mean, self._std, next(self._model.parameters()).dtype))

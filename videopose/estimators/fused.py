@@ -49,7 +49,6 @@ class FusedEstimator:
         self._head, self._warp = head, warp
         self._reach, self._recrop = reach, recrop
 
-    @torch.inference_mode()
     def fuse(self, windows: Sequence[MomentWindow], /) -> list[Poses]:
         """Estimate the people of each window's current frame; people of all windows share batches.
 

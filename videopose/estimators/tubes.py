@@ -65,7 +65,6 @@ class TubeEstimator:
         self.single = single
         self._head, self._sees_tubes, self._enlarge, self._nms_oks = head, sees_tubes, enlarge, nms_oks
 
-    @torch.inference_mode()
     def estimate(self, tubes: Sequence[Tube], /) -> list[list[Poses]]:
         """Estimate everybody along each tube; people of all tubes share batches.
 
