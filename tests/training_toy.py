@@ -13,6 +13,23 @@ from videopose.training.loop import train
 from videopose.training.options import LoopOptions, OptimiserOptions
 
 
+def steps_on_one_batch(task, size, *, rate, steps, change=None):
+    """Train a task's network on one batch; the loss and the named parts of each step."""
+    model = task.build().train()
+    batch = task.batch(0, range(size), torch.device("cpu"), progress=0.0)
+    if change is not None:
+        change(batch)
+    optimiser = torch.optim.Adam(model.parameters(), lr=rate)
+    found = []
+    for _ in range(steps):
+        optimiser.zero_grad()
+        loss, parts = task.loss(model, batch)
+        loss.backward()
+        optimiser.step()
+        found.append((loss.item(), {name: float(value) for name, value in parts.items()}))
+    return found
+
+
 class Line:
     """Fits y = 2x - 1 from rows that are a function of their number."""
 

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import torch
+from training_toy import steps_on_one_batch
 
 from videopose.config import validate
 from videopose.errors import ConfigError, InputError, WeightsError
@@ -80,20 +81,12 @@ def test_a_detectors_losses_can_be_chosen(data, score_loss, distribution_weight)
     changes = {"score_loss": score_loss, "distribution_weight": distribution_weight}
     detector = options.detector.model_copy(update=changes)
     task = create_task(options.model_copy(update={"detector": detector}), data)
-    model = task.build().train()
-    batch = task.batch(0, range(2), torch.device("cpu"), progress=0.0)
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
-    values = []
-    for _ in range(4):
-        optimiser.zero_grad()
-        loss, parts = task.loss(model, batch)
-        loss.backward()
-        optimiser.step()
-        values.append(loss.item())
+    found = steps_on_one_batch(task, 2, rate=1e-3, steps=4)
 
-    assert values[3] < values[0]
+    assert found[3][0] < found[0][0]
+    loss, parts = found[3]
     expected = parts["score_loss"] + 2 * parts["box_loss"] + distribution_weight * parts["side_loss"]
-    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert loss == pytest.approx(expected, rel=1e-5)
 
 
 def test_parts_of_a_batch_are_the_people_of_the_whole(data):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from training_toy import steps_on_one_batch
 
 from videopose.codecs import CODECS, create_codec
 from videopose.config import validate
@@ -45,19 +46,10 @@ def _options(architecture, steps=1, rate=1e-3, **pose):
 @pytest.mark.parametrize(("architecture", "codec", "loss"), PUBLISHED)
 def test_three_steps_on_one_batch_lower_the_loss(data, architecture, codec, loss):
     task = create_task(_options(architecture, codec=codec, loss=loss), data)
-    model = task.build().train()
-    batch = task.batch(0, range(2), torch.device("cpu"), progress=0.0)
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
-    losses = []
-    for _ in range(4):
-        optimiser.zero_grad()
-        value, _ = task.loss(model, batch)
-        value.backward()
-        optimiser.step()
-        losses.append(value.item())
+    found = steps_on_one_batch(task, 2, rate=1e-3, steps=4)
 
     assert (task.codec_name, task.loss_name) == (codec, loss)
-    assert losses[3] < losses[0]
+    assert found[3][0] < found[0][0]
 
 
 def test_a_trained_network_says_which_codec_reads_it(tmp_path, data):
