@@ -10,7 +10,7 @@ from torch import Tensor
 
 from videopose.errors import InputError
 from videopose.estimators.base import PersonDetector
-from videopose.stages.flow import batched
+from videopose.stages.flow import batched, overlapped
 from videopose.types import Detections, Frame, Record
 
 
@@ -22,11 +22,13 @@ class DetectPeople:
         detector: what finds people.
         every: 1 = on every frame.
         window: records looked at together; a multiple of `every`.
+        at_once: windows under way at the same time.
     """
 
     detector: PersonDetector
     every: int = 1
     window: int = 16
+    at_once: int = 2
 
     def __post_init__(self) -> None:
         if self.every < 1:
@@ -40,11 +42,16 @@ class DetectPeople:
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Detect people in a stream of records with images."""
-        for batch in batched(records, self.window):
-            chosen = batch[:: self.every]
-            found = iter(self.detector.detect([_image(record.frame) for record in chosen]))
-            for position, record in enumerate(batch):
-                yield record if position % self.every else replace(record, detections=next(found))
+        for detected in overlapped(self._window, batched(records, self.window), self.at_once):
+            yield from detected
+
+    def _window(self, batch: list[Record]) -> list[Record]:
+        found = self.detector.detect([_image(record.frame) for record in batch[:: self.every]])
+        out = list(batch)
+        for position, people in enumerate(found):
+            row = position * self.every
+            out[row] = replace(batch[row], detections=people)
+        return out
 
 
 @dataclass(frozen=True)

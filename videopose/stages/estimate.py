@@ -11,7 +11,7 @@ from videopose.errors import InputError
 from videopose.estimators.base import PoseEstimator
 from videopose.geometry.boxes import clip
 from videopose.geometry.keypoints import boxes_around
-from videopose.stages.flow import batched
+from videopose.stages.flow import batched, overlapped
 from videopose.types import Detections, Poses, Record
 
 
@@ -26,6 +26,7 @@ class EstimatePoses:
     Attributes:
         estimator: what finds keypoints.
         window: records looked at together.
+        at_once: windows under way at the same time; they do not depend on one another.
         min_keypoint_score: keypoints below it do not shape the next box.
         min_pose_score: people below it are not followed to the next frame without a detection.
         box_padding: from a pose's extent to the person's box, about what detectors draw.
@@ -33,14 +34,15 @@ class EstimatePoses:
 
     estimator: PoseEstimator
     window: int = 16
+    at_once: int = 2
     min_keypoint_score: float = 0.1
     min_pose_score: float = 0.03
     box_padding: float = 1.2
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Estimate poses in a stream of records with images."""
-        for batch in batched(records, self.window):
-            yield from self._window(batch)
+        for estimated in overlapped(self._window, batched(records, self.window), self.at_once):
+            yield from estimated
 
     def _window(self, batch: list[Record]) -> list[Record]:
         if batch[0].detections is None:

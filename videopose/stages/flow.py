@@ -9,7 +9,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import chain, islice, repeat
@@ -154,6 +155,34 @@ def prefetch(items: Iterable[T], depth: int = 8) -> Generator[T, None, None]:
         stop.set()
         free.release()
         worker.join()
+
+
+def overlapped(work: Callable[[T], R], items: Iterable[T], at_once: int = 2) -> Generator[R, None, None]:
+    """Do the same work on several items at once, in threads; the answers come in the items' order.
+
+    While the consumer holds an answer, and while the last of an item's work leaves processors free, the next item is
+    under way. Items are pulled in the consumer's thread. When the consumer stops early, what is under way is finished
+    and thrown away.
+
+    Args:
+        work: from an item to its answer; it runs in up to `at_once` threads at the same time.
+        items: what is to be done; at most `at_once` are held.
+        at_once: 1 = one after the other.
+    """
+    if at_once < 1:
+        raise InputError(f"{at_once} items at once: give 1 or more")
+    running: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(at_once, thread_name_prefix="overlapped") as pool:
+        try:
+            for item in items:
+                running.append(pool.submit(work, item))
+                if len(running) == at_once:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            for left in running:
+                left.cancel()
 
 
 @dataclass(frozen=True, slots=True)

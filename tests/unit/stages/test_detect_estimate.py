@@ -56,6 +56,15 @@ def test_the_detector_sees_every_nth_frame_in_one_call_a_window():
     assert detector.calls == [2, 1]
 
 
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_windows_under_way_together_change_nothing(at_once):
+    def poses(number):
+        detect, estimate = DetectPeople(Moving(), 2, 4, number), EstimatePoses(Still(), 4, number)
+        return [record.poses.keypoints for record in estimate(detect(_records(19)))]
+
+    np.testing.assert_array_equal(poses(at_once), poses(2))
+
+
 def test_an_interval_that_does_not_divide_the_window_is_refused():
     with pytest.raises(InputError, match=r"detector.every = 3: must divide the window of 16 frames. .*window=15 too"):
         DetectPeople(Moving(), every=3)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videopose.errors import InputError, VideoError
-from videopose.stages.flow import DropImages, Pipeline, Prefetch, ToDevice, batched, prefetch, run, windows
+from videopose.stages.flow import DropImages, Pipeline, Prefetch, ToDevice, batched, overlapped, prefetch, run, windows
 
 
 class Failing:
@@ -44,6 +44,49 @@ def test_a_window_holds_the_neighbours_there_are(count, before, after):
     for k, window in enumerate(found):
         assert window.past == tuple(range(max(0, k - before), k))
         assert window.future == tuple(range(k + 1, min(count, k + 1 + after)))
+
+
+@given(st.lists(st.integers(), max_size=12), st.integers(1, 4))
+@settings(max_examples=30, deadline=None)
+def test_overlapped_work_answers_in_order(items, at_once):
+    def work(item):
+        time.sleep(0.001 * (item % 3))
+        return item, item * 2
+
+    assert list(overlapped(work, items, at_once)) == [(item, item * 2) for item in items]
+
+
+def test_as_many_items_are_under_way_as_asked_for():
+    together = threading.Barrier(3, timeout=20)
+
+    assert list(overlapped(lambda item: (together.wait(), item)[1], range(6), at_once=3)) == list(range(6))
+
+
+def test_overlapped_work_pulls_no_more_than_it_does_at_once():
+    pulled = []
+    stream = overlapped(str, (pulled.append(k) or k for k in range(20)), at_once=3)
+
+    assert (next(stream), pulled) == ("0", [0, 1, 2])
+    stream.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("overlapped")]
+
+
+def test_an_error_of_overlapped_work_comes_in_its_place():
+    def work(item):
+        if item == 2:
+            raise VideoError("clip.mp4: the disk is gone")
+        return item
+
+    stream = overlapped(work, range(9), at_once=2)
+
+    assert [next(stream), next(stream)] == [0, 1]
+    with pytest.raises(VideoError, match="the disk is gone"):
+        next(stream)
+
+
+def test_nothing_at_once_is_an_error():
+    with pytest.raises(InputError, match="0 items at once: give 1 or more"):
+        next(overlapped(str, [1], at_once=0))
 
 
 def test_running_ahead_changes_nothing():
