@@ -146,8 +146,9 @@ def test_a_perfect_prediction_scores_one_everywhere(seed):
 def test_the_order_of_images_and_people_does_not_matter(seed, random):
     images = _poses(seed)
     rng = np.random.default_rng(seed)
-    for image in images:  # ties of scores are decided by order, so leave none
+    for image in images:  # ties are decided by order, so leave none: of scores, or of people without labels
         image["score"] = rng.random(len(image["score"]))
+        image["truth"][..., 2] = np.maximum(image["truth"][..., 2], 1)
     shuffled = []
     for image in random.sample(images, len(images)):
         guess, real = list(range(len(image["score"]))), list(range(len(image["truth"])))
