@@ -9,11 +9,11 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from videopose.types import F32, F64, I64, UNTRACKED, Bool, Cues, Frame, Gap, Poses, Record
+from videopose.types import F32, F64, I64, UNTRACKED, Bool, Frame, Gap, Poses, Record
 
 _BLOCK = 256
 """Frames whose rows are joined into one array while collecting."""
@@ -33,7 +33,6 @@ class VideoPoses:
         score: (M,) pose scores.
         xyxy: (M, 4) boxes in image pixels.
         track_id: (M,) -1 = not tracked.
-        camera: frame number → (3, 3) transform from the frame before, where it was measured.
         appearance: (M, D) embeddings of unit length, zeros where nothing was measured; None = nowhere.
     """
 
@@ -46,7 +45,6 @@ class VideoPoses:
     score: F32
     xyxy: F32
     track_id: I64
-    camera: dict[int, F64] = field(default_factory=dict)
     appearance: F32 | None = None
 
     def __len__(self) -> int:
@@ -65,13 +63,6 @@ class VideoPoses:
             rows = slice(edges[number], edges[number + 1])
             people = Poses(self.keypoints[rows], self.score[rows], self.xyxy[rows], self.track_id[rows])
             yield number, times[number], people
-
-    def cues_of(self, number: int, first: int, count: int) -> Cues | None:
-        """Give what was measured in a frame's picture, for the rows first … first + count - 1; None if nothing."""
-        camera = self.camera.get(number)
-        if camera is None and self.appearance is None:
-            return None
-        return Cues(camera, appearance=None if self.appearance is None else self.appearance[first : first + count])
 
     def by_track(self) -> tuple[I64, I64]:
         """Sort tracked poses by track, then time; see `by_track`."""
@@ -126,7 +117,6 @@ def collect(records: Iterable[Record]) -> VideoPoses:
     gaps: dict[int, tuple[Gap, ...]] = {}
     blocks: deque[tuple[I64, Poses]] = deque()
     pending: list[tuple[int, Poses]] = []
-    camera: dict[int, F64] = {}
     looks: list[tuple[int, F32]] = []  # first row, embeddings
     num_rows = 0
     for number, record in enumerate(records):
@@ -135,11 +125,8 @@ def collect(records: Iterable[Record]) -> VideoPoses:
         has_poses.append(record.poses is not None)
         if record.gaps:
             gaps[number] = record.gaps
-        if record.cues is not None:
-            if record.cues.camera is not None:
-                camera[number] = record.cues.camera
-            if record.cues.appearance is not None:
-                looks.append((num_rows, record.cues.appearance))
+        if record.cues is not None and record.cues.appearance is not None:
+            looks.append((num_rows, record.cues.appearance))
         num_rows += 0 if record.poses is None else len(record.poses)
         if record.poses is not None and (len(record.poses) or not (blocks or pending)):
             pending.append((number, record.poses))
@@ -159,7 +146,6 @@ def collect(records: Iterable[Record]) -> VideoPoses:
         people.score,
         people.xyxy,
         people.track_id,
-        camera,
         _looks(looks, num_rows),
     )
 

@@ -1,4 +1,4 @@
-"""Tracking with the whole video at hand: a careful online pass, global linking, and the removal of what is weak."""
+"""Tracking with the whole video at hand: global linking of an online pass's tracks, and the removal of what is weak."""
 
 from __future__ import annotations
 
@@ -7,37 +7,27 @@ from itertools import pairwise
 
 import numpy as np
 
-from videopose.skeletons import Skeleton
 from videopose.tracking.crossing import uncross
 from videopose.tracking.duplicates import trim_overlaps
 from videopose.tracking.linking import link
-from videopose.tracking.options import LinkingOptions, TrackerOptions
-from videopose.tracking.tracker import create_tracker
+from videopose.tracking.options import LinkingOptions
 from videopose.tracking.video_poses import VideoPoses
 from videopose.types import I64, UNTRACKED
 
 
-def track_whole(table: VideoPoses, options: TrackerOptions, skeleton: Skeleton) -> VideoPoses:
-    """Give every pose the id of its person over the whole video.
+def join_tracks(table: VideoPoses, options: LinkingOptions) -> VideoPoses:
+    """Make whole tracks of those a careful online pass has left.
 
     Args:
-        table: all poses; their `track_id` is ignored.
-        options: of the online pass, and in `options.linking` of the rest.
-        skeleton: of the poses.
+        table: all poses, with the ids of that pass.
+        options: of everything after it.
 
     Returns:
         The same rows with ids from 1 in the order in which people first appear; -1 = duplicate or too weak a track.
     """
-    tracker = create_tracker(options, skeleton)
-    track_id = np.full(len(table), UNTRACKED, np.int64)
-    first = 0
-    for number, time, people in table.frames():
-        cues = table.cues_of(number, first, len(people))
-        track_id[first : first + len(people)] = tracker.step(people, time, cues)
-        first += len(people)
-    trimmed, handovers = trim_overlaps(replace(table, track_id=track_id), options.linking)
-    linked = link(trimmed, options.linking, handovers)
-    return numbered(without_weak(uncross(linked, options.linking), options.linking))
+    trimmed, handovers = trim_overlaps(table, options)
+    linked = link(trimmed, options, handovers)
+    return numbered(without_weak(uncross(linked, options), options))
 
 
 def without_weak(table: VideoPoses, options: LinkingOptions) -> VideoPoses:

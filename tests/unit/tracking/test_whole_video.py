@@ -14,7 +14,7 @@ from videopose.tracking.duplicates import trim_overlaps
 from videopose.tracking.linking import link, solve
 from videopose.tracking.options import LinkingOptions, SmoothingOptions, TrackerOptions
 from videopose.tracking.video_poses import collect
-from videopose.tracking.whole import track_whole, without_weak
+from videopose.tracking.whole import without_weak
 from videopose.types import Cues, Frame, Poses, Record
 
 SKELETON = skeleton_named("coco17")
@@ -210,10 +210,10 @@ def test_assignment_is_the_global_optimum():
     assert successor.tolist() == [3, 2, -1, -1]
 
 
-def test_track_whole_gives_unique_ids_per_frame():
+def test_ids_are_unique_in_a_frame():
     rng = np.random.default_rng(5)
     records = [frame(t, [(x, 300, 1.0) for x in rng.uniform(0, 500, 5)]) for t in range(30)]
-    table = track_whole(collect(records), TrackerOptions(), SKELETON)
+    table = TrackPoses(TrackerOptions(), SKELETON).table(records)
 
     for _, _, people in table.frames():
         reported = people.track_id[people.track_id >= 0]
