@@ -21,6 +21,7 @@ from videopose.estimators.recurrent import RecurrentEstimator
 from videopose.skeletons import Skeleton
 from videopose.stages.estimate import EstimatePoses
 from videopose.stages.flow import Pipeline
+from videopose.stages.journal import Reach
 from videopose.stages.temporal import CarryStates, FuseNeighbors
 
 from . import topdown
@@ -66,11 +67,11 @@ def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
     return [*used, weights_facts(describe_head(options.temporal))]
 
 
-def neighbours(options: PipelineOptions) -> tuple[int, int]:
-    """Give how many records before and after a frame the networks look at for it."""
-    before, after = topdown.neighbours(options)
-    own_before, own_after = window_of(options.pose, options.temporal)
-    return before + own_before, after + own_after
+def reach(options: PipelineOptions) -> Reach:
+    """Give how far the networks look from a frame."""
+    before, after = window_of(options.pose, options.temporal)
+    around = topdown.reach(options)
+    return Reach(around.before + before, around.after + after)
 
 
 def input_files(options: PipelineOptions) -> list[Path]:

@@ -26,6 +26,7 @@ from videopose.stages.cues import EstimateWithFlow, MeasureCues
 from videopose.stages.detect import DetectPeople, GivenBoxes, WholeFrame
 from videopose.stages.estimate import EstimatePoses
 from videopose.stages.flow import DropImages, Pipeline, Prefetch, Stage, ToDevice
+from videopose.stages.journal import Reach
 from videopose.stages.smooth import TrackAndSmooth
 from videopose.tracking.options import SmoothingOptions, TrackerOptions
 
@@ -103,12 +104,14 @@ def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
     return used
 
 
-def neighbours(options: PipelineOptions) -> tuple[int, int]:
-    """Give how many records before and after a frame the networks look at for it."""
+def reach(options: PipelineOptions) -> Reach:
+    """Give how far the networks look from a frame."""
     cues = options.tracker.cues
     if cues.flow != "none":
-        return cues.queue, 0
-    return (1, 0) if cues.camera or cues.recover else (0, 0)
+        return Reach(before=cues.queue)
+    if cues.camera or cues.recover:
+        return Reach(before=1)
+    return Reach(window=options.window, is_closed=True)
 
 
 def input_files(options: PipelineOptions) -> list[Path]:

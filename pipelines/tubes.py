@@ -13,6 +13,7 @@ from videopose.estimators.build_tubes import create_tubes, describe_tube_head
 from videopose.skeletons import Skeleton
 from videopose.stages.cues import MeasureCues
 from videopose.stages.flow import DropImages, Pipeline, Prefetch, ToDevice
+from videopose.stages.journal import Reach
 from videopose.stages.smooth import TrackAndSmooth
 from videopose.stages.tubes import EstimateTubes, MergeTubes, OnMiddleFrames
 from videopose.tracking.tube_options import TubeOptions
@@ -67,16 +68,15 @@ def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
     return topdown.describe_weights(options) + ([] if head is None else [weights_facts(head)])
 
 
-def neighbours(options: PipelineOptions) -> tuple[int, int]:
-    """Give how many records before and after a frame the networks look at for it.
+def reach(options: PipelineOptions) -> Reach:
+    """Give how far the networks look from a frame.
 
     A frame's tubes reach a tube's length to both sides. Middle frames are counted from the first record on, so the
     number before is a multiple of their distance: chunks then agree on which they are, if the distance divides them.
     """
     length, step = options.tubes.length, options.tubes.step
-    before, _ = topdown.neighbours(options)
-    reach = max(length - 1 + step, before)
-    return -(-reach // step) * step, length - 1 + step
+    before = max(length - 1 + step, topdown.reach(options).before)
+    return Reach(-(-before // step) * step, length - 1 + step)
 
 
 def input_files(options: PipelineOptions) -> list[Path]:

@@ -5,11 +5,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from videopose.api import FrameResult as FrameResult
-    from videopose.api import Person as Person
-    from videopose.api import Run as Run
     from videopose.api import run as run
     from videopose.io.results import read_result as read_result
+    from videopose.running import FrameResult as FrameResult
+    from videopose.running import Person as Person
+    from videopose.running import Run as Run
 
 try:
     __version__ = version("videopose")
@@ -17,9 +17,9 @@ except PackageNotFoundError:  # run from a checkout that was never installed
     __version__ = "0+unknown"
 
 _HOMES = {
-    "FrameResult": "videopose.api",
-    "Person": "videopose.api",
-    "Run": "videopose.api",
+    "FrameResult": "videopose.running",
+    "Person": "videopose.running",
+    "Run": "videopose.running",
     "run": "videopose.api",
     "read_result": "videopose.io.results",
 }

@@ -18,9 +18,10 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from videopose import __version__
-from videopose.api import Run, run
+from videopose.api import run
 from videopose.estimators.workers import run_batches
 from videopose.io.reader import open_video
+from videopose.running import Run
 from videopose.stages.flow import Pipeline, Prefetch, Stage
 from videopose.types import Record
 

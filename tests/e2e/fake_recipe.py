@@ -22,6 +22,7 @@ from videopose.config import Options
 from videopose.io.boxes_file import read_boxes
 from videopose.skeletons import skeleton_named
 from videopose.stages.flow import DropImages, Pipeline, batched
+from videopose.stages.journal import Reach
 from videopose.types import Poses, Record
 
 SECONDS_A_FRAME = "VIDEOPOSE_TEST_SECONDS_A_FRAME"
@@ -92,8 +93,8 @@ def describe_weights(options):
     return [{"name": "fake", "sha256": "0" * 64}]
 
 
-def neighbours(options):
-    return options.before, 0
+def reach(options):
+    return Reach(before=options.before)
 
 
 def input_files(options):

@@ -15,6 +15,7 @@ from video_files import damage_packets, write_video
 import videopose
 from videopose.cli.main import main
 from videopose.errors import VideoPoseError
+from videopose.stages.sink import WriteResult
 
 
 @pytest.fixture
@@ -194,16 +195,19 @@ def test_a_kill_while_the_result_is_written_costs_nothing(command, long_clip, mo
     command("run", long_clip, "-o", "whole.json")
 
     def broken(self, records):
-        for record in original(self, records):
-            if record.frame.index == 50:
-                raise VideoPoseError("the lights went out")
-            yield record
+        def dimming():
+            for record in records:
+                if record.frame.index == 50:
+                    raise VideoPoseError("the lights went out")
+                yield record
 
-    original = fake_recipe.NumberPeople.__call__
-    monkeypatch.setattr(fake_recipe.NumberPeople, "__call__", broken)
+        yield from original(self, dimming())
+
+    original = WriteResult.__call__
+    monkeypatch.setattr(WriteResult, "__call__", broken)
     assert command("run", long_clip, "-o", "clip.json").code == 1
     assert not list(command.folder.glob("*.part"))
-    monkeypatch.setattr(fake_recipe.NumberPeople, "__call__", original)
+    monkeypatch.setattr(WriteResult, "__call__", original)
     monkeypatch.setattr(fake_recipe.InventPeople, "__call__", None)  # the networks are not asked again
 
     assert command("run", long_clip, "-o", "clip.json").code == 0

@@ -10,6 +10,7 @@ from videopose.errors import ConfigError
 from videopose.models import create_model
 from videopose.models.weights import save_weights
 from videopose.models.zoo import Weights
+from videopose.stages.journal import Reach
 
 CPU = torch.device("cpu")
 LANES = ((40, 60), (150, 170))
@@ -50,7 +51,7 @@ def test_published_networks_run_on_several_people(files, name, window):
 
     assert [len(poses) for poses in found] == [2, 2, 1, 2]
     assert all(np.isfinite(poses.keypoints).all() for poses in found)
-    assert recipe.neighbours(options) == window
+    assert recipe.reach(options) == Reach(*window)
     assert found[0].keypoints.shape[1] == len(recipe.skeleton_of(options))
 
 

@@ -8,6 +8,7 @@ from videopose.api import load_pipeline
 from videopose.errors import ConfigError
 from videopose.estimators.build_fused import UNTRAINED
 from videopose.models.zoo import weights_table
+from videopose.stages.journal import Reach
 from videopose.stages.temporal import CarryStates, FuseNeighbors
 
 TEMPORAL = [name for name in catalog.config_names("pipelines") if load_pipeline(name)[1].recipe == "temporal"]
@@ -30,10 +31,10 @@ def test_shipped_configs_build(name):
 
 def test_the_journal_is_told_of_the_window_and_of_the_tracker_s_cues():
     recipe, options = recipe_with("temporal.before=3", "temporal.after=1")
-    assert recipe.neighbours(options) == (3, 1)
+    assert recipe.reach(options) == Reach(3, 1)
 
     recipe, options = recipe_with("temporal.before=3", "temporal.after=1", "tracker.cues.camera=true")
-    assert recipe.neighbours(options) == (4, 1)
+    assert recipe.reach(options) == Reach(4, 1)
 
 
 def test_untrained_heads_add_no_weights():

@@ -8,6 +8,7 @@ from videopose.api import load_pipeline
 from videopose.cli.main import main
 from videopose.errors import ConfigError
 from videopose.io.results import read_result
+from videopose.stages.journal import Reach
 from videopose.stages.tubes import EstimateTubes, MergeTubes
 
 
@@ -36,7 +37,7 @@ def test_the_shipped_config_builds():
 def test_the_journal_is_told_how_far_tubes_reach(overrides, before, after):
     recipe, options = recipe_with(*overrides)
 
-    assert recipe.neighbours(options) == (before, after)
+    assert recipe.reach(options) == Reach(before, after)
     assert before % options.tubes.step == 0
 
 

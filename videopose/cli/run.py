@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from videopose.api import Run
+    from videopose.running import Run
     from videopose.types import Gap
 
 

@@ -1,7 +1,8 @@
 """The stage that makes a run survive: what the networks gave is kept on disk, a chunk of frames at a time.
 
-The networks run on each chunk as on a video of its own. So the batches, and with them the last bit of every number,
-are the same whether a run was interrupted or not, and a run that goes on gives the same bytes.
+Batches, and with them the last bit of every number, must be the same whether a run was interrupted or not. So a chunk
+ends where a window ends. Networks that look at nothing outside a window run on over the chunks; those that look at
+neighbours of a frame run on each chunk, and the neighbours of its ends, as on a video of its own.
 """
 
 from __future__ import annotations
@@ -9,14 +10,31 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 
 from videopose.io.journal_store import JournalStore
 from videopose.stages.flow import Stage
 from videopose.types import Record
 
 CHUNK = 64
-"""Frames a chunk: what a kill can cost, against one batch that is not full at the end of each."""
+"""Frames a chunk, or the next whole number of windows: what a kill can cost."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far networks look from a frame.
+
+    Attributes:
+        before: records of the past.
+        after: records of the future.
+        window: a chunk is a whole number of as many records.
+        is_closed: nothing is looked at outside a window of records, and nothing is carried from one window to the next.
+    """
+
+    before: int = 0
+    after: int = 0
+    window: int = 1
+    is_closed: bool = False
 
 
 @dataclass(frozen=True)
@@ -24,40 +42,48 @@ class Journal:
     """Run the networks over what is not yet kept, keep it, and give every record from the first on.
 
     Records the store has already are not run again: the ones right before the first missing record serve as its
-    `before` neighbours, the others are passed over. The reader may therefore begin at the first missing frame, or
-    `before` records ahead of it.
+    neighbours in the past, the others are passed over. The reader may therefore begin at the first missing frame, or as
+    many records ahead of it as the networks look back.
 
     Attributes:
         networks: the costly stages; they end with `DropImages`.
         store: where the chunks are.
-        chunk: records a chunk.
-        before: how many records of the past the networks look at.
-        after: how many records of the future they look at.
+        reach: how far the networks look.
+        chunk: records a chunk, at least.
     """
 
     networks: Stage
     store: JournalStore
+    reach: Reach = Reach()
     chunk: int = CHUNK
-    before: int = 0
-    after: int = 0
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Give the kept records, then the new ones as the networks give them."""
         yield from self.store
         if self.store.is_complete:
             return
-        source = _Source(records, self.before, known=self.store.next_index)
+        size = -(-self.chunk // self.reach.window) * self.reach.window
+        source = _Source(records, self.reach.before, known=self.store.next_index)
+        stretch = None if self.reach.is_closed else size
         while source.has_more():
-            kept = []
             past = len(source.past)
-            outputs = self.networks(source.chunk(self.chunk, self.after))
+            outputs = self.networks(source.stretch(stretch, self.reach.after))
             try:
-                for record in islice(outputs, past, past + self.chunk):
-                    kept.append(record)
-                    yield record
+                yield from self._kept(islice(outputs, past, stretch and past + stretch), size)
             finally:
                 _close(outputs)  # a thread of the networks may still look into the source
-            self.store.append(kept)
+
+    def _kept(self, records: Iterator[Record], size: int) -> Iterator[Record]:
+        """Give records and keep them, a chunk at a time."""
+        chunk = []
+        for record in records:
+            chunk.append(record)
+            yield record
+            if len(chunk) == size:
+                self.store.append(chunk)
+                chunk = []
+        if chunk:
+            self.store.append(chunk)
 
 
 def _close(stream: Iterator[Record]) -> None:
@@ -67,7 +93,7 @@ def _close(stream: Iterator[Record]) -> None:
 
 
 class _Source:
-    """The incoming records, cut into chunks that overlap by their neighbours."""
+    """The incoming records, cut into stretches that overlap by their neighbours."""
 
     def __init__(self, records: Iterable[Record], before: int, *, known: int) -> None:
         self._records = iter(records)
@@ -80,14 +106,14 @@ class _Source:
         """Pull one record ahead, if there is one."""
         return bool(self._look(1))
 
-    def _look(self, count: int) -> list[Record]:
-        self._ahead.extend(islice(self._records, max(0, count - len(self._ahead))))
-        return list(islice(self._ahead, count))
+    def _look(self, size: int) -> list[Record]:
+        self._ahead.extend(islice(self._records, max(0, size - len(self._ahead))))
+        return list(islice(self._ahead, size))
 
-    def chunk(self, size: int, after: int) -> Iterator[Record]:
-        """Give the neighbours before, `size` records of our own, and the neighbours after."""
+    def stretch(self, size: int | None, after: int) -> Iterator[Record]:
+        """Give the neighbours before, `size` records of our own (None = all there are), and the neighbours after."""
         yield from list(self.past)
-        for _ in range(size):
+        for _ in count() if size is None else range(size):
             if not self.has_more():
                 return
             record = self._ahead.popleft()

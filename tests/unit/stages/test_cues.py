@@ -203,4 +203,4 @@ def test_missed_people_are_recovered_in_the_pipeline_when_it_is_asked_for():
     stages = [topdown.pose_stage(options, estimator=None) for options in (plain, asked)]
 
     assert [type(stage) for stage in stages] == [EstimatePoses, EstimateWithFlow]
-    assert [topdown.neighbours(options) for options in (plain, asked)] == [(0, 0), (1, 0)]
+    assert [topdown.reach(options).before for options in (plain, asked)] == [0, 1]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from videopose.errors import ConfigError, VideoPoseError
 from videopose.io.journal_store import JournalStore, difference
 from videopose.stages.flow import Pipeline, Prefetch, batched, windows
-from videopose.stages.journal import Journal
+from videopose.stages.journal import Journal, Reach
 from videopose.types import Cues, Gap
 
 IDENTITY = {"video": "clip.mp4", "config": {"pose": {"flip_test": True}}}
@@ -35,9 +35,19 @@ class Networks:
                 yield replace(window.center, poses=some_poses(2, seed=seed))
 
 
+class Counting(Networks):
+    """Counts how often it is given a stream."""
+
+    calls = 0
+
+    def __call__(self, records):
+        self.calls += 1
+        return super().__call__(records)
+
+
 def journal(folder, networks, chunk=8, identity=IDENTITY):
     store = JournalStore(folder, identity)
-    return Journal(networks, store, chunk=chunk, before=networks.before, after=networks.after)
+    return Journal(networks, store, Reach(networks.before, networks.after), chunk=chunk)
 
 
 def test_records_pass_through_and_come_back_from_disk(tmp_path):
@@ -78,6 +88,30 @@ def test_going_on_gives_what_an_unbroken_run_gives(tmp_path_factory, stop, befor
     assert_same_records(resumed, whole)
 
 
+@given(stop=st.integers(0, 29), window=st.integers(1, 11))
+@settings(max_examples=20, deadline=None)
+def test_networks_that_look_at_windows_run_on_over_the_chunks(tmp_path_factory, stop, window):
+    tmp_path = tmp_path_factory.mktemp("journal")
+    records = some_records(30, with_poses=False)
+
+    def stage(name):
+        store = JournalStore(tmp_path / name, IDENTITY)
+        return Journal(Counting(batch=window), store, Reach(window=window, is_closed=True), chunk=8)
+
+    unbroken = stage("whole")
+    whole = list(unbroken(records))
+    broken = stage("broken")(records)
+    for _ in range(stop):
+        next(broken)
+    broken.close()
+    again = stage("broken")
+
+    assert_same_records(list(again(records)), whole)
+    assert_same_records(whole, list(Networks(batch=window)(records)))
+    assert again.store.next_index == 30
+    assert unbroken.networks.calls == 1
+
+
 def test_kept_frames_are_not_computed_again(tmp_path):
     records = some_records(30, with_poses=False)
     broken = journal(tmp_path / "j", Networks())(records)
@@ -97,7 +131,7 @@ def test_networks_with_a_thread_of_their_own_give_the_same(tmp_path):
     networks = Networks(before=2, after=3)
     threaded = Pipeline((Prefetch(5), networks, Prefetch(5)))
 
-    stage = Journal(threaded, JournalStore(tmp_path / "threaded", IDENTITY), chunk=8, before=2, after=3)
+    stage = Journal(threaded, JournalStore(tmp_path / "threaded", IDENTITY), Reach(2, 3), chunk=8)
 
     assert_same_records(list(stage(iter(records))), plain)
     assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]

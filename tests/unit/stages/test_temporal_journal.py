@@ -14,7 +14,7 @@ from videopose.io.journal_store import JournalStore
 from videopose.models.score_fusion import ScoreFusion
 from videopose.stages.estimate import EstimatePoses
 from videopose.stages.flow import DropImages, Pipeline
-from videopose.stages.journal import Journal
+from videopose.stages.journal import Journal, Reach
 from videopose.stages.temporal import FuseNeighbors
 
 BEFORE, AFTER, CHUNK = 2, 1, 6
@@ -30,7 +30,7 @@ def networks() -> Pipeline:
 
 def journalled(folder, records, *, stop_after=None):
     store = JournalStore(folder, {})
-    journal = Journal(networks(), store, chunk=CHUNK, before=BEFORE, after=AFTER)
+    journal = Journal(networks(), store, Reach(BEFORE, AFTER), chunk=CHUNK)
     stream = journal(records)
     out = list(islice(stream, stop_after))
     stream.close()

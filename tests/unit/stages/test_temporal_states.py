@@ -14,7 +14,7 @@ from videopose.io.journal_store import JournalStore
 from videopose.models.convlstm_head import ConvLSTMHead
 from videopose.stages.estimate import EstimatePoses
 from videopose.stages.flow import DropImages, Pipeline
-from videopose.stages.journal import Journal
+from videopose.stages.journal import Journal, Reach
 from videopose.stages.temporal import CarryStates
 
 ONE_CELL = 1.0
@@ -91,6 +91,6 @@ def test_chunks_of_a_journal_are_warmed_up(tmp_path):
     records = walking_records(14, lanes=((40, 60), (150, 170)))
     whole = list(states_pipeline(Late())(records))
     networks = Pipeline((*states_pipeline(Late()).stages, DropImages()))
-    journal = Journal(networks, JournalStore(tmp_path / "journal", {}), chunk=5, before=1)
+    journal = Journal(networks, JournalStore(tmp_path / "journal", {}), Reach(before=1), chunk=5)
 
     assert_same_records(list(journal(records)), whole, atol=1e-3)

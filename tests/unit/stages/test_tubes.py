@@ -15,7 +15,7 @@ from videopose.errors import InputError
 from videopose.estimators.tubes import Tube, TubeEstimator
 from videopose.io.journal_store import JournalStore
 from videopose.stages.flow import DropImages, Pipeline
-from videopose.stages.journal import Journal
+from videopose.stages.journal import Journal, Reach
 from videopose.stages.tubes import EstimateTubes, MergeTubes, OnMiddleFrames
 from videopose.tracking.tracklets import middle_of
 from videopose.tracking.tube_options import TubeOptions
@@ -268,7 +268,7 @@ BEFORE, AFTER, CHUNK = 6, 6, 8
 
 def journalled(folder, records, *, stop_after=None):
     store = JournalStore(folder, {})
-    stream = Journal(networks(), store, chunk=CHUNK, before=BEFORE, after=AFTER)(records)
+    stream = Journal(networks(), store, Reach(BEFORE, AFTER), chunk=CHUNK)(records)
     out = list(islice(stream, stop_after))
     stream.close()
     return out
