@@ -48,7 +48,7 @@ def skeleton_of(options: PipelineOptions) -> Skeleton:
 def build_networks(options: PipelineOptions, device: torch.device) -> Pipeline:
     """Put together the costly half: single frames first, then what was seen in those around them."""
     estimator = create_temporal(options.pose, options.temporal, device)
-    single = EstimatePoses(estimator.single, window=options.window)
+    single = EstimatePoses(estimator.single, options.window, at_once=2)
     if isinstance(estimator, RecurrentEstimator):
         return topdown.networks_around(options, device, single, CarryStates(estimator))
     return topdown.networks_around(options, device, single, FuseNeighbors(estimator, options.window))

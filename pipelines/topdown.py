@@ -54,15 +54,12 @@ def build_networks(options: PipelineOptions, device: torch.device) -> Pipeline:
 
 
 def networks_around(options: PipelineOptions, device: torch.device, *poses: Stage) -> Pipeline:
-    """Put everything that needs pixels around the stages that estimate poses.
-
-    People of one window are looked for while the poses of the window before are estimated.
-    """
+    """Put everything that needs pixels around the stages that estimate poses, which run beside those before them."""
     return Pipeline(
         (
             ToDevice(device),
             who_stage(options, device),
-            Prefetch(options.window),
+            Prefetch(1),
             *poses,
             MeasureCues(options.tracker.cues),
             DropImages(),
@@ -74,7 +71,9 @@ def pose_stage(options: PipelineOptions, estimator: PoseEstimator) -> Stage:
     """Choose how poses are estimated: many frames at once, or one by one with flow bringing back missed people."""
     if options.tracker.cues.recover:
         return EstimateWithFlow(estimator, options.tracker.cues)
-    return EstimatePoses(estimator, window=options.window)
+    # Beside a detector with two windows under way there is work enough; alone, the next window fills what one leaves.
+    at_once = 1 if options.detector.source == "network" else 2
+    return EstimatePoses(estimator, options.window, at_once)
 
 
 def who_stage(options: PipelineOptions, device: torch.device) -> Stage:

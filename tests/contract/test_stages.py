@@ -84,7 +84,7 @@ CASES = {
     ),
     "GivenBoxes": Case(lambda folder: GivenBoxes({2: Detections.empty()}), with_poses=False),
     "WholeFrame": Case(lambda folder: WholeFrame(), with_image=True, with_poses=False),
-    "EstimatePoses": Case(lambda folder: EstimatePoses(FakeEstimator(), window=4), look_ahead=4 + 3, with_image=True),
+    "EstimatePoses": Case(lambda folder: EstimatePoses(FakeEstimator(), 4, 2), look_ahead=4 + 3, with_image=True),
     "MeasureCues": Case(lambda folder: MeasureCues(CueOptions(camera=True)), with_image=True),
     "TrackPoses online": Case(lambda folder: TrackPoses(TrackerOptions(name="oks", keep_untracked=True), SKELETON)),
     "TrackPoses whole-video": Case(
@@ -100,14 +100,14 @@ CASES = {
         lambda folder: EstimateTubes(FakeTubes(), TubeOptions(), window=4), look_ahead=4 + 5 + 2, with_image=True
     ),
     "MergeTubes": Case(lambda folder: MergeTubes(TubeOptions(look_ahead=5), SKELETON), look_ahead=2 * (5 + 5 + 2)),
-    "FuseNeighbors": Case(lambda folder: _over_windows(), look_ahead=4 + 3 + 2, with_image=True, with_poses=True),
-    "CarryStates": Case(lambda folder: _along_tracks(), look_ahead=4 + 3, with_image=True, with_poses=True),
+    "FuseNeighbors": Case(lambda folder: _over_windows(), look_ahead=3 + 2, with_image=True, with_poses=True),
+    "CarryStates": Case(lambda folder: _along_tracks(), look_ahead=3, with_image=True, with_poses=True),
     "PropagateLabels": Case(lambda folder: PropagateLabels({}, SKELETON, create_flow("dis")), with_image=True),
     "WriteResult": Case(lambda folder: WriteResult(folder / "r.json", HEADER)),
     "Journal": Case(lambda folder: _fresh_journal(folder), look_ahead=1),
     "Journal around batches": Case(
         lambda folder: _fresh_journal(folder, EstimatePoses(FakeEstimator(), window=4)),
-        look_ahead=4 + 4,
+        look_ahead=4,
         with_image=True,
     ),
 }

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from videopose import __version__
+from videopose.cli.memory import reuse_memory
 from videopose.errors import VideoPoseError, nearest_name
 
 COMMANDS = ("run", "track", "annotate", "render", "eval", "convert", "submission", "models", "train", "bench", "env")
@@ -48,6 +49,7 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="videopose")
 def cli(debug: bool) -> None:
     """Offline video pose estimation and tracking: a video in, every person's keypoints and id out."""
+    reuse_memory()
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(message)s", stream=sys.stderr)
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
-import cv2
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from videopose.codecs.base import Codec
 from videopose.skeletons import Skeleton
+
+_ROWS = 256
+"""Rows of pixels normalised together: their copy in floats stays in the processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,23 +69,14 @@ def normalised(crops: Tensor, mean: tuple[float, ...], std: tuple[float, ...], d
         std: per channel, of pixels in [0, 1].
         dtype: the network's floating type.
     """
+    scale = torch.tensor([1 / (255 * value) for value in std], device=crops.device)
+    shift = torch.tensor([-a / b for a, b in zip(mean, std, strict=True)], device=crops.device)
+    pixels = crops.permute(0, 2, 3, 1)
     if crops.device.type != "cpu":
-        return _scaled(crops, mean, std).to(dtype)
-    # One pass, without a float copy: on a CPU new memory costs more than arithmetic.
-    pixels = crops.permute(0, 2, 3, 1).numpy()
-    looked_up = cv2.LUT(pixels.reshape(-1, pixels.shape[2], 3), _level_table(mean, std, dtype))
-    return torch.from_numpy(looked_up).view(dtype).view(pixels.shape).permute(0, 3, 1, 2)
-
-
-@cache
-def _level_table(mean: tuple[float, ...], std: tuple[float, ...], dtype: torch.dtype) -> NDArray[np.float32 | np.int16]:
-    """Give what each of 256 levels of each channel becomes, (1, 256, 3), as bits OpenCV can look up."""
-    levels = torch.arange(256).view(1, 1, 256, 1).expand(1, 3, 256, 1)
-    table = _scaled(levels, mean, std).to(dtype)[0, ..., 0].T.contiguous()[None]
-    return (table if dtype == torch.float32 else table.view(torch.int16)).numpy()
-
-
-def _scaled(levels: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    scale = torch.tensor([1 / (255 * value) for value in std], device=levels.device).view(1, 3, 1, 1)
-    shift = torch.tensor([-a / b for a, b in zip(mean, std, strict=True)], device=levels.device).view(1, 3, 1, 1)
-    return torch.addcmul(shift, levels.float(), scale)
+        return torch.addcmul(shift, pixels.float(), scale).to(dtype).permute(0, 3, 1, 2)
+    height, width = pixels.shape[1:3]
+    rows, scale, shift = pixels.reshape(-1, width * 3), scale.repeat(width), shift.repeat(width)
+    out = torch.empty(rows.shape, dtype=dtype)
+    for source, target in zip(torch.split(rows, _ROWS), torch.split(out, _ROWS), strict=True):
+        target.copy_(source.float().mul_(scale).add_(shift))
+    return out.view(-1, height, width, 3).permute(0, 3, 1, 2)

@@ -12,6 +12,7 @@ from functools import cache
 from threading import Barrier
 from typing import TypeVar
 
+import cv2
 import torch
 
 T = TypeVar("T")
@@ -41,8 +42,10 @@ def _pool(workers: int) -> ThreadPoolExecutor:
     """Start all workers with one thread of arithmetic each.
 
     PyTorch hands the last number of threads anybody has set on to every thread that begins later, so what holds outside
-    the workers is set again when all of them have begun.
+    the workers is set again when all of them have begun. OpenCV has one number for the whole process; left alone, it
+    would spread each small crop over all cores and take them from the other workers.
     """
+    cv2.setNumThreads(1)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="videopose", initializer=_compute_alone)
     all_there = Barrier(workers + 1)
     for _ in range(workers):

@@ -34,7 +34,7 @@ class EstimatePoses:
 
     estimator: PoseEstimator
     window: int = 16
-    at_once: int = 2
+    at_once: int = 1
     min_keypoint_score: float = 0.1
     min_pose_score: float = 0.03
     box_padding: float = 1.2
