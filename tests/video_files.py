@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -48,8 +48,9 @@ def write_video(
     options: dict[str, str] | None = None,
     muxer: dict[str, str] | None = None,
     with_audio: bool = False,
+    paint: Callable[[int, tuple[int, int]], np.ndarray] = picture,
 ) -> Path:
-    """Write a video whose frame k is `picture(k)`; `times` in seconds make its frame rate variable."""
+    """Write a video whose frame k is `paint(k)`; `times` in seconds make its frame rate variable."""
     with av.open(str(path), "w", options=muxer or {}) as container:
         stream = container.add_stream(codec, rate=rate)
         stream.height, stream.width = size_hw
@@ -63,7 +64,7 @@ def write_video(
             stream.codec_context.sample_aspect_ratio = pixel_aspect
         audio = container.add_stream("aac", rate=16000) if with_audio else None
         for number in range(num_frames):
-            frame = av.VideoFrame.from_ndarray(picture(number, size_hw), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(paint(number, size_hw), format="rgb24")
             if times is not None:
                 frame.pts, frame.time_base = round(times[number] * 1000), Fraction(1, 1000)
             container.mux(stream.encode(frame))

@@ -7,10 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from videopose.errors import VideoError
+from videopose.io._interlaced import without_combs
 from videopose.io.base import Picture, Selection, VideoReader
 from videopose.io.timeline import read_timeline
 from videopose.types import U8, VideoInfo
@@ -107,7 +109,7 @@ class PyAVReader(VideoReader):
 
 
 class _Converter:
-    """Makes RGB of a decoded frame when asked to, with square pixels, turned the way it is shown."""
+    """Makes RGB of a decoded frame when asked to: whole, with square pixels, turned the way it is shown."""
 
     def __init__(
         self, reformatter: VideoReformatter, frame: av.VideoFrame, upright_hw: tuple[int, int], rotation: int
@@ -120,14 +122,21 @@ class _Converter:
     def __call__(self) -> U8:
         # A stream may change its picture size on the way; players show it at the size it began with, and so do we.
         height, width = self._upright_hw
+        if not self._frame.interlaced_frame:
+            return np.rot90(self._rgb(height, width), self._rotation // 90)
+        picture = without_combs(self._rgb(self._frame.height, self._frame.width))  # lines are whole only before scaling
+        if picture.shape[:2] != (height, width):
+            picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+        return np.rot90(picture, self._rotation // 90)
+
+    def _rgb(self, height: int, width: int) -> U8:
         shown = self._reformatter.reformat(self._frame, format="rgb24", width=width, height=height)
         plane = shown.planes[0]
         picture: U8 = np.ndarray(
             (height, width, 3), np.uint8, buffer=memoryview(plane), strides=(plane.line_size, 3, 1)
         )
-        if shown is self._frame:
-            picture = picture.copy()  # the decoder still looks at its own pictures; ours may be drawn on
-        return np.rot90(picture, self._rotation // 90)
+        # The decoder still looks at its own pictures; ours may be drawn on.
+        return picture.copy() if shown is self._frame else picture
 
 
 def displayed_size(coded_hw: tuple[int, int], sample_aspect_ratio: Fraction | None) -> tuple[int, int]:
