@@ -23,6 +23,7 @@ from videopose.stages.estimate import EstimatePoses
 from videopose.stages.flow import Pipeline
 from videopose.stages.journal import Reach
 from videopose.stages.temporal import CarryStates, FuseNeighbors
+from videopose.types import VideoInfo
 
 from . import topdown
 
@@ -77,3 +78,8 @@ def reach(options: PipelineOptions) -> Reach:
 def input_files(options: PipelineOptions) -> list[Path]:
     """List the files besides the video that the poses depend on."""
     return topdown.input_files(options)
+
+
+def check_inputs(options: PipelineOptions, video: VideoInfo) -> None:
+    """Make sure that boxes from a file are of this video."""
+    topdown.check_inputs(options, video)

@@ -20,7 +20,7 @@ from videopose.estimators.build import (
     weights_facts,
 )
 from videopose.estimators.refiner import describe_refiner
-from videopose.io.boxes_file import read_boxes
+from videopose.io.boxes_file import check_boxes, read_boxes
 from videopose.skeletons import Skeleton, skeleton_named
 from videopose.stages.cues import EstimateWithFlow, MeasureCues
 from videopose.stages.detect import DetectPeople, GivenBoxes, WholeFrame
@@ -29,6 +29,7 @@ from videopose.stages.flow import DropImages, Pipeline, Prefetch, Stage, ToDevic
 from videopose.stages.journal import Reach
 from videopose.stages.smooth import TrackAndSmooth
 from videopose.tracking.options import SmoothingOptions, TrackerOptions
+from videopose.types import VideoInfo
 
 
 class PipelineOptions(Options):
@@ -116,3 +117,9 @@ def reach(options: PipelineOptions) -> Reach:
 def input_files(options: PipelineOptions) -> list[Path]:
     """List the files besides the video that the poses depend on."""
     return [Path(options.detector.boxes)] if options.detector.source == "file" else []
+
+
+def check_inputs(options: PipelineOptions, video: VideoInfo) -> None:
+    """Make sure that boxes from a file are of this video."""
+    for boxes in input_files(options):
+        check_boxes(boxes, video)

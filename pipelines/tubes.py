@@ -17,6 +17,7 @@ from videopose.stages.journal import Reach
 from videopose.stages.smooth import TrackAndSmooth
 from videopose.stages.tubes import EstimateTubes, MergeTubes, OnMiddleFrames
 from videopose.tracking.tube_options import TubeOptions
+from videopose.types import VideoInfo
 
 from . import topdown
 
@@ -82,3 +83,8 @@ def reach(options: PipelineOptions) -> Reach:
 def input_files(options: PipelineOptions) -> list[Path]:
     """List the files besides the video that the poses depend on."""
     return topdown.input_files(options)
+
+
+def check_inputs(options: PipelineOptions, video: VideoInfo) -> None:
+    """Make sure that boxes from a file are of this video."""
+    topdown.check_inputs(options, video)

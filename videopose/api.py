@@ -11,7 +11,6 @@ import torch
 from videopose import catalog
 from videopose.config import Options, merge, parse_overrides, read_yaml, validate
 from videopose.errors import ConfigError, InputError
-from videopose.io.boxes_file import check_boxes
 from videopose.io.identity import file_identity
 from videopose.io.reader import open_video
 from videopose.io.result import Facts
@@ -107,8 +106,7 @@ def run(
     reader = open_video(
         clip, backend=backend, start=start, end=end, frames=frames, every=every, frame_rate=frame_rate, strict=strict
     )
-    for boxes in recipe.input_files(options):
-        check_boxes(boxes, reader.info)
+    recipe.check_inputs(options, reader.info)
     asked: Facts = {
         "video": _identity(Path(clip)),
         "backend": backend,

@@ -25,7 +25,7 @@ from videopose.skeletons import Skeleton
 from videopose.stages.flow import Pipeline, Stage, prefetch
 from videopose.stages.journal import Journal, Reach
 from videopose.stages.sink import WriteResult
-from videopose.types import F32, Gap, Record
+from videopose.types import F32, Gap, Record, VideoInfo
 
 LOOK_AHEAD = 8
 """Frames decoded ahead of the networks."""
@@ -55,7 +55,10 @@ class Recipe(Protocol):
         """Give how far the networks look from a frame."""
 
     def input_files(self, options: Options) -> list[Path]:
-        """List the files of boxes that stand in for a detector; they are checked against the video."""
+        """List the files besides the video that the poses depend on."""
+
+    def check_inputs(self, options: Options, video: VideoInfo) -> None:
+        """Make sure that these files belong to the video; raise a `VideoPoseError` if one does not."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

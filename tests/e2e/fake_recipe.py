@@ -19,7 +19,7 @@ import torch
 from videopose import catalog
 from videopose.cli.main import main
 from videopose.config import Options
-from videopose.io.boxes_file import read_boxes
+from videopose.io.boxes_file import check_boxes, read_boxes
 from videopose.skeletons import skeleton_named
 from videopose.stages.flow import DropImages, Pipeline, batched
 from videopose.stages.journal import Reach
@@ -99,6 +99,11 @@ def reach(options):
 
 def input_files(options):
     return [Path(options.detector.boxes)] if options.detector.source == "file" else []
+
+
+def check_inputs(options, video):
+    for boxes in input_files(options):
+        check_boxes(boxes, video)
 
 
 def config_file(folder: Path) -> Path:
