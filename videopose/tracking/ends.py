@@ -13,6 +13,9 @@ from videopose.tracking.options import LinkingOptions
 from videopose.tracking.video_poses import VideoPoses
 from videopose.types import F32, F64, I64
 
+_HIDDEN, _WHOLE = 0.6, 0.85
+"""Parts of the size a person reaches soon: below the first they are half hidden, from the second on all is seen."""
+
 
 @dataclass(frozen=True, eq=False)
 class Ends:
@@ -35,7 +38,9 @@ class Ends:
     appearance: F32
 
 
-def measure_ends(table: VideoPoses, order: I64, edges: I64, options: LinkingOptions) -> tuple[Ends, Ends]:
+def measure_ends(
+    table: VideoPoses, order: I64, edges: I64, options: LinkingOptions, *, whole: bool = False
+) -> tuple[Ends, Ends]:
     """Measure pose and motion at the start and at the end of each tracklet.
 
     Args:
@@ -43,14 +48,22 @@ def measure_ends(table: VideoPoses, order: I64, edges: I64, options: LinkingOpti
         order: rows by track, as `VideoPoses.by_track` gives them.
         edges: of the tracks in `order`.
         options: window and keypoint gate.
+        whole: measure where all of the person is seen for the first or last time, not where anything is.
     """
-    heads, tails = [], []
-    time = table.pose_time
+    heads: list[_End] = []
+    tails: list[_End] = []
+    time, size = table.pose_time, person_size(table.xyxy)
     for first, last in pairwise(edges.tolist()):
-        reach = min(last - first, options.window_frames)
-        heads.append(_one_end(table, time, order[first : first + reach], options))
-        tails.append(_one_end(table, time, order[last - reach : last][::-1], options))
+        for rows, ends in ((order[first:last], heads), (order[first:last][::-1], tails)):
+            begin = _emerged(time[rows], size[rows], options) if whole else 0
+            ends.append(_one_end(table, time, rows[begin : begin + options.window_frames], options))
     return _stacked(heads), _stacked(tails)
+
+
+def _emerged(time: F64, size: F32, options: LinkingOptions) -> int:
+    """Find the first row, from an end inwards, at which all of a person is seen who is half hidden at the end."""
+    soon = size[: int(np.searchsorted(np.abs(time - time[0]), options.emerging, side="right"))]
+    return int((soon >= _WHOLE * soon.max()).argmax()) if soon[0] < _HIDDEN * soon.max() else 0
 
 
 _End = tuple[float, F32, F64, float, float, F32]

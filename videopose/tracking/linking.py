@@ -37,7 +37,8 @@ def link(table: VideoPoses, options: LinkingOptions, handovers: I64 | None = Non
         if len(edges) < 3:
             return table
         heads, tails = measure_ends(table, order, edges, options)
-        listed = candidates(heads, tails, max_gap, options)
+        whole = measure_ends(table, order, edges, options, whole=True)
+        listed = candidates(heads, tails, max_gap, options, whole)
         end, start, cost = _with_handovers(listed, heads, tails, _open_handovers(pairs, order, edges), options)
         eager = options.open_cost * np.minimum(tails.time - heads.time, 1.0)  # a second box is short, a person is not
         successor = solve(len(edges) - 1, end, start, cost - eager[end] - eager[start], options.max_cost)
@@ -69,8 +70,17 @@ def _with_handovers(
     )
 
 
-def candidates(heads: Ends, tails: Ends, max_gap: float, options: LinkingOptions) -> tuple[I64, I64, F64]:
+def candidates(
+    heads: Ends, tails: Ends, max_gap: float, options: LinkingOptions, whole: tuple[Ends, Ends] | None = None
+) -> tuple[I64, I64, F64]:
     """List the pairs of a tracklet's end and another's later start that could be one person.
+
+    Args:
+        heads: starts of tracklets.
+        tails: their ends.
+        max_gap: between an end and a start, seconds.
+        options: what speaks against a pair.
+        whole: starts and ends where all of a person is seen; a pair costs what it costs there if that is less.
 
     Returns:
         (P,) tracklets that end, (P,) tracklets that start, (P,) costs below `options.max_cost`.
@@ -87,6 +97,8 @@ def candidates(heads: Ends, tails: Ends, max_gap: float, options: LinkingOptions
     for first in range(0, len(end), _PAIRS_AT_ONCE):
         chunk = slice(first, first + _PAIRS_AT_ONCE)
         parts.append(link_cost(tails, heads, end[chunk], start[chunk], options))
+        if whole is not None:
+            parts[-1] = np.minimum(parts[-1], link_cost(whole[1], whole[0], end[chunk], start[chunk], options))
     cost = np.concatenate(parts) if parts else np.zeros(0)
     good = cost < options.max_cost
     return end[good].astype(np.int64), start[good].astype(np.int64), cost[good]

@@ -73,6 +73,9 @@ class LinkingOptions(Options):
     appearance_noise: float = Field(default=0.15, gt=0, description="standard deviation of 1 - similarity of looks")
     horizon: float = Field(default=0.5, gt=0, description="time constant with which a velocity fades in a gap")
     window: float = Field(default=0.4, gt=0, description="how much of a tracklet's end tells its motion")
+    emerging: float = Field(
+        default=1.5, ge=0, description="seconds within which people come out from behind something, or go there"
+    )
     window_frames: int = Field(default=16, ge=1, description="the same, at most in frames")
     min_keypoint_score: float = Field(default=0.2, ge=0, le=1, description="keypoints below do not count")
     crossing_overlap: float = Field(default=0.2, gt=0, le=1, description="IoU from which two tracks cross")

@@ -294,6 +294,17 @@ def test_walker_hidden_for_seconds_who_goes_on_as_before_keeps_the_id():
     assert {each for row in ids(walker) for each in row} == {1}
 
 
+@pytest.mark.parametrize(("emerging", "people"), [(1.5, 1), (0.0, 2)])
+def test_walker_who_comes_out_bit_by_bit_keeps_the_id(emerging, people):
+    def walker(t):
+        seen = np.clip((t - 100) / 20, 0.25, 1.0) if t > 100 else 1.0
+        return [] if 40 <= t <= 100 else [(100 + 4 * t, 300, float(seen))]
+
+    found = ids([frame(t, walker(t)) for t in range(160)], linking={"emerging": emerging})
+
+    assert len({each for row in found for each in row}) == people
+
+
 @pytest.mark.parametrize("scale", [1.0, 0.3])
 def test_what_is_weak_beside_the_others_is_dropped_whatever_scores_mean(scale):
     person = [(300, 300, 1.0, 1, 0.9 * scale) for _ in range(100)]
