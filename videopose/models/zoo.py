@@ -87,7 +87,7 @@ SHIPPED: tuple[Weights, ...] = (
     Weights(
         "fpn_detector.default",
         "detector.safetensors",
-        sha256="cd6a34f66dbeb2393eb2bd12bf1e75010030e6d62b277eabe6b05227de149018",
+        sha256="a3b66d32b88055ef80246d64fa4f87e66633e9c1f47f444c5ec3860eadbeaee8",
         bytes=5117326,
         licence="Apache-2.0",
         origin="package",
