@@ -72,9 +72,9 @@ def pose_stage(options: PipelineOptions, estimator: PoseEstimator) -> Stage:
     """Choose how poses are estimated: many frames at once, or one by one with flow bringing back missed people."""
     if options.tracker.cues.recover:
         return EstimateWithFlow(estimator, options.tracker.cues)
-    # Beside a detector with two windows under way there is work enough; alone, the next window fills what one leaves.
-    at_once = 1 if options.detector.source == "network" else 2
-    return EstimatePoses(estimator, options.window, at_once)
+    # Beside a detector on every frame there is work enough; without, the next window fills what one leaves.
+    is_beside = options.detector.source == "network" and options.detector.every == 1
+    return EstimatePoses(estimator, options.window, at_once=1 if is_beside else 2)
 
 
 def who_stage(options: PipelineOptions, device: torch.device) -> Stage:
