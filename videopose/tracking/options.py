@@ -89,7 +89,7 @@ class LinkingOptions(Options):
         default=0.15, ge=0, le=1, description="so are tracks that are there in less than this part of their frames"
     )
     min_relative_score: float = Field(
-        default=0.35, ge=0, le=1, description="so are tracks under this part of what the video's best tenth scores"
+        default=0.42, ge=0, le=1, description="so are tracks under this part of what the video's best tenth scores"
     )
 
 
