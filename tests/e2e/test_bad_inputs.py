@@ -55,6 +55,13 @@ BAD_CLIPS = [
 ]
 
 
+def assert_one_line(done, begin, message):
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(begin)
+    assert message in done.err
+    assert done.err.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     "words", [("run", "bad.mp4", "-q"), ("render", "bad.mp4", "clip.poses.json", "-q"), ("bench", "bad.mp4")]
 )
@@ -66,10 +73,7 @@ def test_a_bad_clip_is_one_line_and_leaves_nothing(command, clip, words, make, m
 
     done = command(*words)
 
-    assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("Error: bad.mp4: ")
-    assert message in done.err
-    assert done.err.count("\n") == 1
+    assert_one_line(done, "Error: bad.mp4: ", message)
     assert sorted(command.folder.iterdir()) == before
 
 
@@ -103,10 +107,7 @@ def test_a_bad_result_is_one_line_and_leaves_nothing(command, clip, words, make,
 
     done = command(*words)
 
-    assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("Error: ")
-    assert message in done.err
-    assert done.err.count("\n") == 1
+    assert_one_line(done, "Error: ", message)
     assert sorted(command.folder.iterdir()) == before
 
 

@@ -96,7 +96,7 @@ def _saving(table: VideoPoses, crossing: Crossing, options: LinkingOptions) -> f
         return 0.0
     pieces = [*before, *after]
     order, edges = np.concatenate(pieces), np.cumsum([0, *(len(rows) for rows in pieces)])
-    heads, tails = measure_ends(table, order, edges, options)
+    (heads, tails), _ = measure_ends(table, order, edges, options)
     gap = heads.time[2:].max() - tails.time[:2].min()
     if gap > options.max_crossing:
         return 0.0

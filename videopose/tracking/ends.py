@@ -39,8 +39,8 @@ class Ends:
 
 
 def measure_ends(
-    table: VideoPoses, order: I64, edges: I64, options: LinkingOptions, *, whole: bool = False
-) -> tuple[Ends, Ends]:
+    table: VideoPoses, order: I64, edges: I64, options: LinkingOptions
+) -> tuple[tuple[Ends, Ends], tuple[Ends, Ends]]:
     """Measure pose and motion at the start and at the end of each tracklet.
 
     Args:
@@ -48,16 +48,23 @@ def measure_ends(
         order: rows by track, as `VideoPoses.by_track` gives them.
         edges: of the tracks in `order`.
         options: window and keypoint gate.
-        whole: measure where all of the person is seen for the first or last time, not where anything is.
+
+    Returns:
+        Starts and ends where anything of the person is seen, and starts and ends where all of them is.
     """
-    heads: list[_End] = []
-    tails: list[_End] = []
+    anything: tuple[list[_End], list[_End]] = ([], [])
+    everything: tuple[list[_End], list[_End]] = ([], [])
     time, size = table.pose_time, person_size(table.xyxy)
     for first, last in pairwise(edges.tolist()):
-        for rows, ends in ((order[first:last], heads), (order[first:last][::-1], tails)):
-            begin = _emerged(time[rows], size[rows], options) if whole else 0
-            ends.append(_one_end(table, time, rows[begin : begin + options.window_frames], options))
-    return _stacked(heads), _stacked(tails)
+        for side, rows in enumerate((order[first:last], order[first:last][::-1])):
+            outer = _one_end(table, time, rows[: options.window_frames], options)
+            begin = _emerged(time[rows], size[rows], options)
+            inner = _one_end(table, time, rows[begin : begin + options.window_frames], options) if begin else outer
+            anything[side].append(outer)
+            everything[side].append(inner)
+    heads, tails = map(_stacked, anything)
+    whole_heads, whole_tails = map(_stacked, everything)
+    return (heads, tails), (whole_heads, whole_tails)
 
 
 def _emerged(time: F64, size: F32, options: LinkingOptions) -> int:

@@ -36,8 +36,7 @@ def link(table: VideoPoses, options: LinkingOptions, handovers: I64 | None = Non
         order, edges = table.by_track()
         if len(edges) < 3:
             return table
-        heads, tails = measure_ends(table, order, edges, options)
-        whole = measure_ends(table, order, edges, options, whole=True)
+        (heads, tails), whole = measure_ends(table, order, edges, options)
         listed = candidates(heads, tails, max_gap, options, whole)
         end, start, cost = _with_handovers(listed, heads, tails, _open_handovers(pairs, order, edges), options)
         eager = options.open_cost * np.minimum(tails.time - heads.time, 1.0)  # a second box is short, a person is not
