@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 CLIP ?=
 demo: $(STAMP)
 	mkdir -p demo
-	$(if $(CLIP),,$(BIN)/python -m videopose.eval.demo_clip demo/demo.mp4)
+	$(if $(CLIP),,$(BIN)/python tests/demo_clip.py demo/demo.mp4)
 	$(BIN)/videopose run $(or $(CLIP),demo/demo.mp4) -o demo/$(basename $(notdir $(or $(CLIP),demo/demo.mp4))).poses.json \
 		--save video --overwrite
 

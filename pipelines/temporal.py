@@ -10,7 +10,7 @@ from pydantic import model_validator
 
 from videopose.estimators.build import weights_facts
 from videopose.estimators.build_fused import (
-    UNTRAINED,
+    PARAMETER_FREE_HEADS,
     TemporalOptions,
     create_temporal,
     describe_head,
@@ -20,9 +20,9 @@ from videopose.estimators.build_fused import (
 from videopose.estimators.recurrent import RecurrentEstimator
 from videopose.skeletons import Skeleton
 from videopose.stages.estimate import EstimatePoses
-from videopose.stages.flow import Pipeline
-from videopose.stages.journal import Reach
-from videopose.stages.temporal import CarryStates, FuseNeighbors
+from videopose.stages.journal import TemporalContext
+from videopose.stages.pipeline import Pipeline
+from videopose.stages.temporal import FuseNeighbors, PropagateStates
 from videopose.types import VideoInfo
 
 from . import topdown
@@ -36,13 +36,15 @@ class PipelineOptions(topdown.PipelineOptions):
 
     @model_validator(mode="after")
     def _recovers_nobody(self) -> Self:
-        if self.tracker.cues.recover:
-            raise ValueError("tracker.cues.recover goes frame by frame and does not work with windows; leave it out")
+        if self.tracker.features.recover:
+            raise ValueError(
+                "tracker.features.recover goes frame by frame and does not work with windows; leave it out"
+            )
         return self
 
 
 def skeleton_of(options: PipelineOptions) -> Skeleton:
-    """Give the skeleton of the poses."""
+    """Return the skeleton of the poses."""
     return topdown.skeleton_of(options)
 
 
@@ -51,7 +53,7 @@ def build_networks(options: PipelineOptions, device: torch.device) -> Pipeline:
     estimator = create_temporal(options.pose, options.temporal, device)
     single = EstimatePoses(estimator.single, options.window, at_once=2)
     if isinstance(estimator, RecurrentEstimator):
-        return topdown.networks_around(options, device, single, CarryStates(estimator))
+        return topdown.networks_around(options, device, single, PropagateStates(estimator))
     return topdown.networks_around(options, device, single, FuseNeighbors(estimator, options.window))
 
 
@@ -63,16 +65,16 @@ def build_tracks(options: PipelineOptions, skeleton: Skeleton) -> Pipeline:
 def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
     """Name the weights and their checksums, for the result's provenance."""
     used = topdown.describe_weights(options)
-    if is_whole(options.pose) or (options.temporal.head in UNTRAINED and not options.temporal.weights):
+    if is_whole(options.pose) or (options.temporal.head in PARAMETER_FREE_HEADS and not options.temporal.weights):
         return used
     return [*used, weights_facts(describe_head(options.temporal))]
 
 
-def reach(options: PipelineOptions) -> Reach:
-    """Give how far the networks look from a frame."""
+def reach(options: PipelineOptions) -> TemporalContext:
+    """Return how far the networks look from a frame."""
     before, after = window_of(options.pose, options.temporal)
     around = topdown.reach(options)
-    return Reach(around.before + before, around.after + after)
+    return TemporalContext(around.before + before, around.after + after)
 
 
 def input_files(options: PipelineOptions) -> list[Path]:

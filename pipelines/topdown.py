@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 
 from videopose.config import Options
-from videopose.estimators.base import PoseEstimator
+from videopose.estimators.base import Estimator
 from videopose.estimators.build import (
     DetectorOptions,
     PoseOptions,
@@ -19,14 +19,20 @@ from videopose.estimators.build import (
     describe_pose,
     weights_facts,
 )
-from videopose.estimators.refiner import describe_refiner
 from videopose.io.boxes_file import check_boxes, read_boxes
+from videopose.learned_tracking.refiner import describe_refiner
 from videopose.skeletons import Skeleton, skeleton_named
-from videopose.stages.cues import EstimateWithFlow, MeasureCues
-from videopose.stages.detect import DetectPeople, GivenBoxes, WholeFrame
+from videopose.stages.detect import BoxesFromFile, DetectPeople, FullFrameBox
 from videopose.stages.estimate import EstimatePoses
-from videopose.stages.flow import DropImages, Pipeline, Prefetch, Stage, ToDevice
-from videopose.stages.journal import Reach
+from videopose.stages.features import EstimateWithFlow, MeasureFeatures
+from videopose.stages.journal import TemporalContext
+from videopose.stages.pipeline import (
+    DropImages,
+    Pipeline,
+    Prefetch,
+    Stage,
+    ToDevice,
+)
 from videopose.stages.smooth import TrackAndSmooth
 from videopose.tracking.options import SmoothingOptions, TrackerOptions
 from videopose.types import VideoInfo
@@ -45,7 +51,7 @@ class PipelineOptions(Options):
 
 
 def skeleton_of(options: PipelineOptions) -> Skeleton:
-    """Give the skeleton of the poses."""
+    """Return the skeleton of the poses."""
     return skeleton_named(describe_pose(options.pose).skeleton)
 
 
@@ -59,30 +65,30 @@ def networks_around(options: PipelineOptions, device: torch.device, *poses: Stag
     return Pipeline(
         (
             ToDevice(device),
-            who_stage(options, device),
+            detection_stage(options, device),
             Prefetch(1),
             *poses,
-            MeasureCues(options.tracker.cues),
+            MeasureFeatures(options.tracker.features),
             DropImages(),
         )
     )
 
 
-def pose_stage(options: PipelineOptions, estimator: PoseEstimator) -> Stage:
+def pose_stage(options: PipelineOptions, estimator: Estimator) -> Stage:
     """Choose how poses are estimated: many frames at once, or one by one with flow bringing back missed people."""
-    if options.tracker.cues.recover:
-        return EstimateWithFlow(estimator, options.tracker.cues)
+    if options.tracker.features.recover:
+        return EstimateWithFlow(estimator, options.tracker.features)
     # Beside a detector on every frame there is work enough; without, the next window fills what one leaves.
     is_beside = options.detector.source == "network" and options.detector.every == 1
     return EstimatePoses(estimator, options.window, at_once=1 if is_beside else 2)
 
 
-def who_stage(options: PipelineOptions, device: torch.device) -> Stage:
+def detection_stage(options: PipelineOptions, device: torch.device) -> Stage:
     """Choose who says where people are: the network, a file, or nobody, because one person fills the frame."""
     if options.detector.source == "frame":
-        return WholeFrame()
+        return FullFrameBox()
     if options.detector.source == "file":
-        return GivenBoxes(read_boxes(Path(options.detector.boxes)))
+        return BoxesFromFile(read_boxes(Path(options.detector.boxes)))
     return DetectPeople(create_detector(options.detector, device), options.detector.every, options.window)
 
 
@@ -104,14 +110,14 @@ def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
     return used
 
 
-def reach(options: PipelineOptions) -> Reach:
-    """Give how far the networks look from a frame."""
-    cues = options.tracker.cues
-    if cues.flow != "none":
-        return Reach(before=cues.queue)
-    if cues.camera or cues.recover:
-        return Reach(before=1)
-    return Reach(window=options.window, is_closed=True)
+def reach(options: PipelineOptions) -> TemporalContext:
+    """Return how far the networks look from a frame."""
+    features = options.tracker.features
+    if features.flow != "none":
+        return TemporalContext(before=features.queue)
+    if features.camera or features.recover:
+        return TemporalContext(before=1)
+    return TemporalContext(window=options.window, is_closed=True)
 
 
 def input_files(options: PipelineOptions) -> list[Path]:

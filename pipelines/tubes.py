@@ -11,12 +11,17 @@ from pydantic import model_validator
 from videopose.estimators.build import weights_facts
 from videopose.estimators.build_tubes import create_tubes, describe_tube_head
 from videopose.skeletons import Skeleton
-from videopose.stages.cues import MeasureCues
-from videopose.stages.flow import DropImages, Pipeline, Prefetch, ToDevice
-from videopose.stages.journal import Reach
+from videopose.stages.features import MeasureFeatures
+from videopose.stages.journal import TemporalContext
+from videopose.stages.pipeline import (
+    DropImages,
+    Pipeline,
+    Prefetch,
+    ToDevice,
+)
 from videopose.stages.smooth import TrackAndSmooth
-from videopose.stages.tubes import EstimateTubes, MergeTubes, OnMiddleFrames
-from videopose.tracking.tube_options import TubeOptions
+from videopose.stages.tubes import DetectTubeCenters, EstimateTubes, MergeTubes
+from videopose.tracking.tubes.options import TubeOptions
 from videopose.types import VideoInfo
 
 from . import topdown
@@ -30,16 +35,18 @@ class PipelineOptions(topdown.PipelineOptions):
 
     @model_validator(mode="after")
     def _measures_what_it_can(self) -> Self:
-        cues = self.tracker.cues
-        if cues.recover or cues.appearance or cues.flow != "none":
-            raise ValueError("tracker.cues follows single poses, of which tubes have several; only camera works here")
+        features = self.tracker.features
+        if features.recover or features.appearance or features.flow != "none":
+            raise ValueError(
+                "tracker.features follows single poses, of which tubes have several; only camera works here"
+            )
         if self.detector.every != 1:
             raise ValueError("detector.every is what tubes.length - tubes.overlap says here; leave it out")
         return self
 
 
 def skeleton_of(options: PipelineOptions) -> Skeleton:
-    """Give the skeleton of the poses."""
+    """Return the skeleton of the poses."""
     return topdown.skeleton_of(options)
 
 
@@ -48,10 +55,10 @@ def build_networks(options: PipelineOptions, device: torch.device) -> Pipeline:
     return Pipeline(
         (
             ToDevice(device),
-            OnMiddleFrames(topdown.who_stage(options, device), options.tubes, options.window),
+            DetectTubeCenters(topdown.detection_stage(options, device), options.tubes, options.window),
             Prefetch(options.window),
             EstimateTubes(create_tubes(options.pose, options.tubes, device), options.tubes, options.window),
-            MeasureCues(options.tracker.cues),
+            MeasureFeatures(options.tracker.features),
             DropImages(),
         )
     )
@@ -69,15 +76,15 @@ def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
     return topdown.describe_weights(options) + ([] if head is None else [weights_facts(head)])
 
 
-def reach(options: PipelineOptions) -> Reach:
-    """Give how far the networks look from a frame.
+def reach(options: PipelineOptions) -> TemporalContext:
+    """Return how far the networks look from a frame.
 
     A frame's tubes reach a tube's length to both sides. Middle frames are counted from the first record on, so the
     number before is a multiple of their distance: chunks then agree on which they are, if the distance divides them.
     """
     length, step = options.tubes.length, options.tubes.step
     before = max(length - 1 + step, topdown.reach(options).before)
-    return Reach(-(-before // step) * step, length - 1 + step)
+    return TemporalContext(-(-before // step) * step, length - 1 + step)
 
 
 def input_files(options: PipelineOptions) -> list[Path]:

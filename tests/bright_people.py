@@ -1,4 +1,4 @@
-"""A network whose answer is known, the brightest place of the crop, and pictures and videos of bright people."""
+"""A network whose answer is known, the brightest place of the crop, and images and videos of bright people."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def bright_image(*people, size=(120, 160)):
 
 
 def boxes_of(*xyxy, score=1.0):
-    """Give boxes as detections."""
+    """Return boxes as detections."""
     return Detections(np.array(xyxy, np.float32).reshape(-1, 4), np.full(len(xyxy), score, np.float32))
 
 

@@ -16,7 +16,7 @@ def pytest_addoption(parser):
 
 @pytest.fixture(autouse=True)
 def _seeded():
-    """Give every test the same random state, and fail none for what the one before it drew."""
+    """Return every test the same random state, and fail none for what the one before it drew."""
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002 - third-party code still draws from the global state
     torch = __import__("sys").modules.get("torch")
@@ -26,7 +26,7 @@ def _seeded():
 
 @pytest.fixture(scope="session")
 def shared_dir():
-    """Give `../shared`, or skip with a reason."""
+    """Return `../shared`, or skip with a reason."""
     if not SHARED.is_dir():
         pytest.skip(f"{SHARED} is absent; set VIDEOPOSE_SHARED to the folder of shared data")
     return SHARED

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def a_tracked_scene(seed, frames=30, objects=5, predictions=6):
-    """Give (similarity (F, 1, G, P), truth present, predicted present, truth ids, predicted ids)."""
+    """Return (similarity (F, 1, G, P), truth present, predicted present, truth ids, predicted ids)."""
     rng = np.random.default_rng(seed)
     truth_id = np.tile(np.arange(objects), (frames, 1))
     predicted_id = np.tile(np.arange(predictions) * 3 + 1, (frames, 1))

@@ -23,12 +23,12 @@ def picture(number: int, size_hw: tuple[int, int] = (48, 64)) -> np.ndarray:
 
 
 def level_of(number: int) -> int:
-    """Give the brightness of frame `number`."""
+    """Return the brightness of frame `number`."""
     return 20 + STEP * number % 210
 
 
 def number_in(image: np.ndarray, near: int) -> int:
-    """Read the frame number back from an (H, W, 3) picture, knowing about which it must be (levels repeat)."""
+    """Read the frame number back from an (H, W, 3) image, knowing about which it must be (levels repeat)."""
     height, width = image.shape[:2]
     level = float(np.median(image[height // 2 :, width // 2 :])) - 1
     return min(range(max(0, near - 10), near + 10), key=lambda number: abs(level_of(number) - level))
@@ -75,7 +75,7 @@ def write_video(
 
 
 def write_audio(path: Path, *, seconds: float = 1.0) -> Path:
-    """Write a sound file without any picture."""
+    """Write a sound file without any image."""
     with av.open(str(path), "w") as container:
         _write_tone(container, container.add_stream("aac", rate=16000), seconds)
     return path

@@ -5,11 +5,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from videopose.api import run as run
     from videopose.io.results import read_result as read_result
-    from videopose.running import FrameResult as FrameResult
-    from videopose.running import Person as Person
-    from videopose.running import Run as Run
+    from videopose.workflows.run import run as run
+    from videopose.workflows.running import FrameResult as FrameResult
+    from videopose.workflows.running import Person as Person
+    from videopose.workflows.running import Run as Run
 
 try:
     __version__ = version("videopose")
@@ -17,10 +17,10 @@ except PackageNotFoundError:  # run from a checkout that was never installed
     __version__ = "0+unknown"
 
 _HOMES = {
-    "FrameResult": "videopose.running",
-    "Person": "videopose.running",
-    "Run": "videopose.running",
-    "run": "videopose.api",
+    "FrameResult": "videopose.workflows.running",
+    "Person": "videopose.workflows.running",
+    "Run": "videopose.workflows.running",
+    "run": "videopose.workflows.run",
     "read_result": "videopose.io.results",
 }
 """Public names and the modules they live in, imported when first used: `import videopose` must not import torch."""

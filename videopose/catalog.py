@@ -20,12 +20,21 @@ def recipe(name: str) -> ModuleType:
 
 
 def protocol(name: str) -> ModuleType:
-    """Import the protocol `eval/<name>.py`; a dot in the name is a folder.
+    """Import the protocol `eval/protocols/<name>.py`.
 
     Raises:
         UnknownNameError: there is no such protocol.
     """
-    return _module("videopose.eval", "protocol", name)
+    return _module("videopose.eval.protocols", "protocol", name)
+
+
+def evaluation(name: str) -> ModuleType:
+    """Import a module of `eval/` that is no protocol, by its dotted name: `reports.build`, `benchmarks.networks`.
+
+    Raises:
+        UnknownNameError: there is no such module.
+    """
+    return _module("videopose.eval", "evaluation", name)
 
 
 def config_file(kind: str, name: str) -> Path:

@@ -82,7 +82,7 @@ def check_shape(name: str, array: Any, *expected: int | None) -> None:
 
 
 def nearest_name(word: str, known: Iterable[str]) -> str:
-    """Give a "did you mean" sentence for an unknown word, or the list of known ones.
+    """Return a "did you mean" sentence for an unknown word, or the list of known ones.
 
     Example:
         >>> nearest_name("max_agee", ["max_age", "min_hits"])

@@ -74,7 +74,7 @@ class Skeleton:
         return array
 
     def index_of(self, keypoint: str) -> int:
-        """Give the position of a keypoint by name.
+        """Return the position of a keypoint by name.
 
         Raises:
             UnknownNameError: the skeleton has no such keypoint.

@@ -58,7 +58,7 @@ class VideoInfo:
         frame_rate: nominal frames per second.
         frames: number of frames the container claims, None if it does not say. A hint: containers lie.
         duration: seconds, None if unknown.
-        rotation: degrees counter-clockwise the reader turns decoded pictures by, one of 0, 90, 180, 270.
+        rotation: degrees counter-clockwise the reader turns decoded images by, one of 0, 90, 180, 270.
     """
 
     path: str
@@ -71,7 +71,7 @@ class VideoInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One displayed picture of a video.
+    """One displayed image of a video.
 
     Attributes:
         index: 0, 1, 2 … in presentation order, counted over the whole file.
@@ -108,7 +108,7 @@ class Detections:
 
     @staticmethod
     def empty() -> Detections:
-        """Give the detections of a frame in which nobody is there."""
+        """Return the detections of a frame in which nobody is there."""
         return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
 
@@ -143,7 +143,7 @@ class Poses:
 
     @staticmethod
     def empty(num_keypoints: int) -> Poses:
-        """Give the poses of a frame in which nobody is there."""
+        """Return the poses of a frame in which nobody is there."""
         return Poses(
             np.zeros((0, num_keypoints, 3), np.float32),
             np.zeros(0, np.float32),
@@ -153,8 +153,8 @@ class Poses:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cues:
-    """What a tracker takes from the pixels of one frame, as small arrays that outlive the picture.
+class TrackingFeatures:
+    """What a tracker takes from the pixels of one frame, as small arrays that outlive the image.
 
     Attributes:
         camera: (3, 3) transform from the previous frame's image pixels to this frame's; None = not measured.
@@ -181,18 +181,18 @@ class Record:
     """What flows through a pipeline: a frame and what is known of it so far.
 
     Attributes:
-        frame: the picture, or only its index and time.
+        frame: the image, or only its index and time.
         detections: None until a detector has run.
         poses: None until an estimator has run.
         gaps: frames lost immediately before this one.
-        cues: None unless the tracker needs something from the pixels.
+        features: None unless the tracker needs something from the pixels.
     """
 
     frame: Frame
     detections: Detections | None = None
     poses: Poses | None = None
     gaps: tuple[Gap, ...] = field(default=())
-    cues: Cues | None = None
+    features: TrackingFeatures | None = None
 
 
 TrackRow = tuple[int, float, F32, np.float32, F32]

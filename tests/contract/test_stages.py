@@ -12,29 +12,34 @@ from bright_people import bright_estimator
 from builders import assert_same_records, some_poses, some_records
 
 from videopose.estimators.fused import FusedEstimator
-from videopose.estimators.mapped import MapEstimator
+from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.neighbors import BoxWarp
-from videopose.estimators.optical_flow import create_flow
 from videopose.estimators.recurrent import RecurrentEstimator
+from videopose.image_motion.optical_flow import create_flow
 from videopose.io.journal_store import JournalStore
 from videopose.io.result import ResultHeader
 from videopose.models.convlstm_head import ConvLSTMHead
 from videopose.models.score_fusion import ScoreFusion
 from videopose.skeletons import skeleton_named
-from videopose.stages.cues import MeasureCues
-from videopose.stages.detect import DetectPeople, GivenBoxes, WholeFrame
+from videopose.stages.detect import BoxesFromFile, DetectPeople, FullFrameBox
 from videopose.stages.estimate import EstimatePoses
-from videopose.stages.flow import DropImages, Pipeline, Prefetch, ToDevice
+from videopose.stages.features import MeasureFeatures
 from videopose.stages.journal import Journal
-from videopose.stages.propagate import PropagateLabels
+from videopose.stages.pipeline import (
+    DropImages,
+    Pipeline,
+    Prefetch,
+    ToDevice,
+)
 from videopose.stages.sink import WriteResult
 from videopose.stages.smooth import TrackAndSmooth
-from videopose.stages.temporal import CarryStates, FuseNeighbors
+from videopose.stages.temporal import FuseNeighbors, PropagateStates
 from videopose.stages.track import TrackPoses
-from videopose.stages.tubes import EstimateTubes, MergeTubes, OnMiddleFrames
-from videopose.tracking.options import CueOptions, SmoothingOptions, TrackerOptions
-from videopose.tracking.tube_options import TubeOptions
+from videopose.stages.tubes import DetectTubeCenters, EstimateTubes, MergeTubes
+from videopose.tracking.options import FeatureOptions, SmoothingOptions, TrackerOptions
+from videopose.tracking.tubes.options import TubeOptions
 from videopose.types import Detections, VideoInfo
+from videopose.workflows.propagate import PropagateLabels
 
 SKELETON = skeleton_named("coco17")
 HEADER = ResultHeader(VideoInfo("clip.mp4", (8, 8), Fraction(25)), SKELETON)
@@ -82,17 +87,17 @@ CASES = {
         with_image=True,
         with_poses=False,
     ),
-    "GivenBoxes": Case(lambda folder: GivenBoxes({2: Detections.empty()}), with_poses=False),
-    "WholeFrame": Case(lambda folder: WholeFrame(), with_image=True, with_poses=False),
+    "BoxesFromFile": Case(lambda folder: BoxesFromFile({2: Detections.empty()}), with_poses=False),
+    "FullFrameBox": Case(lambda folder: FullFrameBox(), with_image=True, with_poses=False),
     "EstimatePoses": Case(lambda folder: EstimatePoses(FakeEstimator(), 4, 2), look_ahead=4 + 3, with_image=True),
-    "MeasureCues": Case(lambda folder: MeasureCues(CueOptions(camera=True)), with_image=True),
+    "MeasureFeatures": Case(lambda folder: MeasureFeatures(FeatureOptions(camera=True)), with_image=True),
     "TrackPoses online": Case(lambda folder: TrackPoses(TrackerOptions(name="oks", keep_untracked=True), SKELETON)),
     "TrackPoses whole-video": Case(
         lambda folder: TrackPoses(TrackerOptions(name="whole-video", keep_untracked=True), SKELETON), WHOLE_VIDEO
     ),
     "TrackAndSmooth": Case(lambda folder: TrackAndSmooth(TrackerOptions(), SmoothingOptions(), SKELETON), WHOLE_VIDEO),
-    "OnMiddleFrames": Case(
-        lambda folder: OnMiddleFrames(GivenBoxes({2: Detections.empty()}), TubeOptions(), window=4),
+    "DetectTubeCenters": Case(
+        lambda folder: DetectTubeCenters(BoxesFromFile({2: Detections.empty()}), TubeOptions(), window=4),
         look_ahead=3,
         with_poses=False,
     ),
@@ -101,7 +106,7 @@ CASES = {
     ),
     "MergeTubes": Case(lambda folder: MergeTubes(TubeOptions(look_ahead=5), SKELETON), look_ahead=2 * (5 + 5 + 2)),
     "FuseNeighbors": Case(lambda folder: _over_windows(), look_ahead=3 + 2, with_image=True, with_poses=True),
-    "CarryStates": Case(lambda folder: _along_tracks(), look_ahead=3, with_image=True, with_poses=True),
+    "PropagateStates": Case(lambda folder: _along_tracks(), look_ahead=3, with_image=True, with_poses=True),
     "PropagateLabels": Case(lambda folder: PropagateLabels({}, SKELETON, create_flow("dis")), with_image=True),
     "WriteResult": Case(lambda folder: WriteResult(folder / "r.json", HEADER)),
     "Journal": Case(lambda folder: _fresh_journal(folder), look_ahead=1),
@@ -114,17 +119,17 @@ CASES = {
 
 
 def _over_windows():
-    single = MapEstimator(bright_estimator())
+    single = HeatmapEstimator(bright_estimator())
     codec, head = single.single.network.codec, ScoreFusion(num_keypoints=2, before=1, after=2).eval()
     warp = BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw)
     return Pipeline((EstimatePoses(single, window=2), FuseNeighbors(FusedEstimator(single, head, warp), window=2)))
 
 
 def _along_tracks():
-    single = MapEstimator(bright_estimator())
+    single = HeatmapEstimator(bright_estimator())
     head = ConvLSTMHead(num_keypoints=2).eval()
     carried = RecurrentEstimator(single, head, single.single.network.codec.crop_from_heatmap)
-    return Pipeline((EstimatePoses(single, window=4), CarryStates(carried)))
+    return Pipeline((EstimatePoses(single, window=4), PropagateStates(carried)))
 
 
 def _fresh_journal(folder, networks=iter):

@@ -11,7 +11,7 @@ from videopose.cli.main import main
 
 @pytest.fixture
 def command(tmp_path, monkeypatch, capsys):
-    """Give a function that runs a command line in an empty folder: exit code, stdout, stderr."""
+    """Return a function that runs a command line in an empty folder: exit code, stdout, stderr."""
     fake_recipe.install(monkeypatch.setattr)
     config = fake_recipe.config_file(tmp_path)
     folder = tmp_path / "work"

@@ -1,4 +1,4 @@
-"""A recipe without networks: people who follow from the picture alone, so whole runs can be tested in seconds.
+"""A recipe without networks: people who follow from the image alone, so whole runs can be tested in seconds.
 
 Run as a script it is `videopose` with this recipe in place of every other: for tests that kill a process.
 """
@@ -21,8 +21,8 @@ from videopose.cli.main import main
 from videopose.config import Options
 from videopose.io.boxes_file import check_boxes, read_boxes
 from videopose.skeletons import skeleton_named
-from videopose.stages.flow import DropImages, Pipeline, batched
-from videopose.stages.journal import Reach
+from videopose.stages.journal import TemporalContext
+from videopose.stages.pipeline import DropImages, Pipeline, batched
 from videopose.types import Poses, Record
 
 SECONDS_A_FRAME = "VIDEOPOSE_TEST_SECONDS_A_FRAME"
@@ -43,7 +43,7 @@ class PipelineOptions(Options):
 
 @dataclass(frozen=True)
 class InventPeople:
-    """Put people where the picture's brightness says; work in batches whose size shows in the score."""
+    """Put people where the image's brightness says; work in batches whose size shows in the score."""
 
     options: PipelineOptions
 
@@ -94,7 +94,7 @@ def describe_weights(options):
 
 
 def reach(options):
-    return Reach(before=options.before)
+    return TemporalContext(before=options.before)
 
 
 def input_files(options):

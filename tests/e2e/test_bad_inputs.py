@@ -47,7 +47,7 @@ BAD_CLIPS = [
     (cut_off, "the file is cut off after frame"),
     (empty, r"the file is empty (0 bytes). Copy or record it again"),
     (text, "not a video (Invalid data"),
-    (only_sound, "it has no video stream, only audio. Give a file with pictures in it"),
+    (only_sound, "it has no video stream, only audio. Give a file with images in it"),
     (nothing, "no such file. Check the path"),
     (no_images, "a folder without images"),
     (unreadable, "cannot be read ("),

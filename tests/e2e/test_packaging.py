@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from demo_clip import write_demo_clip
 
 ROOT = Path(__file__).parents[2]
 SOURCES = (
@@ -112,6 +113,6 @@ def test_an_installed_wheel_runs_from_another_folder(wheel, tmp_path):
         return done.stdout
 
     assert Path(python("-c", "import videopose; print(videopose.__file__)").strip()).is_relative_to(site)
-    python("-c", "from videopose.eval.demo_clip import write_demo_clip as w; w('demo.mp4', num_frames=8)")
+    write_demo_clip(work / "demo.mp4", num_frames=8)
     assert python("-m", "videopose.cli.main", "run", "demo.mp4", "-q") == "demo.poses.json\n"
     assert (work / "demo.poses.json").stat().st_size > 1000

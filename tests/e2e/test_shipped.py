@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from demo_clip import write_demo_clip
 
-from videopose import catalog
 from videopose.cli.main import main
 
 README = Path(__file__).parents[2] / "README.md"
@@ -16,7 +16,7 @@ README = Path(__file__).parents[2] / "README.md"
 @pytest.fixture(scope="module")
 def demo_clip():
     pytest.importorskip("matplotlib", reason="the demo's portrait ships with matplotlib")
-    return catalog.protocol("demo_clip").write_demo_clip
+    return write_demo_clip
 
 
 def test_the_readmes_code_prints_what_the_readme_says(demo_clip, tmp_path, monkeypatch, capsys):

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from demo_clip import write_demo_clip
 from json_schema import complaints
 
 import videopose
-from videopose import catalog
 from videopose.cli.main import main
 from videopose.io.results import read_result
 
@@ -28,7 +28,7 @@ def demo(tmp_path_factory):
     """Write the demo clip, 100 frames of it."""
     pytest.importorskip("matplotlib", reason="the demo's portrait ships with matplotlib")
     path = tmp_path_factory.mktemp("demo") / "demo.mp4"
-    catalog.protocol("demo_clip").write_demo_clip(path, num_frames=100)
+    write_demo_clip(path, num_frames=100)
     return path
 
 

@@ -4,12 +4,12 @@ import pytest
 
 import videopose
 from videopose import catalog
-from videopose.api import load_pipeline
 from videopose.cli.main import main
-from videopose.estimators.build_fused import UNTRAINED
+from videopose.estimators.build_fused import PARAMETER_FREE_HEADS
 from videopose.estimators.crops import CropNetwork
 from videopose.io.results import read_result
 from videopose.models.zoo import weights_table
+from videopose.workflows.run import load_pipeline
 
 pytestmark = [pytest.mark.slow, pytest.mark.shared]
 
@@ -20,7 +20,7 @@ CHUNK = 64
 def shipped_pipelines():
     """Name the pipelines over windows whose head needs no weights or has them."""
     options = {name: load_pipeline(name)[1] for name in catalog.config_names("pipelines")}
-    known = (*UNTRAINED, *weights_table())
+    known = (*PARAMETER_FREE_HEADS, *weights_table())
     return [name for name, each in options.items() if each.recipe == "temporal" and each.temporal.head in known]
 
 

@@ -67,7 +67,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
     def broken(*arguments, **options):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("videopose.api.run", broken)
+    monkeypatch.setattr("videopose.workflows.run.run", broken)
 
     with pytest.raises(ZeroDivisionError):
         main(["run", "clip.mp4"])

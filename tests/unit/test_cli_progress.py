@@ -16,7 +16,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Give a clock that goes when it is told to."""
+    """Return a clock that goes when it is told to."""
     now = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     return now
@@ -36,7 +36,7 @@ def test_elsewhere_it_is_a_line_every_ten_seconds(clock, capsys):
 
 
 def test_frames_of_an_earlier_run_are_no_speed(clock, capsys):
-    bar = ProgressBar(begun_at=64)
+    bar = ProgressBar(resumed_frames=64)
     for done in range(1, 65):
         bar(done, 100)
     clock[0] += 20
@@ -59,7 +59,7 @@ def test_loading_the_networks_is_no_speed(clock, capsys):
 def test_a_bar_begins_where_an_earlier_run_stopped(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    bar = ProgressBar(begun_at=3)
+    bar = ProgressBar(resumed_frames=3)
     for done in (0, 1, 2, 3):
         bar(done, 4)
     bar.close()

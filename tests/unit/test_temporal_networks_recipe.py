@@ -5,12 +5,12 @@ import pytest
 import torch
 from bright_people import walking_records
 
-from videopose.api import load_pipeline
 from videopose.errors import ConfigError
 from videopose.models import create_model
 from videopose.models.weights import save_weights
 from videopose.models.zoo import Weights
-from videopose.stages.journal import Reach
+from videopose.stages.journal import TemporalContext
+from videopose.workflows.run import load_pipeline
 
 CPU = torch.device("cpu")
 LANES = ((40, 60), (150, 170))
@@ -37,7 +37,7 @@ def recipe_with(files, name, *overrides):
 
 
 def poses_from(recipe, options, records):
-    """Run the stages between detector and cues."""
+    """Run the stages between detector and features."""
     stages = recipe.build_networks(options, CPU).stages[3:-2]
     for stage in stages:
         records = stage(records)
@@ -51,7 +51,7 @@ def test_published_networks_run_on_several_people(files, name, window):
 
     assert [len(poses) for poses in found] == [2, 2, 1, 2]
     assert all(np.isfinite(poses.keypoints).all() for poses in found)
-    assert recipe.reach(options) == Reach(*window)
+    assert recipe.reach(options) == TemporalContext(*window)
     assert found[0].keypoints.shape[1] == len(recipe.skeleton_of(options))
 
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from videopose import catalog
-from videopose.api import load_pipeline
 from videopose.errors import ConfigError
-from videopose.estimators.build_fused import UNTRAINED
+from videopose.estimators.build_fused import PARAMETER_FREE_HEADS
 from videopose.models.zoo import weights_table
-from videopose.stages.journal import Reach
-from videopose.stages.temporal import CarryStates, FuseNeighbors
+from videopose.stages.journal import TemporalContext
+from videopose.stages.temporal import FuseNeighbors, PropagateStates
+from videopose.workflows.run import load_pipeline
 
 TEMPORAL = [name for name in catalog.config_names("pipelines") if load_pipeline(name)[1].recipe == "temporal"]
 
@@ -21,20 +21,20 @@ def recipe_with(*overrides, name="flow"):
 @pytest.mark.parametrize("name", TEMPORAL)
 def test_shipped_configs_build(name):
     recipe, options = load_pipeline(name)
-    if options.temporal.head not in (*UNTRAINED, *weights_table()):
+    if options.temporal.head not in (*PARAMETER_FREE_HEADS, *weights_table()):
         pytest.skip(f"{options.temporal.head} is not shipped")
     networks = recipe.build_networks(options, torch.device("cpu"))
 
-    assert any(isinstance(stage, FuseNeighbors | CarryStates) for stage in networks.stages)
+    assert any(isinstance(stage, FuseNeighbors | PropagateStates) for stage in networks.stages)
     assert recipe.skeleton_of(options).name == "body19"
 
 
 def test_the_journal_is_told_of_the_window_and_of_the_tracker_s_cues():
     recipe, options = recipe_with("temporal.before=3", "temporal.after=1")
-    assert recipe.reach(options) == Reach(3, 1)
+    assert recipe.reach(options) == TemporalContext(3, 1)
 
-    recipe, options = recipe_with("temporal.before=3", "temporal.after=1", "tracker.cues.camera=true")
-    assert recipe.reach(options) == Reach(4, 1)
+    recipe, options = recipe_with("temporal.before=3", "temporal.after=1", "tracker.features.camera=true")
+    assert recipe.reach(options) == TemporalContext(4, 1)
 
 
 def test_untrained_heads_add_no_weights():
@@ -47,8 +47,8 @@ def test_untrained_heads_add_no_weights():
 
 
 def test_recovering_people_frame_by_frame_is_refused():
-    with pytest.raises(ConfigError, match="tracker.cues.recover goes frame by frame"):
-        recipe_with("tracker.cues.recover=true")
+    with pytest.raises(ConfigError, match="tracker.features.recover goes frame by frame"):
+        recipe_with("tracker.features.recover=true")
 
 
 def test_a_pose_network_is_no_head():

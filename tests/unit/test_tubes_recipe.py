@@ -2,14 +2,14 @@
 
 import pytest
 import torch
+from demo_clip import write_demo_clip
 
-from videopose import catalog
-from videopose.api import load_pipeline
 from videopose.cli.main import main
 from videopose.errors import ConfigError
 from videopose.io.results import read_result
-from videopose.stages.journal import Reach
+from videopose.stages.journal import TemporalContext
 from videopose.stages.tubes import EstimateTubes, MergeTubes
+from videopose.workflows.run import load_pipeline
 
 
 def recipe_with(*overrides):
@@ -31,21 +31,21 @@ def test_the_shipped_config_builds():
         ((), 6, 6),
         (("tubes.length=1", "tubes.overlap=0"), 1, 1),
         (("tubes.length=9", "tubes.overlap=6"), 12, 11),
-        (("tubes.length=3", "tubes.overlap=2", "tracker.cues.camera=true"), 3, 3),
+        (("tubes.length=3", "tubes.overlap=2", "tracker.features.camera=true"), 3, 3),
     ],
 )
 def test_the_journal_is_told_how_far_tubes_reach(overrides, before, after):
     recipe, options = recipe_with(*overrides)
 
-    assert recipe.reach(options) == Reach(before, after)
+    assert recipe.reach(options) == TemporalContext(before, after)
     assert before % options.tubes.step == 0
 
 
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("tracker.cues.recover=true", "only camera works here"),
-        ("tracker.cues.flow=dis", "only camera works here"),
+        ("tracker.features.recover=true", "only camera works here"),
+        ("tracker.features.flow=dis", "only camera works here"),
         ("detector.every=2", r"detector.every is what tubes.length - tubes.overlap says here; leave it out"),
         ("tubes.length=4", "length 4 has no middle frame; give an odd number"),
         ("tubes.lenght=5", "tubes.lenght is not an option. Did you mean tubes.length"),
@@ -74,7 +74,7 @@ def test_a_network_is_no_head():
 def test_two_people_are_followed_through_the_demo_clip(tmp_path):
     pytest.importorskip("matplotlib", reason="the demo's portrait ships with matplotlib")
     clip = tmp_path / "demo.mp4"
-    catalog.protocol("demo_clip").write_demo_clip(clip, num_frames=80)
+    write_demo_clip(clip, num_frames=80)
 
     assert main(["run", str(clip), "-q", "-o", str(tmp_path / "r.json"), "--pipeline", "tubes"]) == 0
 

@@ -36,7 +36,7 @@ def propagate_command(
     Labelled frames come out as they are.
     """
     from videopose.config import parse_overrides, validate
-    from videopose.stages.propagate import PropagateOptions, propagate
+    from videopose.workflows.propagate import PropagateOptions, propagate
 
     options = validate(PropagateOptions, parse_overrides(overrides), source="--set")
     summary = propagate(clip, labels, output, options, origin=origin, first_number=first_number, overwrite=overwrite)

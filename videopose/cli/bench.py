@@ -34,8 +34,8 @@ def command(
     import torch
 
     from videopose import catalog
-    from videopose.api import choose_device, load_pipeline
     from videopose.errors import InputError
+    from videopose.workflows.run import choose_device, load_pipeline
 
     if output is not None and output.suffix.lower() != ".json":
         raise InputError(f"{output}: the numbers are written as JSON; give a name that ends in .json")
@@ -43,7 +43,7 @@ def command(
         raise InputError(f"{output}: there is no folder {output.parent}. Make it, or choose another place with -o")
     if threads:
         torch.set_num_threads(threads)
-    networks, whole = catalog.protocol("speed.networks"), catalog.protocol("speed.pipeline")
+    networks, whole = catalog.evaluation("benchmarks.speed.networks"), catalog.evaluation("benchmarks.speed.pipeline")
     _, options = load_pipeline(pipeline, overrides)
     sections = {name: getattr(options, name) for name in ("detector", "pose") if hasattr(options, name)}
     report = {"machine": whole.machine()}

@@ -39,7 +39,7 @@ def command() -> None:
 @command.command()
 @_common
 @click.option("--protocol", default="poseval", metavar="NAME", help="poseval (as the kit) or corrected [poseval].")
-@click.option("--images", type=click.Path(path_type=Path), help="Folder of the images, for pictures in the page.")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of the images, for images in the page.")
 @click.option("--workers", type=click.IntRange(1), help="Processes [one per core].")
 def posetrack(
     truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
@@ -54,7 +54,7 @@ def posetrack(
     if compare is not None:
         other = kit.score_folders(truth, compare, protocol, origin=origin, workers=workers)
     tables = kit.read_tables(truth, predictions, origin) if images is not None else None
-    build = catalog.protocol("report").posetrack
+    build = catalog.evaluation("reports.build").posetrack
     _finish(build(scored, repeats=repeats, other=other, images=images, tables=tables), output, html)
 
 
@@ -162,10 +162,10 @@ def networks(data_dir: Path, overrides: tuple[str, ...], device: str, output: Pa
     from dataclasses import asdict
 
     from videopose import catalog
-    from videopose.api import choose_device
     from videopose.config import merge, parse_overrides, validate
+    from videopose.workflows.run import choose_device
 
-    bars = catalog.protocol("default_networks")
+    bars = catalog.evaluation("benchmarks.networks")
     values = merge(bars.NetworkBarsOptions().model_dump(), parse_overrides(overrides))
     options = validate(bars.NetworkBarsOptions, values, source="--set")
     measured = []
@@ -189,11 +189,11 @@ def temporal(data_dir: Path, modules: str | None, overrides: tuple[str, ...], de
     import json
 
     from videopose import catalog
-    from videopose.api import choose_device
     from videopose.config import merge, parse_overrides, validate
-    from videopose.io.result import whole_file
+    from videopose.io.result import atomic_write
+    from videopose.workflows.run import choose_device
 
-    bars = catalog.protocol("temporal")
+    bars = catalog.evaluation("benchmarks.temporal")
     values = merge(bars.TemporalBarsOptions().model_dump(), parse_overrides(overrides))
     if modules is not None:
         values["modules"] = [name for name in modules.split(",") if name]
@@ -201,7 +201,7 @@ def temporal(data_dir: Path, modules: str | None, overrides: tuple[str, ...], de
     scores = bars.measure(data_dir, options, choose_device(device))
     click.echo(bars.as_table(scores))
     if output is not None:
-        with whole_file(output) as file:
+        with atomic_write(output) as file:
             file.write((json.dumps(bars.as_document(scores, options), indent=1) + "\n").encode())
 
 
@@ -214,9 +214,9 @@ def propagation(data_dir: Path, distances: tuple[int, ...], overrides: tuple[str
     """Measure how well labels fill in the frames between them (JHMDB's val split), beside a straight line."""
     from videopose import catalog
     from videopose.config import parse_overrides, validate
-    from videopose.stages.propagate import PropagateOptions
+    from videopose.workflows.propagate import PropagateOptions
 
-    bars = catalog.protocol("propagation")
+    bars = catalog.evaluation("benchmarks.propagation")
     options = validate(PropagateOptions, parse_overrides(overrides), source="--set")
     click.echo(bars.as_table(bars.measure(data_dir, distances, options)))
 
@@ -224,18 +224,18 @@ def propagation(data_dir: Path, distances: tuple[int, ...], overrides: tuple[str
 def _reports() -> ModuleType:
     from videopose import catalog
 
-    return catalog.protocol("report")
+    return catalog.evaluation("reports.build")
 
 
 def _finish(
     report: Any, output: Path | None, html: Path | None
 ) -> None:  # Any: a Report, whose module is found by name
-    from videopose.io.result import whole_file
+    from videopose.io.result import atomic_write
 
     reports = _reports()
     click.echo(reports.as_text(report))
     for path, text in ((output, reports.as_json), (html, reports.as_html)):
         if path is not None:
-            with whole_file(path) as file:
+            with atomic_write(path) as file:
                 file.write(text(report).encode())
             click.echo(str(path))

@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def message_of(error: VideoPoseError) -> str:
-    """Give an error's message, with the stage it arose in where that is known."""
+    """Return an error's message, with the stage it arose in where that is known."""
     notes = getattr(error, "__notes__", [])
     return f"{error} ({'; '.join(notes)})" if notes else str(error)
 

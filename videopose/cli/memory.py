@@ -10,9 +10,9 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 
 
 def reuse_memory() -> None:
-    """Have what one batch leaves serve the next, and give large pictures back at once.
+    """Have what one batch leaves serve the next, and give large images back at once.
 
-    By default the GNU C library keeps full HD pictures among the smaller blocks around them, which holds on to both: a
+    By default the GNU C library keeps full HD images among the smaller blocks around them, which holds on to both: a
     run of a portrait HD clip took 1.5 GB instead of 1.1. And it returns a network's intermediate results to the system,
     to get them again, zeroed page by page, for the next batch. Where there is another C library, nothing happens. It is
     for the program, not for the package: memory belongs to the whole process.

@@ -166,9 +166,9 @@ def import_checkpoint(
 )
 def export(name: str, form: str, output: Path | None, checkpoint: Path | None) -> None:
     """Write a network for another runtime; its output equals PyTorch's."""
-    from videopose.models.export import FORMATS
-    from videopose.models.export import export as export_model
     from videopose.models.weights import load_model
+    from videopose.runtime.export import FORMATS
+    from videopose.runtime.export import export as export_model
 
     model, weights = load_model(name, checkpoint=checkpoint)
     target = output or Path(f"{name}{FORMATS[form]}")

@@ -15,12 +15,12 @@ class ProgressBar:
     """Shows frames done, frames per second and time left on stderr.
 
     Args:
-        begun_at: frames done by an earlier run; they do not count as speed.
+        resumed_frames: frames done by an earlier run; they do not count as speed.
         is_quiet: show nothing.
     """
 
-    def __init__(self, begun_at: int = 0, *, is_quiet: bool = False) -> None:
-        self._begun_at = begun_at
+    def __init__(self, resumed_frames: int = 0, *, is_quiet: bool = False) -> None:
+        self._begun_at = resumed_frames
         self._is_quiet = is_quiet
         self._bar: tqdm[None] | None = None
         self._start = time.monotonic()
@@ -49,7 +49,7 @@ class ProgressBar:
         return f"{rate:.1f} frames per second, {minutes} min {seconds} s left"
 
     def frames_per_second(self, done: int) -> float:
-        """Give the speed since the networks were ready, without what an earlier run had done."""
+        """Return the speed since the networks were ready, without what an earlier run had done."""
         return (done - self._begun_at) / max(time.monotonic() - self._start, 1e-9)
 
     def close(self) -> None:

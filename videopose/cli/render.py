@@ -23,7 +23,7 @@ def command(
     """
     from videopose.cli.progress import ProgressBar
     from videopose.cli.run import default_output
-    from videopose.io.render import render
+    from videopose.workflows.render import render
 
     place = output or default_output(clip, ".overlay.mp4")
     progress = ProgressBar(is_quiet=quiet)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from videopose.running import Run
     from videopose.types import Gap
+    from videopose.workflows.running import Run
 
 
 class FrameRange(click.ParamType[tuple[int, int | None]]):
@@ -78,11 +78,11 @@ def command(
     CLIP is a video, a folder of images or a quoted glob. A run that was interrupted goes on when the same command is
     typed again.
     """
-    from videopose import api
     from videopose.cli.progress import ProgressBar
     from videopose.config import dump
     from videopose.errors import InputError
-    from videopose.io.render import render
+    from videopose.workflows import run as api
+    from videopose.workflows.render import render
 
     if boxes is not None and single_person:
         raise click.UsageError("--boxes and --single-person exclude each other: where do the boxes come from?")
@@ -99,10 +99,10 @@ def command(
         clip, result, pipeline=pipeline, overrides=overrides, device=device, backend=backend, start=start, end=end,
         frames=frames, every=every, frame_rate=frame_rate, strict=strict, overwrite=overwrite, restart=restart,
     )  # fmt: skip
-    progress = ProgressBar(begun.begun_at, is_quiet=quiet)
+    progress = ProgressBar(begun.resumed_frames, is_quiet=quiet)
     begun.progress = progress
-    if begun.begun_at and not quiet:
-        click.echo(f"{clip}: going on after {begun.begun_at} of {begun.num_frames} frames", err=True)
+    if begun.resumed_frames and not quiet:
+        click.echo(f"{clip}: going on after {begun.resumed_frames} of {begun.num_frames} frames", err=True)
     try:
         num_frames, people = _drained(begun)
         speed = progress.frames_per_second(num_frames)

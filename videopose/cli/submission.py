@@ -27,7 +27,9 @@ def make(
     """Write one JSON per sequence from RESULTS, files or folders."""
     from videopose import catalog
 
-    made = catalog.protocol("submission").make(results, truth, profile, output, threshold=threshold, tuned_on=tune)
+    made = catalog.evaluation("submission.write").make(
+        results, truth, profile, output, threshold=threshold, tuned_on=tune
+    )
     for note in made.notes:
         click.echo(f"note: {note}", err=True)
     if made.threshold:
@@ -44,7 +46,7 @@ def check(folder: Path, truth: Path | None) -> None:
     from videopose import catalog
     from videopose.errors import DatasetError
 
-    verdicts = catalog.protocol("submission").check(folder, truth)
+    verdicts = catalog.evaluation("submission.write").check(folder, truth)
     for verdict in verdicts:
         click.echo(f"{'ok ' if verdict.kept else 'NO '} {verdict.rule:12} {verdict.what}")
         for problem in verdict.problems:

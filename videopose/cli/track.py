@@ -31,7 +31,7 @@ def command(
     POSES is a result of `videopose run` (.json, .parquet or .csv). Its ids are forgotten and given anew.
     """
     from videopose.config import dump
-    from videopose.stages.retrack import retrack, retrack_options
+    from videopose.workflows.retrack import retrack, retrack_options
 
     if compare is not None:
         _compare(poses, compare, truth, overrides)
@@ -50,9 +50,9 @@ def command(
 
 
 def _compare(poses: Path, names: str, truth: Path | None, overrides: tuple[str, ...]) -> None:
-    from videopose.catalog import protocol
+    from videopose.catalog import evaluation
 
     if truth is None:
         raise click.UsageError("--compare needs --truth FILE to compare with")
     trackers = [name.strip() for name in names.split(",") if name.strip()]
-    click.echo(protocol("tracking_compare").compare(poses, trackers, truth, overrides))
+    click.echo(evaluation("reports.trackers").compare(poses, trackers, truth, overrides))

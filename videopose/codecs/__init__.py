@@ -39,7 +39,7 @@ def create_codec(name: str, input_hw: tuple[int, int]) -> Codec:
 
 
 def crop_alignment(name: str, input_hw: tuple[int, int]) -> F64:
-    """Give the (3, 3) transform from plain crop pixels to those the codec's networks were trained on.
+    """Return the (3, 3) transform from plain crop pixels to those the codec's networks were trained on.
 
     Compose it as `crop_alignment(...) @ crop_from_box(...)`. It is the identity except for UDP, which counts the
     intervals between pixel centres instead of pixels, so that its crops are smaller by (size - 1) / size.

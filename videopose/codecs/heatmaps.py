@@ -14,7 +14,7 @@ from videopose.types import F64
 
 
 def default_sigma(input_hw: tuple[int, int]) -> float:
-    """Give the spread the published models use: 2 heatmap pixels for crops 256 high, 3 for 384."""
+    """Return the spread the published models use: 2 heatmap pixels for crops 256 high, 3 for 384."""
     return 2.0 * input_hw[0] / 256
 
 
@@ -123,7 +123,7 @@ def gather(heatmaps: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def quarter_shift(heatmaps: Tensor, peak: Tensor) -> Tensor:
-    """Give the quarter pixel from each peak towards its higher neighbour, per axis.
+    """Return the quarter pixel from each peak towards its higher neighbour, per axis.
 
     Args:
         heatmaps: (N, K, h, w).

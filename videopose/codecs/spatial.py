@@ -103,13 +103,13 @@ class SpatialCodec:
 
 @cache
 def _moments(radius: int) -> F32:
-    """Give what a flat square of (2 radius + 1)^2 cells is multiplied by for its sum and its moments along x and y."""
+    """Return the weights over a flat square of (2 radius + 1)^2 cells for its sum and its moments along x and y."""
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1].astype(np.float32)
     return np.stack([np.ones_like(x), x, y], -1).reshape(-1, 3)
 
 
 def _first_largest(values: Tensor) -> Tensor:
-    """Give the column of the first largest value in each row; on a CPU NumPy is ten times as fast as PyTorch."""
+    """Return the column of the first largest value in each row; on a CPU NumPy is ten times as fast as PyTorch."""
     if values.device.type == "cpu":
         return torch.from_numpy(values.detach().numpy().argmax(1))
     return values.argmax(1)

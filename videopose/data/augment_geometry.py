@@ -68,7 +68,7 @@ def draw_crop(
 
 
 def _half_body(rng: np.random.Generator, person: PersonLabel, skeleton: Skeleton) -> F32:
-    """Give the box of a person's upper or lower half, chosen by chance; the whole box if the half is not labelled."""
+    """Return the box of a person's upper or lower half, chosen by chance; the whole box if the half is not labelled."""
     is_lower = np.array([name.endswith(LOWER_BODY) for name in skeleton.keypoints])
     wanted = is_lower if rng.random() < 0.4 else ~is_lower
     half = person.keypoints.copy()

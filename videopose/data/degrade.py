@@ -55,7 +55,7 @@ def degrade(frames: Sequence[U8], boxes: F32, kind: Kind, rng: np.random.Generat
 
 
 def clip_seed(seed: int, name: str, kind: Kind) -> np.random.Generator:
-    """Give the generator for one clip and kind: other clips and kinds do not change what this one gets."""
+    """Return the generator for one clip and kind: other clips and kinds do not change what this one gets."""
     return np.random.default_rng([seed, KINDS.index(kind), *name.encode()])
 
 
@@ -90,7 +90,7 @@ def _motion_blur(frames: Sequence[U8], boxes: F32, rng: np.random.Generator) -> 
 
 
 def _streak(length: float, angle: float) -> F32:
-    """Give the kernel of a straight movement."""
+    """Return the kernel of a straight movement."""
     radius = max(1, round(length / 2))
     kernel = np.zeros((2 * radius + 1, 2 * radius + 1), np.float32)
     for step in np.linspace(-radius, radius, 4 * radius + 1):

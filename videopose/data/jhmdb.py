@@ -127,7 +127,7 @@ def _placed(points: F32, size_hw: tuple[int, int], source: I64, target: I64, num
 
 
 def frames_of(clips: list[LabelledClip], *, every: int = 1) -> list[LabelledImage]:
-    """Give every `every`-th frame of clips as an image with one person, boxed by the keypoints inside the frame."""
+    """Return every `every`-th frame of clips as an image with one person, boxed by the keypoints inside the frame."""
     out = []
     for clip in clips:
         in_files = clip.path.is_dir()

@@ -13,7 +13,7 @@ from videopose.errors import InputError
 from videopose.types import I64
 
 
-class Mixture:
+class MixtureSampler:
     """Interleaves data sets evenly and shuffles each anew every time it has been gone through.
 
     Attributes:

@@ -133,7 +133,7 @@ def _moving(folder: Path, source: SourceOptions, options: StillOptions, skeleton
 def from_still(
     image: LabelledImage, person: PersonLabel, options: StillOptions, rng: np.random.Generator, name: str
 ) -> PersonClip:
-    """Move a person of a still through a square picture."""
+    """Move a person of a still through a square image."""
     path = _path(rng, options)
     canvas_from_image = crop_from_box(person.xyxy, _CANVAS, padding=_SPREAD)
     moves = np.stack([_about_middle(*place) @ canvas_from_image for place in path])

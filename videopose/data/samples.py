@@ -73,7 +73,7 @@ class ImageCache:
         self._bytes = 0
 
     def read(self, image: LabelledImage) -> U8:
-        """Give an image as (H, W, 3) uint8 RGB.
+        """Return an image as (H, W, 3) uint8 RGB.
 
         Raises:
             DatasetError: the file is missing, is no image, or the video has no such frame.
@@ -111,10 +111,10 @@ def read_image(path: Path) -> U8:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Give (height, width) of an image or video file in pixels, without decoding it.
+    """Return (height, width) of an image or video file in pixels, without decoding it.
 
     Raises:
-        DatasetError: the file is missing or holds no picture.
+        DatasetError: the file is missing or holds no image.
     """
     try:
         with av.open(str(path)) as container:

@@ -16,7 +16,7 @@ from videopose.types import F32
 
 
 def keypoints_of(table: PoseTable, skeleton: Skeleton) -> F32:
-    """Give everybody's keypoints in another skeleton's order.
+    """Return everybody's keypoints in another skeleton's order.
 
     Returns:
         (N, K, 3) x, y in image pixels and visibility, 0 where the table has none of that name.

@@ -1,4 +1,4 @@
-"""True trajectories of people, for learning how they move: no pictures, one person through time each."""
+"""True trajectories of people, for learning how they move: no images, one person through time each."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Trajectory:
     curve: CubicSpline
 
     def at(self, seconds: F64) -> tuple[F64, Bool, Bool]:
-        """Give (T, K, 2) positions in person sizes, and which are labelled and hidden, at (T,) moments."""
+        """Return (T, K, 2) positions in person sizes, and which are labelled and hidden, at (T,) moments."""
         frame = np.clip(np.rint(seconds * self.frame_rate).astype(np.int64), 0, len(self.labelled) - 1)
         return np.asarray(self.curve(seconds), np.float64) / self.size, self.labelled[frame], self.hidden[frame]
 

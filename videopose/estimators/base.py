@@ -11,7 +11,7 @@ from videopose.skeletons import Skeleton
 from videopose.types import Detections, Poses
 
 
-class PersonDetector(Protocol):
+class Detector(Protocol):
     """Finds people in images."""
 
     def detect(self, images: Sequence[Tensor], /) -> list[Detections]:
@@ -26,7 +26,7 @@ class PersonDetector(Protocol):
         ...
 
 
-class PoseEstimator(Protocol):
+class Estimator(Protocol):
     """Finds the keypoints of people whose boxes are known."""
 
     skeleton: Skeleton

@@ -13,13 +13,13 @@ from videopose.codecs import create_codec
 from videopose.config import Options
 from videopose.errors import ConfigError
 from videopose.estimators.crops import CropNetwork
-from videopose.estimators.detector import AnchorPointDetector
+from videopose.estimators.detector import AnchorFreeDetector
 from videopose.estimators.topdown import TopDownEstimator
 from videopose.models import ARCHITECTURES
-from videopose.models.export import RuntimeNetwork
-from videopose.models.folding import fold_batch_norm
 from videopose.models.weights import describe, file_sha256, load_model, locate
 from videopose.models.zoo import Weights, weights_for_file
+from videopose.runtime.export import RuntimeNetwork
+from videopose.runtime.folding import fold_batch_norm
 from videopose.skeletons import skeleton_named
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
@@ -78,7 +78,7 @@ class PoseOptions(Options):
         return input_hw
 
 
-def create_detector(options: DetectorOptions, device: torch.device) -> AnchorPointDetector:
+def create_detector(options: DetectorOptions, device: torch.device) -> AnchorFreeDetector:
     """Load a detector.
 
     Raises:
@@ -87,7 +87,7 @@ def create_detector(options: DetectorOptions, device: torch.device) -> AnchorPoi
     """
     weights = describe_detector(options)
     model, _ = _load(options.model, options.weights)
-    return AnchorPointDetector(
+    return AnchorFreeDetector(
         prepare(model, device, options.precision, trained_here=True),
         device=device,
         mean=weights.mean,

@@ -14,18 +14,18 @@ from videopose.errors import ConfigError
 from videopose.estimators.build import PoseOptions, create_estimator, describe_pose, estimator_around, prepare
 from videopose.estimators.flow_fusion import FlowWarp
 from videopose.estimators.fused import FusedEstimator
-from videopose.estimators.mapped import MapEstimator
+from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.neighbors import BoxWarp, Warp
-from videopose.estimators.optical_flow import FlowName, create_flow
 from videopose.estimators.recurrent import RecurrentEstimator
 from videopose.estimators.topdown import TopDownEstimator
+from videopose.image_motion.optical_flow import FlowName, create_flow
 from videopose.models import ARCHITECTURES, create_model
 from videopose.models.released import Backbone, head_of
 from videopose.models.weights import describe, load_model
 from videopose.models.zoo import Weights
 from videopose.skeletons import skeleton_named
 
-UNTRAINED = ("score_fusion", "joint_messages")
+PARAMETER_FREE_HEADS = ("score_fusion", "joint_messages")
 """Heads that do something sensible without weights, over windows of any length."""
 WINDOW = 2
 """Their neighbours on each side, unless the options say otherwise."""
@@ -52,7 +52,7 @@ class TemporalOptions(Options):
     flow_path: str = ""
     """TorchScript file of a learned flow, for `flow: torch`."""
     max_side: int = Field(default=480, ge=64)
-    """Pictures are made this small for measuring flow, pixels."""
+    """Images are made this small for measuring flow, pixels."""
     reach: float = Field(default=0.5, gt=0)
     """Seconds; neighbours further away, as behind a gap in the video, are left out."""
 
@@ -79,11 +79,13 @@ def create_temporal(
 
 def _network_and_head(
     pose: PoseOptions, options: TemporalOptions, device: torch.device
-) -> tuple[MapEstimator, nn.Module]:
-    return MapEstimator(create_estimator(pose, device)), create_head(pose, options).to(device)
+) -> tuple[HeatmapEstimator, nn.Module]:
+    return HeatmapEstimator(create_estimator(pose, device)), create_head(pose, options).to(device)
 
 
-def _whole_network(pose: PoseOptions, options: TemporalOptions, device: torch.device) -> tuple[MapEstimator, nn.Module]:
+def _whole_network(
+    pose: PoseOptions, options: TemporalOptions, device: torch.device
+) -> tuple[HeatmapEstimator, nn.Module]:
     """Load a published network over several frames, in its two halves."""
     weights = describe_pose(pose)
     if pose.backend != "torch" or pose.precision not in ("auto", "float32"):
@@ -94,7 +96,7 @@ def _whole_network(pose: PoseOptions, options: TemporalOptions, device: torch.de
     backbone = Backbone(whole)
     if pose.flip_test and backbone.heatmaps != slice(None):
         raise ConfigError(f"pose.flip_test: {pose.model} gives features that cannot be mirrored; leave it out")
-    return MapEstimator(estimator_around(backbone, weights, pose, device), backbone.heatmaps), head
+    return HeatmapEstimator(estimator_around(backbone, weights, pose, device), backbone.heatmaps), head
 
 
 def is_whole(pose: PoseOptions) -> bool:
@@ -103,7 +105,7 @@ def is_whole(pose: PoseOptions) -> bool:
 
 
 def window_of(pose: PoseOptions, options: TemporalOptions) -> tuple[int, int]:
-    """Give how many frames before and after a frame are looked at for it.
+    """Return how many frames before and after a frame are looked at for it.
 
     Raises:
         VideoPoseError: as `create_temporal`.
@@ -117,7 +119,7 @@ def window_of(pose: PoseOptions, options: TemporalOptions) -> tuple[int, int]:
 
 
 def checked_window(head: nn.Module, name: str, options: TemporalOptions) -> nn.Module:
-    """Give the head back if its window is the one that is asked for.
+    """Return the head back if its window is the one that is asked for.
 
     Raises:
         ConfigError: it is not.
@@ -138,7 +140,7 @@ def create_head(pose: PoseOptions, options: TemporalOptions) -> nn.Module:
         WeightsError: its weights are missing, damaged or do not fit.
     """
     network = describe_pose(pose)
-    if options.head in UNTRAINED and not options.weights:
+    if options.head in PARAMETER_FREE_HEADS and not options.weights:
         return _untrained(options, network)
     weights = describe_head(options)
     if weights.skeleton != network.skeleton:

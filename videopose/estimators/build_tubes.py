@@ -8,12 +8,12 @@ import torch
 
 from videopose.errors import ConfigError
 from videopose.estimators.build import PoseOptions, create_estimator, describe_pose, estimator_around
-from videopose.estimators.build_fused import UNTRAINED, TemporalOptions, create_head, describe_head
+from videopose.estimators.build_fused import PARAMETER_FREE_HEADS, TemporalOptions, create_head, describe_head
 from videopose.estimators.tubes import TubeEstimator
 from videopose.models import ARCHITECTURES
 from videopose.models.weights import load_model
 from videopose.models.zoo import Weights
-from videopose.tracking.tube_options import TubeOptions
+from videopose.tracking.tubes.options import TubeOptions
 
 
 def create_tubes(pose: PoseOptions, options: TubeOptions, device: torch.device) -> TubeEstimator:
@@ -49,7 +49,7 @@ def describe_tube_head(options: TubeOptions) -> Weights | None:
         UnknownNameError: there is no such head.
         WeightsError: the checkpoint is missing or of another architecture.
     """
-    if not options.head or (options.head in UNTRAINED and not options.weights):
+    if not options.head or (options.head in PARAMETER_FREE_HEADS and not options.weights):
         return None
     return describe_head(_as_temporal(options))
 

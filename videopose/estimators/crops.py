@@ -50,7 +50,7 @@ class CropNetwork:
 
     @torch.inference_mode()
     def output(self, crops: Tensor) -> Tensor:
-        """Give what the codec decodes, (N, K, ...), for a batch of crops as in `__call__`."""
+        """Return what the codec decodes, (N, K, ...), for a batch of crops as in `__call__`."""
         images = normalised(crops, self.mean, self.std, self.dtype)
         output: Tensor = self.model(images)
         if self.flip_test:

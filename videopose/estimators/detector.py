@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from videopose.estimators.crops import normalised
-from videopose.estimators.workers import run_batches
 from videopose.geometry.affine import letterbox
-from videopose.geometry.boxes import clip, iou, suppress
+from videopose.geometry.boxes import clip, iou, nms
 from videopose.geometry.warp import letterbox_images
 from videopose.models.fpn_detector import DetectorOutput
+from videopose.runtime.workers import run_batches
 from videopose.types import F32, I64, Detections
 
 STRIDE = 32
@@ -38,7 +38,7 @@ def input_size(image_hw: tuple[int, int], pixels: int) -> tuple[int, int]:
     return height, width
 
 
-class AnchorPointDetector:
+class AnchorFreeDetector:
     """Runs a network that gives a `DetectorOutput`.
 
     Images of equal size share a batch.
@@ -78,7 +78,7 @@ class AnchorPointDetector:
         self._batch_size = batch_size
 
     def detect(self, images: Sequence[Tensor], /) -> list[Detections]:
-        """Find the people in each image; see `PersonDetector`."""
+        """Find the people in each image; see `Detector`."""
         sizes = [input_size((image.shape[1], image.shape[2]), self._pixels) for image in images]
         batches: list[list[int]] = []
         for size in dict.fromkeys(sizes):
@@ -113,7 +113,7 @@ class AnchorPointDetector:
             scale = letterbox(image_hw, input_hw).diagonal()[[0, 1, 0, 1]].astype(np.float32)
             boxes = clip(xyxy[images == row] / scale, image_hw)
             score = scores[row, chosen[row]]
-            kept = suppress(iou(boxes, boxes), score, self._nms_iou)[: self._max_people]
+            kept = nms(iou(boxes, boxes), score, self._nms_iou)[: self._max_people]
             found.append(Detections(boxes[kept].astype(np.float32), score[kept]))
         return found
 

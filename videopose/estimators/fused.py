@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from videopose.estimators.mapped import MapEstimator
-from videopose.estimators.neighbors import Link, MomentWindow, Places, Warp, find_links
+from videopose.estimators.mapped import HeatmapEstimator
+from videopose.estimators.neighbors import FrameWindow, NeighborMatch, SamplingGrid, Warp, match_neighbors
 from videopose.estimators.topdown import batches_of, in_image, poses_of
-from videopose.estimators.workers import run_batches
 from videopose.geometry.sampling import sample_maps
+from videopose.runtime.workers import run_batches
 from videopose.types import F32, Poses
 
 
@@ -31,7 +31,7 @@ class FusedEstimator:
     """
 
     def __init__(
-        self, single: MapEstimator, head: nn.Module, warp: Warp, *, reach: float = 0.5, recrop: bool = False
+        self, single: HeatmapEstimator, head: nn.Module, warp: Warp, *, reach: float = 0.5, recrop: bool = False
     ) -> None:
         """Put a head on a network.
 
@@ -49,7 +49,7 @@ class FusedEstimator:
         self._head, self._warp = head, warp
         self._reach, self._recrop = reach, recrop
 
-    def fuse(self, windows: Sequence[MomentWindow], /) -> list[Poses]:
+    def fuse(self, windows: Sequence[FrameWindow], /) -> list[Poses]:
         """Estimate the people of each window's current frame; people of all windows share batches.
 
         Args:
@@ -62,11 +62,11 @@ class FusedEstimator:
         if not people:
             return [Poses.empty(len(self.single.skeleton)) for _ in windows]
         places = self._warp.measure(windows)
-        links = self._looked_at([find_links(*each, reach=self._reach, recrop=self._recrop) for each in people])
+        links = self._looked_at([match_neighbors(*each, reach=self._reach, recrop=self._recrop) for each in people])
 
         def work(rows: range) -> F32:
-            maps = torch.stack([window.center.people.maps[row] for window, row in (people[i] for i in rows)])
-            fused = self._head(maps, *self._gathered(maps, [links[i] for i in rows], places))
+            heatmaps = torch.stack([window.center.people.heatmaps[row] for window, row in (people[i] for i in rows)])
+            fused = self._head(heatmaps, *self._gathered(heatmaps, [links[i] for i in rows], places))
             crops = np.stack([window.center.people.crop_from_image[row] for window, row in (people[i] for i in rows)])
             return in_image(self.single.single.network.codec.decode(fused), crops)
 
@@ -78,16 +78,21 @@ class FusedEstimator:
             for start, end, window in zip(starts[:-1], starts[1:], windows, strict=True)
         ]
 
-    def _looked_at(self, links: list[list[Link]]) -> list[list[Link]]:
+    def _looked_at(self, links: list[list[NeighborMatch]]) -> list[list[NeighborMatch]]:
         """Run the network for the links that have no heatmaps yet."""
-        missing = [link for each in links for link in each if link.maps is None]
+        missing = [link for each in links for link in each if link.heatmaps is None]
         if not missing:
             return links
         crops = np.stack([link.neighbor_crop for link in missing])
-        maps = iter(self.single.maps([link.neighbor.image for link in missing], crops))
-        return [[link if link.maps is not None else replace(link, maps=next(maps)) for link in each] for each in links]
+        heatmaps = iter(self.single.heatmaps([link.neighbor.image for link in missing], crops))
+        return [
+            [link if link.heatmaps is not None else replace(link, heatmaps=next(heatmaps)) for link in each]
+            for each in links
+        ]
 
-    def _gathered(self, center: Tensor, links: list[list[Link]], places: Places) -> tuple[Tensor, Tensor, Tensor]:
+    def _gathered(
+        self, center: Tensor, links: list[list[NeighborMatch]], places: SamplingGrid
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Bring neighbours' heatmaps into the current crops: what a head takes besides the current heatmaps.
 
         The current frame's own values stand where there is no neighbour, and where the warp is not to be trusted.
@@ -102,8 +107,8 @@ class FusedEstimator:
         rows, chosen = [row for row, _ in owners], [link for _, link in owners]
         slots = [link.place for link in chosen]
         where, trusted = places(chosen)
-        maps = torch.stack([link.maps for link in chosen if link.maps is not None])
-        warped = sample_maps(maps, where.to(center.device))
+        heatmaps = torch.stack([link.heatmaps for link in chosen if link.heatmaps is not None])
+        warped = sample_maps(heatmaps, where.to(center.device))
         neighbors[rows, slots] = torch.where(trusted[:, None].to(center.device), warped, center[rows])
         seconds[rows, slots] = torch.tensor(
             [link.neighbor.time - link.center.time for link in chosen], device=center.device

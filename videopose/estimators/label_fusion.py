@@ -1,4 +1,4 @@
-"""Carried labels corrected by the picture: a head fuses what the network sees with the heatmaps of both labels."""
+"""Carried labels corrected by the image: a head fuses what the network sees with the heatmaps of both labels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from videopose.estimators.mapped import MapEstimator
+from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.topdown import in_image
 from videopose.geometry.affine import apply
 from videopose.skeletons import Skeleton, shared_keypoints
@@ -37,7 +37,7 @@ class LabelFusion:
         NeurIPS 2019, section 3.2. There labels are warped by the network alone, here flow carries them first.
     """
 
-    def __init__(self, single: MapEstimator, head: nn.Module, skeleton: Skeleton) -> None:
+    def __init__(self, single: HeatmapEstimator, head: nn.Module, skeleton: Skeleton) -> None:
         """Put a head on a network.
 
         Args:
@@ -68,7 +68,7 @@ class LabelFusion:
         """
         theirs, ours = self._rows
         crop = self._single.single.crop_from_image(xyxy[None])
-        center = self._single.maps([image], crop)
+        center = self._single.heatmaps([image], crop)
         neighbors = center[:, None].repeat(1, self._before + self._after, 1, 1, 1)
         when, present = torch.zeros(neighbors.shape[:2]), torch.zeros(neighbors.shape[:2], dtype=torch.bool)
         labelled = carried[theirs, 2] > 0
@@ -76,14 +76,14 @@ class LabelFusion:
             neighbors[0, place] = self._as_logits(apply(crop[0], path[theirs]), labelled, center[0])
             when[0, place], present[0, place] = float(time), True
         codec = self._single.single.network.codec
-        maps = self._head(center, neighbors, when.to(center.device), present.to(center.device))
-        seen = in_image(codec.decode(maps), crop)[0][ours]
+        heatmaps = self._head(center, neighbors, when.to(center.device), present.to(center.device))
+        seen = in_image(codec.decode(heatmaps), crop)[0][ours]
         size = max(1.0, float((xyxy[2:] - xyxy[:2]).max()))
         lost = np.clip((drift / size - KEPT) / (LOST - KEPT), 0, 1)
         return _drift_taken_back(carried, theirs[labelled], seen[labelled, :2], lost, size)
 
     def _as_logits(self, in_crop: F64, labelled: Bool, center: Tensor) -> Tensor:
-        """Give (K', h, w) a label as the network would say it; the network's own maps for what is not labelled."""
+        """Return (K', h, w) a label as the network would say it; the network's own maps for what is not labelled."""
         keypoints = np.zeros((len(center), 3), np.float32)
         keypoints[self._rows[1]] = np.concatenate([in_crop, 2.0 * labelled[:, None]], axis=1)
         target, weight = self._single.single.network.codec.encode(torch.from_numpy(keypoints)[None].to(center.device))

@@ -17,7 +17,7 @@ from videopose.types import F32, F64, Detections, Poses
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MappedPoses(Poses):
+class PosesWithHeatmaps(Poses):
     """The people in one frame, and what the network saw of each.
 
     Attributes:
@@ -27,24 +27,24 @@ class MappedPoses(Poses):
         box_score: (N,) in [0, 1], of the box each person was found in.
     """
 
-    maps: Tensor
+    heatmaps: Tensor
     crop_from_image: F64
     box_score: F32
 
     def __post_init__(self) -> None:
         Poses.__post_init__(self)
-        check_shape("MappedPoses.maps", self.maps, len(self.score), None, None, None)
-        check_shape("MappedPoses.crop_from_image", self.crop_from_image, len(self.score), 3, 3)
-        check_shape("MappedPoses.box_score", self.box_score, len(self.score))
+        check_shape("PosesWithHeatmaps.maps", self.heatmaps, len(self.score), None, None, None)
+        check_shape("PosesWithHeatmaps.crop_from_image", self.crop_from_image, len(self.score), 3, 3)
+        check_shape("PosesWithHeatmaps.box_score", self.box_score, len(self.score))
 
-    def __getitem__(self, rows: Any) -> MappedPoses:  # Any: as in `Poses`
+    def __getitem__(self, rows: Any) -> PosesWithHeatmaps:  # Any: as in `Poses`
         few = np.arange(len(self))[rows]
-        return MappedPoses(
+        return PosesWithHeatmaps(
             self.keypoints[few],
             self.score[few],
             self.xyxy[few],
             self.track_id[few],
-            self.maps[torch.from_numpy(few).to(self.maps.device)],
+            self.heatmaps[torch.from_numpy(few).to(self.heatmaps.device)],
             self.crop_from_image[few],
             self.box_score[few],
         )
@@ -55,8 +55,8 @@ class MappedPoses(Poses):
         return Detections(self.xyxy, self.box_score)
 
 
-class MapEstimator:
-    """Top-down estimation of single frames that keeps the heatmaps; a `PoseEstimator`.
+class HeatmapEstimator:
+    """Top-down estimation of single frames that keeps the heatmaps; a `Estimator`.
 
     Attributes:
         single: what cuts people out and runs the network, once per person and frame.
@@ -69,37 +69,35 @@ class MapEstimator:
         self.skeleton: Skeleton = single.skeleton
 
     def estimate(self, images: Sequence[Tensor], boxes: Sequence[Detections], /) -> list[Poses]:
-        """Estimate a pose for each box of each image; see `PoseEstimator`. Each answer is a `MappedPoses`."""
+        """Estimate a pose for each box of each image; see `Estimator`. Each answer is a `PosesWithHeatmaps`."""
         owners = [row for row, people in enumerate(boxes) for _ in range(len(people))]
         single = self.single
         if not owners:
             return [self._nobody() for _ in images]
         crop_from_image = single.crop_from_image(np.concatenate([people.xyxy for people in boxes]))
-        maps = self.maps([images[row] for row in owners], crop_from_image)
-        keypoints = in_image(single.network.codec.decode(maps[:, self.channels]), crop_from_image)
+        heatmaps = self.heatmaps([images[row] for row in owners], crop_from_image)
+        keypoints = in_image(single.network.codec.decode(heatmaps[:, self.channels]), crop_from_image)
         starts = np.cumsum([0, *(len(people) for people in boxes)])
         return [
-            single.without_duplicates(
-                _mapped(poses_of(keypoints[rows], people), maps[rows], crop_from_image[rows], people)
-            )
+            single.oks_nms(_mapped(poses_of(keypoints[rows], people), heatmaps[rows], crop_from_image[rows], people))
             for rows, people in zip(map(slice, starts[:-1], starts[1:]), boxes, strict=True)
         ]
 
-    def maps(self, images: Sequence[Tensor], crop_from_image: F64) -> Tensor:
+    def heatmaps(self, images: Sequence[Tensor], crop_from_image: F64) -> Tensor:
         """Run the network on people, one image and one (3, 3) transform each; (N, C, h, w) float32.
 
         A channel that holds NaN or infinity says nothing: it comes out as zeros.
         """
-        maps = self.single.run(self.single.network.output, images, crop_from_image).float()
-        return torch.where(maps.isfinite().flatten(2).all(-1)[..., None, None], maps, 0.0)
+        heatmaps = self.single.run(self.single.network.output, images, crop_from_image).float()
+        return torch.where(heatmaps.isfinite().flatten(2).all(-1)[..., None, None], heatmaps, 0.0)
 
-    def _nobody(self) -> MappedPoses:
+    def _nobody(self) -> PosesWithHeatmaps:
         num_keypoints = len(self.skeleton)
         none = Poses.empty(num_keypoints)
         return _mapped(none, torch.zeros(0, num_keypoints, 1, 1), np.zeros((0, 3, 3)), Detections.empty())
 
 
-def _mapped(poses: Poses, maps: Tensor, crop_from_image: F64, people: Detections) -> MappedPoses:
-    return MappedPoses(
-        poses.keypoints, poses.score, poses.xyxy, poses.track_id, maps, crop_from_image, np.nan_to_num(people.score)
+def _mapped(poses: Poses, heatmaps: Tensor, crop_from_image: F64, people: Detections) -> PosesWithHeatmaps:
+    return PosesWithHeatmaps(
+        poses.keypoints, poses.score, poses.xyxy, poses.track_id, heatmaps, crop_from_image, np.nan_to_num(people.score)
     )

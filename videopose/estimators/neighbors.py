@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from videopose.estimators.mapped import MappedPoses
+from videopose.estimators.mapped import PosesWithHeatmaps
 from videopose.geometry.affine import invert
 from videopose.geometry.sampling import moved_cells
 from videopose.types import F64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moment:
+class FrameContext:
     """One frame as its neighbours see it.
 
     Attributes:
@@ -30,11 +30,11 @@ class Moment:
     index: int
     time: float
     image: Tensor
-    people: MappedPoses
+    people: PosesWithHeatmaps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MomentWindow:
+class FrameWindow:
     """A frame and those around it.
 
     Attributes:
@@ -42,12 +42,12 @@ class MomentWindow:
         neighbors: in time order, the current frame left out; None where the clip ends.
     """
 
-    center: Moment
-    neighbors: tuple[Moment | None, ...]
+    center: FrameContext
+    neighbors: tuple[FrameContext | None, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Link:
+class NeighborMatch:
     """One person in the current frame and the same person in a neighbouring one.
 
     Attributes:
@@ -60,14 +60,14 @@ class Link:
     """
 
     place: int
-    center: Moment
-    neighbor: Moment
+    center: FrameContext
+    neighbor: FrameContext
     center_crop: F64
     neighbor_crop: F64
-    maps: Tensor | None
+    heatmaps: Tensor | None
 
 
-Places = Callable[[Sequence[Link]], tuple[Tensor, Tensor]]
+SamplingGrid = Callable[[Sequence[NeighborMatch]], tuple[Tensor, Tensor]]
 """From links to (L, h, w, 2) where in the neighbours' maps the current crop's cells lie, x, y in cells, and (L, h, w)
 whether that is to be trusted."""
 
@@ -75,7 +75,7 @@ whether that is to be trusted."""
 class Warp(Protocol):
     """Says where the current frame's cells lie in its neighbours' maps."""
 
-    def measure(self, windows: Sequence[MomentWindow], /) -> Places:
+    def measure(self, windows: Sequence[FrameWindow], /) -> SamplingGrid:
         """Measure what is needed for people of these windows, once for all of them."""
         ...
 
@@ -92,18 +92,18 @@ class BoxWarp:
     crop_from_cell: F64
     size_hw: tuple[int, int]
 
-    def measure(self, windows: Sequence[MomentWindow], /) -> Places:
+    def measure(self, windows: Sequence[FrameWindow], /) -> SamplingGrid:
         """Measure nothing: the crops' transforms say it all."""
         return self._places
 
-    def _places(self, links: Sequence[Link]) -> tuple[Tensor, Tensor]:
+    def _places(self, links: Sequence[NeighborMatch]) -> tuple[Tensor, Tensor]:
         image_from_center = invert(np.stack([link.center_crop for link in links])) @ self.crop_from_cell
         cell_from_image = invert(self.crop_from_cell) @ np.stack([link.neighbor_crop for link in links])
         places = torch.from_numpy(moved_cells(cell_from_image @ image_from_center, self.size_hw)).float()
         return places, torch.ones(places.shape[:3], dtype=torch.bool)
 
 
-def find_links(window: MomentWindow, row: int, *, reach: float, recrop: bool) -> list[Link]:
+def match_neighbors(window: FrameWindow, row: int, *, reach: float, recrop: bool) -> list[NeighborMatch]:
     """Find a person of the current frame in the frames around it.
 
     Args:
@@ -125,7 +125,7 @@ def find_links(window: MomentWindow, row: int, *, reach: float, recrop: bool) ->
         same = np.flatnonzero((neighbor.people.track_id == track_id) & (track_id >= 0))
         if len(same) and not recrop:
             found = neighbor.people[same[:1]]
-            links.append(Link(place, center, neighbor, crop, found.crop_from_image[0], found.maps[0]))
+            links.append(NeighborMatch(place, center, neighbor, crop, found.crop_from_image[0], found.heatmaps[0]))
         else:
-            links.append(Link(place, center, neighbor, crop, crop, None))
+            links.append(NeighborMatch(place, center, neighbor, crop, crop, None))
     return links

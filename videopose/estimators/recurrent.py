@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from videopose.estimators.mapped import MapEstimator
-from videopose.estimators.neighbors import Moment
+from videopose.estimators.mapped import HeatmapEstimator
+from videopose.estimators.neighbors import FrameContext
 from videopose.estimators.topdown import batches_of, in_image, poses_of
 from videopose.geometry.affine import invert
 from videopose.geometry.sampling import moved_cells, sample_maps
@@ -19,7 +19,7 @@ from videopose.types import F64, I64, UNTRACKED, Poses
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Memory:
+class RecurrentState:
     """What a track has left behind.
 
     Attributes:
@@ -44,7 +44,7 @@ class RecurrentEstimator:
 
     after = 0
 
-    def __init__(self, single: MapEstimator, head: nn.Module, crop_from_cell: F64, *, reach: float = 0.5) -> None:
+    def __init__(self, single: HeatmapEstimator, head: nn.Module, crop_from_cell: F64, *, reach: float = 0.5) -> None:
         """Put a head on a network.
 
         Args:
@@ -59,7 +59,9 @@ class RecurrentEstimator:
         self._head, self._crop_from_cell, self._reach = head, crop_from_cell, reach
 
     @torch.inference_mode()
-    def step(self, moment: Moment, memories: Mapping[int, Memory], /) -> tuple[Poses, dict[int, Memory]]:
+    def step(
+        self, moment: FrameContext, memories: Mapping[int, RecurrentState], /
+    ) -> tuple[Poses, dict[int, RecurrentState]]:
         """Estimate the people of the next frame.
 
         Args:
@@ -77,21 +79,23 @@ class RecurrentEstimator:
             for run in batches_of(len(group), self.single.single.batch_size):
                 rows = group[run.start : run.stop]
                 state = self._state(moment, rows, kept) if known[rows[0]] else None
-                maps, new = self._head.step(people.maps[torch.from_numpy(rows).to(people.maps.device)], state)  # type: ignore[operator]
-                decoded = self.single.single.network.codec.decode(maps)
+                heatmaps, new = self._head.step(
+                    people.heatmaps[torch.from_numpy(rows).to(people.heatmaps.device)], state
+                )  # type: ignore[operator]
+                decoded = self.single.single.network.codec.decode(heatmaps)
                 keypoints[rows] = in_image(decoded, people.crop_from_image[rows])
                 for place, row in enumerate(rows.tolist()):
                     parts = tuple(part[place] for part in new)
-                    kept[int(people.track_id[row])] = Memory(moment.time, people.crop_from_image[row], parts)
+                    kept[int(people.track_id[row])] = RecurrentState(moment.time, people.crop_from_image[row], parts)
         kept.pop(UNTRACKED, None)
         return poses_of(keypoints, people.boxes), kept
 
-    def _state(self, moment: Moment, rows: I64, memories: Mapping[int, Memory]) -> tuple[Tensor, ...]:
+    def _state(self, moment: FrameContext, rows: I64, memories: Mapping[int, RecurrentState]) -> tuple[Tensor, ...]:
         """Bring states into the current crops; outside of what they have seen they are zero."""
         left = [memories[int(moment.people.track_id[row])] for row in rows]
         image_from_cell = invert(moment.people.crop_from_image[rows]) @ self._crop_from_cell
         cell_from_image = invert(self._crop_from_cell) @ np.stack([memory.crop_from_image for memory in left])
-        size_hw = moment.people.maps.shape[-2:]
+        size_hw = moment.people.heatmaps.shape[-2:]
         places = torch.from_numpy(moved_cells(cell_from_image @ image_from_cell, (size_hw[0], size_hw[1])))
         parts = zip(*(memory.state for memory in left), strict=True)
         return tuple(sample_maps(torch.stack(part), places.to(part[0].device), outside="zero") for part in parts)

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from videopose.codecs import crop_alignment
 from videopose.estimators.crops import CropNetwork
-from videopose.estimators.workers import run_batches
 from videopose.geometry.affine import apply, crop_from_box, invert
-from videopose.geometry.boxes import suppress
+from videopose.geometry.boxes import nms
 from videopose.geometry.keypoints import oks
 from videopose.geometry.warp import warp_images
+from videopose.runtime.workers import run_batches
 from videopose.skeletons import Skeleton
 from videopose.types import F32, F64, UNTRACKED, Detections, Poses
 
@@ -61,7 +61,7 @@ class TopDownEstimator:
         self._antialias = antialias
 
     def estimate(self, images: Sequence[Tensor], boxes: Sequence[Detections], /) -> list[Poses]:
-        """Estimate a pose for each box of each image; see `PoseEstimator`."""
+        """Estimate a pose for each box of each image; see `Estimator`."""
         owners = [row for row, people in enumerate(boxes) for _ in range(len(people))]
         if not owners:
             return [Poses.empty(len(self.skeleton)) for _ in images]
@@ -70,12 +70,12 @@ class TopDownEstimator:
         keypoints = in_image(in_crop, crop_from_image)
         starts = np.cumsum([0, *(len(people) for people in boxes)])
         return [
-            self.without_duplicates(poses_of(keypoints[start:end], people))
+            self.oks_nms(poses_of(keypoints[start:end], people))
             for start, end, people in zip(starts[:-1], starts[1:], boxes, strict=True)
         ]
 
     def crop_from_image(self, xyxy: F32) -> F64:
-        """Give (N, 3, 3) how people in boxes, (N, 4) image pixels, are brought into crops."""
+        """Return (N, 3, 3) how people in boxes, (N, 4) image pixels, are brought into crops."""
         codec = self.network.codec
         alignment = crop_alignment(codec.name, codec.input_hw)
         return alignment @ crop_from_box(xyxy, codec.input_hw, padding=self._padding)
@@ -101,14 +101,14 @@ class TopDownEstimator:
         """Cut people out, one image and one (3, 3) transform each: (N, 3, h, w) uint8 crops."""
         return warp_images(images, crop_from_image, self.network.codec.input_hw, antialias=self._antialias)
 
-    def without_duplicates(self, poses: Poses) -> Poses:
+    def oks_nms(self, poses: Poses) -> Poses:
         """Remove poses that repeat a better one (OKS-NMS), keeping the boxes' order."""
         if len(poses) < 2:
             return poses
         area = (poses.xyxy[:, 2:] - poses.xyxy[:, :2]).prod(1)
         labelled = np.concatenate([poses.keypoints[..., :2], np.full((*poses.keypoints.shape[:2], 1), 2)], -1)
         similarity = oks(poses.keypoints[..., :2], labelled, area, self.skeleton.sigmas)
-        return poses[np.sort(suppress(similarity, poses.score, self._nms_oks))]
+        return poses[np.sort(nms(similarity, poses.score, self._nms_oks))]
 
 
 def batches_of(count: int, size: int) -> list[range]:

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from videopose.estimators.topdown import TopDownEstimator, batches_of, in_image, poses_of
-from videopose.estimators.workers import run_batches
-from videopose.geometry.boxes import scale_about_center, suppress
+from videopose.geometry.boxes import nms, scale_about_center
 from videopose.geometry.keypoints import oks
+from videopose.runtime.workers import run_batches
 from videopose.types import F32, F64, Bool, Detections, Poses
 
 
@@ -90,7 +90,7 @@ class TubeEstimator:
         return found
 
     def _keypoints(self, tubes: Sequence[Tube], people: list[tuple[int, int]], length: int) -> F32:
-        """Give (P, T, K, 3) image pixels for people, each a tube and a row in it, of tubes of T frames."""
+        """Return (P, T, K, 3) image pixels for people, each a tube and a row in it, of tubes of T frames."""
         boxes = np.stack([tubes[number].people.xyxy[row] for number, row in people])
         crop_from_image = self.single.crop_from_image(scale_about_center(boxes, self._enlarge))
 
@@ -138,7 +138,7 @@ class TubeEstimator:
             area = (poses.xyxy[:, 2:] - poses.xyxy[:, :2]).prod(1)
             alike += oks(places, labelled, area, self.single.skeleton.sigmas) / len(frames)
         kept[:] = False
-        kept[suppress(alike, np.mean([poses.score for poses in frames], axis=0), self._nms_oks)] = True
+        kept[nms(alike, np.mean([poses.score for poses in frames], axis=0), self._nms_oks)] = True
         return kept
 
 
@@ -168,7 +168,7 @@ def _refined(head: nn.Module, maps: Tensor, times: Tensor) -> Tensor:
 
 
 def _shift(before: F32, after: F32) -> F64:
-    """Give (P, 2) how people have moved: the mean of their keypoints' ways, weighted by the scores of both poses."""
+    """Return (P, 2) how people have moved: the mean of their keypoints' ways, weighted by the scores of both poses."""
     weight = np.minimum(np.nan_to_num(before[..., 2]), np.nan_to_num(after[..., 2])).astype(np.float64)
     way = after[..., :2].astype(np.float64) - before[..., :2]
     weight = np.where(np.isfinite(way).all(-1), weight, 0)

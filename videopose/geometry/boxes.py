@@ -71,7 +71,7 @@ def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating
     return np.asarray(shared / np.maximum(union, np.finfo(np.float32).tiny))
 
 
-def suppress(similarity: NDArray[np.floating], score: NDArray[np.floating], threshold: float) -> I64:
+def nms(similarity: NDArray[np.floating], score: NDArray[np.floating], threshold: float) -> I64:
     """Run greedy non-maximum suppression on any similarity: IoU for boxes, OKS for poses.
 
     Args:

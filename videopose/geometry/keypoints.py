@@ -47,7 +47,7 @@ def oks(predicted: F32, truth: F32, area: F32, oks_sigmas: F32) -> F32:
 
 
 def mirror_keypoints(keypoints: F32, width: float, skeleton: Skeleton) -> F32:
-    """Give the keypoints as they are in the mirrored image: x reversed, left and right exchanged.
+    """Return the keypoints as they are in the mirrored image: x reversed, left and right exchanged.
 
     Args:
         keypoints: (..., K, 2 or 3) x, y and anything else, in an image `width` pixels wide.

@@ -15,13 +15,13 @@ from videopose.types import F64
 
 
 def cell_centers(size_hw: tuple[int, int]) -> F64:
-    """Give (h, w, 2) the place x, y of each cell of a map, in cells."""
+    """Return (h, w, 2) the place x, y of each cell of a map, in cells."""
     y, x = np.meshgrid(np.arange(size_hw[0]), np.arange(size_hw[1]), indexing="ij")
     return np.stack([x, y], -1).astype(np.float64)
 
 
 def moved_cells(source_from_target: F64, size_hw: tuple[int, int]) -> F64:
-    """Give (N, h, w, 2) where in the sources the cells of a target lie; (N, 3, 3) transforms between cells."""
+    """Return (N, h, w, 2) where in the sources the cells of a target lie; (N, 3, 3) transforms between cells."""
     check_shape("source_from_target", source_from_target, None, 3, 3)
     cells = np.broadcast_to(cell_centers(size_hw), (len(source_from_target), *size_hw, 2))
     return apply(source_from_target, cells)

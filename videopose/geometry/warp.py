@@ -118,7 +118,7 @@ def warp_array(
 
 
 def _shrink(matrix: F64) -> int:
-    """Give the largest power of two that one output pixel spans in the image; 1 unless it spans at least 2."""
+    """Return the largest power of two that one output pixel spans in the image; 1 unless it spans at least 2."""
     scale = math.sqrt(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]))
     return 1 << max(0, int(1 / max(scale, 1e-6)).bit_length() - 1)
 

@@ -1,7 +1,7 @@
 """Open a video, whatever it is, and iterate over its frames with exact index and time.
 
 `open_video` chooses the backend; `VideoReader` holds what all of them share: which frames are wanted, which are
-missing, and when each is shown. A backend only turns packets or files into pictures.
+missing, and when each is shown. A backend only turns packets or files into images.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from videopose.types import U8, Frame, Gap, Record, VideoInfo
 logger = logging.getLogger(__name__)
 
 Picture = Callable[[], U8]
-"""Makes the displayed picture, (H, W, 3) RGB; not called for frames nobody asked for."""
+"""Makes the displayed image, (H, W, 3) RGB; not called for frames nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Selection:
             raise InputError(f"frames {self.frames[0]}-{self.frames[1]}: the last comes before the first")
 
     def bounds(self, timeline: Timeline) -> tuple[int, int]:
-        """Give the first index and the one after the last."""
+        """Return the first index and the one after the last."""
         first, stop = 0, len(timeline)
         if self.frames is not None:
             first = self.frames[0]
@@ -109,7 +109,7 @@ class VideoReader(ABC):
     def _pictures(self, first: int) -> Iterator[tuple[int, Picture]]:
         """Decode from frame `first` on; indices increase, a missing one could not be decoded.
 
-        What the decoder said about a failure goes into `self._reason` before the next picture is given.
+        What the decoder said about a failure goes into `self._reason` before the next image is given.
         """
 
     def __len__(self) -> int:
@@ -136,19 +136,19 @@ class VideoReader(ABC):
         self._reason = None
         expected = max(self._first, since)
         found = False
-        for index, picture in self._pictures(expected):
+        for index, image in self._pictures(expected):
             if index >= self._stop:
                 break
             if index > expected:
                 self._miss(expected, index)
             expected, found = index + 1, True
             if (index - self._first) % self._selection.every == 0:
-                yield Frame(index, self._timeline.time(index), _tensor_from(picture()))
+                yield Frame(index, self._timeline.time(index), _tensor_from(image()))
         if expected < self._stop and (self._timeline.is_exact or self._reason):
             self._miss(expected, self._stop)
         if not found and since <= self._first:
             what = "none of the selected frames can be decoded"
-            why = self.gaps[-1].reason if self.gaps else "the decoder gave no picture"
+            why = self.gaps[-1].reason if self.gaps else "the decoder gave no image"
             raise VideoError(f"{self._path}: {what} ({why}). Copy the file again, or select others")
 
     def records(self, *, since: int = 0) -> Iterator[Record]:
@@ -159,7 +159,7 @@ class VideoReader(ABC):
             known = len(self.gaps)
 
     def _miss(self, first: int, stop: int) -> None:
-        reason = self._reason or self._timeline.damage.get(first) or "the decoder gave no picture"
+        reason = self._reason or self._timeline.damage.get(first) or "the decoder gave no image"
         self._reason = None
         gap = Gap(first, stop - 1, self._timeline.time(first), self._timeline.time(stop), reason)
         what = f"frame {gap.first}" if gap.first == gap.last else f"frames {gap.first}-{gap.last}"
@@ -170,7 +170,7 @@ class VideoReader(ABC):
         self.gaps.append(gap)
 
 
-def _tensor_from(picture: U8) -> torch.Tensor:
+def _tensor_from(image: U8) -> torch.Tensor:
     # A view: (H, W, 3) memory is what decoders write, cv2 wants and torch calls channels last. Rows may lie apart.
-    is_upright = picture.strides[0] > 0 and picture.strides[1:] == (3, 1)
-    return torch.from_numpy(picture if is_upright else np.ascontiguousarray(picture)).permute(2, 0, 1)
+    is_upright = image.strides[0] > 0 and image.strides[1:] == (3, 1)
+    return torch.from_numpy(image if is_upright else np.ascontiguousarray(image)).permute(2, 0, 1)

@@ -13,13 +13,13 @@ import numpy as np
 
 from videopose.errors import DatasetError
 from videopose.geometry.keypoints import boxes_around
-from videopose.io._images import natural_key
+from videopose.io.backends.images import natural_key
 from videopose.types import Detections, VideoInfo
 
 _log = logging.getLogger(__name__)
 
 _MAY_LIE_OUTSIDE = 0.25
-"""Share of boxes whose centre may be outside the picture: trackers go on a little behind its border."""
+"""Share of boxes whose centre may be outside the image: trackers go on a little behind its border."""
 
 _PERSON = 1
 """COCO's category of people, and PoseTrack's."""
@@ -63,7 +63,7 @@ def check_boxes(path: Path, video: VideoInfo) -> None:
 
     Raises:
         DatasetError: there are boxes of frames the video does not have, the images listed are more or of another size,
-            or many boxes lie outside the picture; and as `read_boxes` does.
+            or many boxes lie outside the image; and as `read_boxes` does.
     """
     boxes, listed = _read(path)
     height, width = video.size_hw
@@ -96,7 +96,7 @@ def check_boxes(path: Path, video: VideoInfo) -> None:
     if outside > _MAY_LIE_OUTSIDE * len(xyxy):
         raise DatasetError(
             f"{path}: {outside} of {len(xyxy)} boxes lie outside the {width}x{height} pixels of {video.path}. "
-            "Give boxes of this video, in pixels of the picture as it is shown"
+            "Give boxes of this video, in pixels of the image as it is shown"
         )
 
 

@@ -131,19 +131,19 @@ def read(texts: Sequence[bytes], num_keypoints: int) -> Block:
 
 
 def _whole(array: pa.Array) -> pa.Array:
-    """Give the array back, none of whose entries may be missing."""
+    """Return the array back, none of whose entries may be missing."""
     if array.null_count:
         raise IrregularError
     return array
 
 
 def _entries(lists: pa.ListArray, length: int) -> pa.Array:
-    """Give the entries of lists of one length, one after the other."""
+    """Return the entries of lists of one length, one after the other."""
     if len(lists) and pc.any(pc.not_equal(pc.list_value_length(lists), length)).as_py():
         raise IrregularError
     return _whole(lists.flatten())
 
 
 def _numbers(lists: pa.ListArray, length: int) -> F32:
-    """Give lists of numbers of one length as (rows, length)."""
+    """Return lists of numbers of one length as (rows, length)."""
     return np.asarray(_entries(lists, length)).astype(np.float32).reshape(-1, length)

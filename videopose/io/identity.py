@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from videopose.io.result import Facts
+from videopose.io.result import JsonObject
 
 _BLOCK = 1 << 20
 
 
-def file_identity(path: Path) -> Facts:
+def file_identity(path: Path) -> JsonObject:
     """Tell files apart by content, quickly: size, and SHA-256 over size, first and last MiB.
 
     A folder is told by the names and sizes of its files.

@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from videopose.errors import ConfigError, VideoPoseError
-from videopose.io.result import Facts, cannot_write, sync_folder, whole_file
-from videopose.types import F32, I64, Cues, Detections, Frame, Gap, Poses, Record
+from videopose.io.result import JsonObject, atomic_write, cannot_write, sync_folder
+from videopose.types import F32, I64, Detections, Frame, Gap, Poses, Record, TrackingFeatures
 
 logger = logging.getLogger(__name__)
 
@@ -66,9 +66,9 @@ class JournalStore:
         ConfigError: the folder holds the journal of another run; the message names what differs.
     """
 
-    def __init__(self, folder: Path, identity: Facts, *, restart: bool = False) -> None:
+    def __init__(self, folder: Path, identity: JsonObject, *, restart: bool = False) -> None:
         self.folder = folder
-        self._identity: Facts = json.loads(json.dumps(identity))  # as it will be read back: tuples are lists
+        self._identity: JsonObject = json.loads(json.dumps(identity))  # as it will be read back: tuples are lists
         if restart:
             shutil.rmtree(folder, ignore_errors=True)
         self._check_identity()
@@ -114,7 +114,7 @@ class JournalStore:
         return int(_table(self._chunks[-1])["index"][-1].as_py()) + 1 if self._chunks else 0
 
     def index_before(self, count: int) -> int:
-        """Give the index of the kept record `count` places before the first missing one; 0 if there are fewer."""
+        """Return the index of the kept record `count` places before the first missing one; 0 if there are fewer."""
         indices: list[int] = []
         for path in reversed(self._chunks):
             if len(indices) >= count:
@@ -128,12 +128,12 @@ class JournalStore:
         return (self.folder / "end.json").exists()
 
     def __iter__(self) -> Iterator[Record]:
-        """Give the kept records from the first on, a chunk in memory at a time."""
+        """Return the kept records from the first on, a chunk in memory at a time."""
         for path in list(self._chunks):
             yield from _records_from(_table(path))
 
     def gaps(self) -> list[Gap]:
-        """Give all gaps that are kept: those before each record, and those at the end of the video."""
+        """Return all gaps that are kept: those before each record, and those at the end of the video."""
         found = [gap for path in self._chunks for row in _table(path)["gaps"].to_pylist() for gap in row]
         if self.is_complete:
             found += json.loads((self.folder / "end.json").read_text(encoding="utf-8"))["gaps"]
@@ -147,7 +147,7 @@ class JournalStore:
         """
         self._begin()
         path = self._chunk_path(len(self._chunks))
-        with self._said_well(), whole_file(path) as file, pa.ipc.new_file(file, _SCHEMA) as writer:
+        with self._explain_disk_error(), atomic_write(path) as file, pa.ipc.new_file(file, _SCHEMA) as writer:
             writer.write_table(_table_from(records))
         self._chunks.append(path)
 
@@ -158,7 +158,7 @@ class JournalStore:
             gaps: frames lost behind the last record.
         """
         self._begin()
-        with self._said_well(), whole_file(self.folder / "end.json") as file:
+        with self._explain_disk_error(), atomic_write(self.folder / "end.json") as file:
             file.write(json.dumps({"gaps": [asdict(gap) for gap in gaps]}).encode())
 
     def remove(self) -> None:
@@ -175,14 +175,14 @@ class JournalStore:
             sync_folder(self.folder.parent)
         except OSError as error:
             raise cannot_write(self.folder, error) from error
-        with self._said_well(), whole_file(path) as file:
+        with self._explain_disk_error(), atomic_write(path) as file:
             file.write(json.dumps(self._identity, indent=1, sort_keys=True).encode())
 
-    def _said_well(self) -> _KeptSoFar:
-        return _KeptSoFar(self)
+    def _explain_disk_error(self) -> _ResumableError:
+        return _ResumableError(self)
 
 
-class _KeptSoFar:
+class _ResumableError:
     """Adds to an error of the disk that nothing is lost."""
 
     def __init__(self, store: JournalStore) -> None:
@@ -196,7 +196,7 @@ class _KeptSoFar:
             raise VideoPoseError(f"{error}; {kept}") from error
 
 
-def difference(old: Facts, new: Facts, prefix: str = "") -> list[str]:
+def difference(old: JsonObject, new: JsonObject, prefix: str = "") -> list[str]:
     """Say what differs between two nested mappings, one short sentence per value.
 
     Example:
@@ -228,7 +228,7 @@ def _table(path: Path) -> pa.Table:
 def _table_from(records: Sequence[Record]) -> pa.Table:
     rows = []
     for record in records:
-        poses, boxes, cues = record.poses, record.detections, record.cues
+        poses, boxes, features = record.poses, record.detections, record.features
         rows.append(
             {
                 "index": record.frame.index,
@@ -241,9 +241,9 @@ def _table_from(records: Sequence[Record]) -> pa.Table:
                 "score": None if poses is None else poses.score,
                 "xyxy": None if poses is None else poses.xyxy.ravel(),
                 "track_id": None if poses is None else poses.track_id,
-                "camera": None if cues is None or cues.camera is None else cues.camera.ravel(),
-                "propagated": None if cues is None else [rows.ravel() for rows in cues.propagated],
-                "appearance": None if cues is None or cues.appearance is None else cues.appearance.ravel(),
+                "camera": None if features is None or features.camera is None else features.camera.ravel(),
+                "propagated": None if features is None else [rows.ravel() for rows in features.propagated],
+                "appearance": None if features is None or features.appearance is None else features.appearance.ravel(),
             }
         )
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
@@ -256,15 +256,15 @@ def _records_from(table: pa.Table) -> Iterator[Record]:
             detections=None if row["box"] is None else _detections_from(row),
             poses=None if row["keypoints"] is None else _poses_from(row),
             gaps=tuple(Gap(**gap) for gap in row["gaps"]),
-            cues=None if row["propagated"] is None else _cues_from(row),
+            features=None if row["propagated"] is None else _cues_from(row),
         )
 
 
-def _detections_from(row: Facts) -> Detections:
+def _detections_from(row: JsonObject) -> Detections:
     return Detections(_f32(row["box"]).reshape(-1, 4), _f32(row["box_score"]))
 
 
-def _poses_from(row: Facts) -> Poses:
+def _poses_from(row: JsonObject) -> Poses:
     return Poses(
         keypoints=_f32(row["keypoints"]).reshape(len(row["score"]), row["num_keypoints"], 3),
         score=_f32(row["score"]),
@@ -273,10 +273,10 @@ def _poses_from(row: Facts) -> Poses:
     )
 
 
-def _cues_from(row: Facts) -> Cues:
+def _cues_from(row: JsonObject) -> TrackingFeatures:
     people = len(row["score"] or ())
     appearance = row["appearance"]
-    return Cues(
+    return TrackingFeatures(
         camera=None if row["camera"] is None else np.array(row["camera"], np.float64).reshape(3, 3),
         propagated=tuple(_f32(values).reshape(-1, row["num_keypoints"], 2) for values in row["propagated"]),
         appearance=None if appearance is None else _f32(appearance).reshape(people, len(appearance) // max(people, 1)),

@@ -16,7 +16,7 @@ if sys.platform != "win32":
 
 
 @contextmanager
-def only_run(folder: Path) -> Iterator[None]:
+def exclusive_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of a journal's folder; the folder is made, and goes away again if nothing came to lie in it.
 
     Where the system has no advisory locks (Windows), nothing is locked.

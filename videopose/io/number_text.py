@@ -13,7 +13,7 @@ import numpy as np
 from videopose.types import F64, I64, U8
 
 _WHOLE = 10_000
-"""Numbers from here up are rare (no picture is as wide) and are written one by one."""
+"""Numbers from here up are rare (no image is as wide) and are written one by one."""
 
 
 def rounded(values: F64, decimals: int) -> F64:

@@ -7,10 +7,10 @@ from math import inf
 from pathlib import Path
 
 from videopose.errors import InputError, UnknownNameError, VideoError, nearest_name
-from videopose.io._decord import DecordReader
-from videopose.io._images import ImageReader, image_files
-from videopose.io._opencv import OpenCVReader
-from videopose.io._pyav import PyAVReader
+from videopose.io.backends.decord import DecordReader
+from videopose.io.backends.images import ImageReader, image_files
+from videopose.io.backends.opencv import OpenCVReader
+from videopose.io.backends.pyav import PyAVReader
 from videopose.io.base import Selection, VideoReader
 
 __all__ = ["BACKENDS", "VideoReader", "open_video"]

@@ -19,7 +19,7 @@ from videopose.types import Gap, Record, VideoInfo
 
 SCHEMA = "videopose/1"
 
-Facts = dict[str, Any]
+JsonObject = dict[str, Any]
 """A JSON object: numbers, texts, lists and objects. What stands in it is checked where it is read."""
 
 
@@ -36,7 +36,7 @@ class ResultHeader:
 
     video: VideoInfo
     skeleton: Skeleton
-    provenance: Facts = field(default_factory=dict)
+    provenance: JsonObject = field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()
 
 
@@ -49,7 +49,7 @@ class ResultWriter(Protocol):
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that appears under its name only when the block ends well, and is gone if it does not.
 
     Raises:
@@ -87,7 +87,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def header_facts(header: ResultHeader) -> Facts:
+def header_facts(header: ResultHeader) -> JsonObject:
     """Turn a header into the JSON object that stands at the top of a result (without its frames)."""
     video = header.video
     return {
@@ -115,7 +115,7 @@ def header_facts(header: ResultHeader) -> Facts:
     }  # fmt: skip
 
 
-def header_from(facts: Facts, source: str) -> ResultHeader:
+def header_from(facts: JsonObject, source: str) -> ResultHeader:
     """Read a header back.
 
     Args:
@@ -142,7 +142,7 @@ def header_from(facts: Facts, source: str) -> ResultHeader:
         raise DatasetError(f"{source}: its header is damaged ({error}). Write the result again") from error
 
 
-def _video_from(facts: Facts) -> VideoInfo:
+def _video_from(facts: JsonObject) -> VideoInfo:
     return VideoInfo(
         path=str(facts["path"]),
         size_hw=(int(facts["height"]), int(facts["width"])),
@@ -153,7 +153,7 @@ def _video_from(facts: Facts) -> VideoInfo:
     )
 
 
-def _skeleton_from(facts: Facts) -> Skeleton:
+def _skeleton_from(facts: JsonObject) -> Skeleton:
     """Take the named skeleton if its keypoints are the same; else one built from the file, with neutral sigmas."""
     keypoints = tuple(str(name) for name in facts["keypoints"])
     known = SKELETONS.get(facts["name"])

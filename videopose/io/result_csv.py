@@ -15,7 +15,7 @@ import pyarrow.csv as pa_csv
 
 from videopose.errors import DatasetError
 from videopose.io.number_text import decimal_texts, integer_texts, lines
-from videopose.io.result import ResultHeader, ResultWriter, whole_file
+from videopose.io.result import ResultHeader, ResultWriter, atomic_write
 from videopose.io.result_table import check_columns, columns, header_from_text, header_text, rows_of, schema
 from videopose.io.rows import (
     PIXEL_DECIMALS,
@@ -40,7 +40,7 @@ def write_csv(path: Path, header: ResultHeader) -> Iterator[ResultWriter]:
     Raises:
         VideoPoseError: the disk is full, or the folder cannot be written to.
     """
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(f"# {header_text(header)}\n{','.join(columns(header.skeleton))}\n".encode())
         writer = _CsvWriter(file, len(header.skeleton))
         yield writer

@@ -17,7 +17,7 @@ import numpy as np
 
 from videopose.errors import DatasetError, check_shape
 from videopose.io import frame_lines
-from videopose.io.result import Facts, ResultHeader, ResultWriter, header_facts, header_from, whole_file
+from videopose.io.result import JsonObject, ResultHeader, ResultWriter, atomic_write, header_facts, header_from
 from videopose.io.rows import Block, FrameBuffer, records_of
 from videopose.types import Poses, Record
 
@@ -32,7 +32,7 @@ def write_json(path: Path, header: ResultHeader) -> Iterator[ResultWriter]:
     Raises:
         VideoPoseError: the disk is full, or the folder cannot be written to.
     """
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         facts = header_facts(header)
         top = ",\n".join(f"{_text(name)}:{_text(value)}" for name, value in facts.items())
         file.write(f"{{{top},\n{_FRAMES}".encode())
@@ -87,7 +87,7 @@ _Blocks = Callable[[int], Iterator[Block]]
 """Reads the frames, given the number of keypoints."""
 
 
-def _split(path: Path) -> tuple[Facts, _Blocks]:
+def _split(path: Path) -> tuple[JsonObject, _Blocks]:
     """Separate the header from the frames, without reading the frames where the layout allows it."""
     lines: list[str] = []
     with path.open(encoding="utf-8") as file:
@@ -106,7 +106,7 @@ def _split(path: Path) -> tuple[Facts, _Blocks]:
     return whole, partial(_blocks_of, path, frames)
 
 
-def _parsed(text: str, path: Path) -> Facts:
+def _parsed(text: str, path: Path) -> JsonObject:
     try:
         facts = json.loads(text)
     except json.JSONDecodeError as error:
@@ -131,7 +131,7 @@ def _blocks_by_line(path: Path, skip: int, num_keypoints: int) -> Iterator[Block
 
 
 def _end(lines: list[bytes]) -> int:
-    """Give the place of the line that ends the list of frames, or the number of lines."""
+    """Return the place of the line that ends the list of frames, or the number of lines."""
     return next((place for place, line in enumerate(lines) if line.strip() == b"]}"), len(lines))
 
 
@@ -166,7 +166,7 @@ def _block_from(facts: Any, num_keypoints: int, where: str) -> Block:
         raise DatasetError(f"{where}: not a frame of a result ({error})") from error
 
 
-def _poses_from(people: list[Facts], num_keypoints: int) -> Poses:
+def _poses_from(people: list[JsonObject], num_keypoints: int) -> Poses:
     if not people:
         return Poses.empty(num_keypoints)
     keypoints = np.array([person["keypoints"] for person in people], np.float32)

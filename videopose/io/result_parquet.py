@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from videopose.errors import DatasetError
-from videopose.io.result import ResultHeader, ResultWriter, whole_file
+from videopose.io.result import ResultHeader, ResultWriter, atomic_write
 from videopose.io.result_table import check_columns, header_from_text, header_text, rows_of, schema
 from videopose.io.rows import ROWS_AT_ONCE, FrameBuffer, Rows, blocks_from, records_of, rows_from
 from videopose.types import Record
@@ -30,7 +30,7 @@ def write_parquet(path: Path, header: ResultHeader) -> Iterator[ResultWriter]:
     # Measured coordinates hardly ever repeat, so a dictionary of them only costs time and room.
     repeating = ["index", "time", "track_id"]
     with (
-        whole_file(path) as file,
+        atomic_write(path) as file,
         pq.ParquetWriter(file, fields, compression="zstd", use_dictionary=repeating) as table,
     ):
         writer = _ParquetWriter(table, fields, len(header.skeleton))

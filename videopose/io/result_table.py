@@ -28,7 +28,7 @@ def columns(skeleton: Skeleton) -> list[str]:
 
 
 def schema(skeleton: Skeleton) -> pa.Schema:
-    """Give the columns with their types."""
+    """Return the columns with their types."""
     return pa.schema([(name, pa.int64() if name in INTEGERS else pa.float64()) for name in columns(skeleton)])
 
 

@@ -36,14 +36,14 @@ class Block:
     people: Poses
 
     def records(self) -> Iterator[Record]:
-        """Give a record per frame; the arrays are views."""
+        """Return a record per frame; the arrays are views."""
         for row, (index, time) in enumerate(zip(self.index, self.time, strict=True)):
             poses = self.people[self.first[row] : self.first[row + 1]]
             yield Record(Frame(index, time, None), poses=poses)
 
 
 def records_of(blocks: Iterable[Block], source: str) -> Iterator[Record]:
-    """Give the records of a file's blocks.
+    """Return the records of a file's blocks.
 
     Raises:
         DatasetError: frames are not in order; `source` is the file, for the message.
@@ -72,7 +72,7 @@ class FrameBuffer:
         return self._rows >= ROWS_AT_ONCE
 
     def take(self) -> Block:
-        """Give what was gathered and begin anew; times are rounded as they will be written."""
+        """Return what was gathered and begin anew; times are rounded as they will be written."""
         frames, self._frames, self._rows = self._frames, [], 0
         counts = [0 if poses is None else len(poses) for _, _, poses in frames]
         parts = [Poses.empty(self._num_keypoints), *(poses for _, _, poses in frames if poses is not None)]
@@ -177,7 +177,7 @@ def block_from(rows: Rows, edges: I64) -> Block:
 
 
 def frame_edges(rows: Rows) -> I64:
-    """Give the first row of each frame, and the number of rows."""
+    """Return the first row of each frame, and the number of rows."""
     changes = (np.diff(rows.index) != 0) | (np.diff(rows.time) != 0)
     return np.concatenate([[0], np.flatnonzero(changes) + 1, [len(rows.index)]]).astype(np.int64)
 

@@ -1,7 +1,7 @@
-"""When each frame of a container is shown, from its packets alone, before a single picture is decoded.
+"""When each frame of a container is shown, from its packets alone, before a single image is decoded.
 
 One pass over the packets (no decoding) gives every frame its index in presentation order. With it a seek lands on
-the exact frame, a picture that cannot be decoded is noticed by its absence, and the frames after it keep their index.
+the exact frame, a image that cannot be decoded is noticed by its absence, and the frames after it keep their index.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from videopose.types import F64, I64
 
 _VP8_IS_SHOWN = 0x10
-"""Bit of a VP8 packet's first byte: clear for a reference picture that is never shown (RFC 6386, section 9.1)."""
+"""Bit of a VP8 packet's first byte: clear for a reference image that is never shown (RFC 6386, section 9.1)."""
 
 _STEADY = 0.9
 """Share of equal frame distances above which a video counts as having a constant frame rate."""
@@ -54,13 +54,13 @@ class Timeline:
         return len(self.pts)
 
     def time(self, index: int) -> float:
-        """Give the presentation time of a frame in seconds; the end of the video for the index after the last."""
+        """Return the presentation time of a frame in seconds; the end of the video for the index after the last."""
         if index >= len(self.pts):
             return self.end
         return float(int(self.pts[index]) * self.time_base)
 
     def times(self) -> F64:
-        """Give the presentation times of all frames, (T,) seconds."""
+        """Return the presentation times of all frames, (T,) seconds."""
         return np.asarray(self.pts * float(self.time_base), np.float64)
 
     def index_of(self, pts: int | None) -> int | None:
@@ -168,7 +168,7 @@ def _cut_off(container: av.container.InputContainer, stream: av.VideoStream, pat
     if {"mov", "avi"} & set(container.format.name.split(",")):
         entries = stream.index_entries
         if any(entry.pos + entry.size > size for entry in (entries[i] for i in range(len(entries)))):
-            return "its index names pictures beyond the end of the file"
+            return "its index names images beyond the end of the file"
     with path.open("rb") as file:
         head = file.read(12)
     if head[:4] == b"RIFF" and int.from_bytes(head[4:8], "little") + 8 > size:
@@ -180,7 +180,7 @@ def _cut_off(container: av.container.InputContainer, stream: av.VideoStream, pat
 
 
 def _declared_end(container: av.container.InputContainer, stream: av.VideoStream) -> float | None:
-    """Give the end a Matroska file declares for its video, seconds; the other formats say it in their tables."""
+    """Return the end a Matroska file declares for its video, seconds; the other formats say it in their tables."""
     if "matroska" not in container.format.name:
         return None
     tag = stream.metadata.get("DURATION")

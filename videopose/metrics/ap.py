@@ -141,7 +141,7 @@ def average_precision(outcomes: Outcomes) -> F64:
 
 
 def precision_recall(outcomes: Outcomes) -> tuple[F64, F64]:
-    """Give recall and precision after each prediction, best score first; two (T, P) arrays in [0, 1]."""
+    """Return recall and precision after each prediction, best score first; two (T, P) arrays in [0, 1]."""
     order = np.argsort(-outcomes.score, kind="stable")
     right = outcomes.right[:, order].cumsum(axis=1, dtype=np.float64)
     wrong = outcomes.wrong[:, order].cumsum(axis=1, dtype=np.float64)
@@ -149,7 +149,7 @@ def precision_recall(outcomes: Outcomes) -> tuple[F64, F64]:
 
 
 def average_recall(outcomes: Outcomes) -> F64:
-    """Give the recall reached with all predictions, (T,) in [0, 1]; NaN if no true person counts."""
+    """Return the recall reached with all predictions, (T,) in [0, 1]; NaN if no true person counts."""
     if outcomes.truths == 0:
         return np.full(len(outcomes.right), np.nan)
     return np.asarray(outcomes.right.sum(axis=1) / outcomes.truths)

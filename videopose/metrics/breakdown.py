@@ -51,7 +51,7 @@ class ErrorCounts:
 
     @staticmethod
     def zero(groups: Sequence[str], num_keypoints: int) -> ErrorCounts:
-        """Give the counts of no frames at all."""
+        """Return the counts of no frames at all."""
         return ErrorCounts(tuple(groups), np.zeros((len(groups), num_keypoints, len(KINDS)), np.int64), 0)
 
     def shares(self, group: str) -> F64:
@@ -63,7 +63,7 @@ class ErrorCounts:
 
 
 def match_people(predicted: F64, truth: F64, area: F64, oks_sigmas: F64) -> I64:
-    """Give each true person of a frame the prediction it is most likely meant by.
+    """Return each true person of a frame the prediction it is most likely meant by.
 
     Args:
         predicted: (P, K, 2) x, y in image pixels; NaN = absent.

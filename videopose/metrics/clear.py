@@ -47,7 +47,7 @@ class ClearCounts:
 
     @staticmethod
     def zero(channels: int) -> ClearCounts:
-        """Give the counts of no frames at all."""
+        """Return the counts of no frames at all."""
         return ClearCounts(*(np.zeros(channels) for _ in fields(ClearCounts)))
 
     def mota(self) -> F64:

@@ -44,7 +44,7 @@ class HotaSums:
 
     @staticmethod
     def zero(channels: int) -> HotaSums:
-        """Give the sums of no frames at all."""
+        """Return the sums of no frames at all."""
         return HotaSums(*(np.zeros((channels, len(ALPHAS))) for _ in fields(HotaSums)))
 
     def numbers(self) -> dict[str, F64]:

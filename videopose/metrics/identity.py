@@ -30,7 +30,7 @@ class IdentityCounts:
 
     @staticmethod
     def zero(channels: int) -> IdentityCounts:
-        """Give the counts of no frames at all."""
+        """Return the counts of no frames at all."""
         return IdentityCounts(*(np.zeros(channels) for _ in fields(IdentityCounts)))
 
     def idf1(self) -> F64:
@@ -50,7 +50,7 @@ class IdentityCounts:
 def count_identity(
     in_reach: Bool, truth_present: Bool, predicted_present: Bool, truth_id: I64, predicted_id: I64
 ) -> IdentityCounts:
-    """Give each true track of a sequence at most one predicted track so that the most frames agree, and count them.
+    """Return each true track of a sequence at most one predicted track so that the most frames agree, and count them.
 
     Args:
         in_reach: (F, C, G, P) pairs close enough to be one person.

@@ -49,7 +49,7 @@ def distances(predicted: F64, truth: F64, head_size: F64) -> F64:
 
 
 def assign_by_pck(close: Bool, labelled: Bool, *, is_person: Bool) -> I64:
-    """Give each true person at most one prediction: that with the highest share of keypoints in reach.
+    """Return each true person at most one prediction: that with the highest share of keypoints in reach.
 
     Each prediction first turns to the true person it fits best, then each true person takes the best of those that
     turned to it. The first of several equally good ones is taken; a share of zero never is.
@@ -116,7 +116,7 @@ def join(parts: Iterable[KeypointOutcomes]) -> KeypointOutcomes:
 def precision_recall(
     score: F64, right: Bool, labelled: float, *, ties_together: bool, weight: F64 | None = None
 ) -> tuple[F64, F64]:
-    """Give precision and recall after each prediction, best score first.
+    """Return precision and recall after each prediction, best score first.
 
     Args:
         score: (D,) of the predictions.

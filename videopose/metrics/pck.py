@@ -1,7 +1,7 @@
 """Percentage of correct keypoints (PCK, PCKh, PDJ) and its area under the curve, over counts that can be merged.
 
 Which length normalises, which keypoints count and what "visible" means is the data set's convention and lives in
-`eval/pck.py`; here are only the formula and the usual lengths.
+`eval/protocols/pck.py`; here are only the formula and the usual lengths.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class PcpCounts:
 
 
 def part_ends(keypoints: ArrayLike, parts: Sequence[Ends]) -> F64:
-    """Give the ends of parts.
+    """Return the ends of parts.
 
     Args:
         keypoints: (N, K, 2) x, y in image pixels; NaN = absent.

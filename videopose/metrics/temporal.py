@@ -41,12 +41,12 @@ class TemporalSums:
 
     @staticmethod
     def zero(num_keypoints: int) -> TemporalSums:
-        """Give the sums of no track at all."""
+        """Return the sums of no track at all."""
         nothing = np.zeros(num_keypoints)
         return TemporalSums(nothing, nothing, nothing, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
     def numbers(self) -> dict[str, float]:
-        """Give means over all keypoints and frames; NaN where there was nothing to judge.
+        """Return means over all keypoints and frames; NaN where there was nothing to judge.
 
         `acceleration_error` and `jitter` are in head sizes per frame², the others shares in [0, 1].
         """

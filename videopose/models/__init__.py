@@ -27,7 +27,7 @@ class Architecture:
         skeleton: what its published weights predict.
         task: `pose` (crop to keypoints), `detector`, `temporal` (several crops of one person to keypoints), `tube`
             (the same, but to the keypoints of every frame), `fusion` (several frames' heatmaps of one person to better
-            ones: a head on a pose network) or `refiner` (a track's keypoints to better ones, without pictures).
+            ones: a head on a pose network) or `refiner` (a track's keypoints to better ones, without images).
         takes_input_hw: whether the builder needs `input_hw`, because parameters depend on it.
         flops: how its paper counts, a key of `complexity.CONVENTIONS`.
     """
@@ -212,7 +212,7 @@ def create_model(
 
 
 def name_converter(name: str) -> Callable[[Mapping[str, Tensor]], dict[str, Tensor]]:
-    """Give the function that brings a state dict of another release to the names of our architecture.
+    """Return the function that brings a state dict of another release to the names of our architecture.
 
     Raises:
         UnknownNameError: there is no such architecture.

@@ -101,5 +101,5 @@ def count_model(model: nn.Module, *inputs: Tensor) -> Counts:
 
 
 def gflops(name: str, counts: Counts) -> float:
-    """Give the GFLOPs of an architecture as its family's tables count them."""
+    """Return the GFLOPs of an architecture as its family's tables count them."""
     return CONVENTIONS[architecture_named(name).flops](counts)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from videopose.geometry.sampling import sample_maps
-from videopose.models.fusion_parts import FrameWeights, add_evidence, evidence
+from videopose.models.fusion_parts import FrameWeights, fuse_log_likelihood, log_likelihood
 
 State = tuple[Tensor, Tensor, Tensor]
 """What is carried along a track, each (N, C, h, w) on the heatmaps' own cells: hidden and cell state of the LSTM, and
@@ -41,7 +41,7 @@ class ConvLSTMHead(nn.Module):
         nn.init.zeros_(self.decode.weight)
 
     def example_shapes(self, input_hw: tuple[int, int]) -> list[tuple[int, ...]]:
-        """Give the shapes of the input for one person in two frames."""
+        """Return the shapes of the input for one person in two frames."""
         return [(1, 2, self.num_keypoints, input_hw[0] // 4, input_hw[1] // 4)]
 
     def step(self, logits: Tensor, state: State | None) -> tuple[Tensor, State]:
@@ -54,7 +54,7 @@ class ConvLSTMHead(nn.Module):
         Returns:
             (N, K, h, w) float32 logits and the new state.
         """
-        seen = evidence(logits)
+        seen = log_likelihood(logits)
         if state is None:
             blank = seen.new_zeros(len(seen), self.width, *seen.shape[2:])
             hidden, cell, belief = blank, blank, torch.zeros_like(seen)
@@ -66,7 +66,7 @@ class ConvLSTMHead(nn.Module):
         out = logits.float()
         if state is not None:
             out = self._fuse(logits, seen, belief, hidden)
-        parts = (hidden, cell, evidence(out))
+        parts = (hidden, cell, log_likelihood(out))
         return out, (_enlarge(parts[0]), _enlarge(parts[1]), _enlarge(parts[2]))
 
     def _fuse(self, logits: Tensor, seen: Tensor, belief: Tensor, hidden: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ class ConvLSTMHead(nn.Module):
         present = torch.ones_like(seconds, dtype=torch.bool)
         weights = self.weights(torch.stack([seen, belief], 1), seconds, present)
         change = weights[:, 1, :, None, None] * belief + self.decode(hidden)
-        return add_evidence(logits, change, 1 + weights[:, 0])
+        return fuse_log_likelihood(logits, change, 1 + weights[:, 0])
 
     def forward(self, sequence: Tensor, places: Tensor | None = None) -> Tensor:
         """Go along whole tracks.

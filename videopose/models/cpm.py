@@ -57,7 +57,7 @@ class _Trunk(nn.Module):
 
 
 class CPM(nn.Module):
-    """Stages of large kernels, each seeing the picture and the heatmaps of the stage before.
+    """Stages of large kernels, each seeing the image and the heatmaps of the stage before.
 
     Args:
         stages: number of stages.

@@ -109,7 +109,7 @@ class DCPose(nn.Module):
 
     @staticmethod
     def example_shapes(input_hw: tuple[int, int]) -> list[tuple[int, ...]]:
-        """Give the shapes of the inputs for one person."""
+        """Return the shapes of the inputs for one person."""
         return [(1, 3, 3, *input_hw), (1, 2)]
 
     def heatmaps(self, x: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from videopose.models.dcpose import StepsBlock
-from videopose.models.fusion_parts import FrameWeights, Shift, WindowHead, add_evidence, as_frames
+from videopose.models.fusion_parts import FrameWeights, Shift, WindowHead, as_frames, fuse_log_likelihood
 
 DILATIONS = (1, 2, 3, 4, 5)
 """The paper's, in proportion: its heatmaps are three times as fine as the maps here."""
@@ -66,7 +66,7 @@ class DCPoseHead(WindowHead):
         combined = self.combine(torch.cat([self.differ(_interleave(both)), features], 1))
         change = torch.stack([correct(support, combined) for correct in self.correct]).mean(0)
         seen = there.amax(1)[:, None]
-        return add_evidence(center, change * seen[..., None, None], 1 + weights[:, 0] * seen)
+        return fuse_log_likelihood(center, change * seen[..., None, None], 1 + weights[:, 0] * seen)
 
 
 def _each(num_keypoints: int, frames: int, width: int) -> nn.Sequential:

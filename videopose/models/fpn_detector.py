@@ -31,11 +31,11 @@ class DetectorOutput(NamedTuple):
     stride: Tensor
 
     def boxes(self) -> Tensor:
-        """Give the expected boxes, (N, P, 4) xyxy in input pixels."""
+        """Return the expected boxes, (N, P, 4) xyxy in input pixels."""
         return _expected_boxes(self.sides, self.points, self.stride)
 
     def boxes_at(self, images: Tensor, points: Tensor) -> Tensor:
-        """Give the expected boxes at chosen points: (Q,) image rows, (Q,) points -> (Q, 4) xyxy in input pixels."""
+        """Return the expected boxes at chosen points: (Q,) image rows, (Q,) points -> (Q, 4) xyxy in input pixels."""
         return _expected_boxes(self.sides[images, points], self.points[points], self.stride[points])
 
 
@@ -101,7 +101,7 @@ def _head(inputs: int, bins: int) -> nn.Conv2d:
 
 
 def _points(level: Tensor, stride: int) -> tuple[Tensor, Tensor]:
-    """Give the centres of a level's cells in input pixels, box convention (edges on whole numbers), and the stride."""
+    """Return a level's cell centres in input pixels, box convention (edges on whole numbers), and the stride."""
     height, width = level.shape[-2:]
     rows = (torch.arange(height, device=level.device, dtype=torch.float32) + 0.5) * stride
     columns = (torch.arange(width, device=level.device, dtype=torch.float32) + 0.5) * stride

@@ -37,12 +37,12 @@ class WindowHead(nn.Module):
         self.num_keypoints, self.before, self.after = num_keypoints, before, after
 
     def example_shapes(self, input_hw: tuple[int, int]) -> list[tuple[int, ...]]:
-        """Give the shapes of the inputs for one person."""
+        """Return the shapes of the inputs for one person."""
         frames, hw = self.before + self.after, (input_hw[0] // 4, input_hw[1] // 4)
         return [(1, self.num_keypoints, *hw), (1, frames, self.num_keypoints, *hw), (1, frames), (1, frames)]
 
 
-def evidence(logits: Tensor) -> Tensor:
+def log_likelihood(logits: Tensor) -> Tensor:
     """Measure what maps say about each cell, whatever constant their logits carry.
 
     Args:
@@ -61,7 +61,7 @@ def evidence(logits: Tensor) -> Tensor:
     return torch.log(pooled / uniform + _FLOOR) / LARGEST
 
 
-def add_evidence(center: Tensor, change: Tensor, keep: Tensor) -> Tensor:
+def fuse_log_likelihood(center: Tensor, change: Tensor, keep: Tensor) -> Tensor:
     """Change logits by evidence.
 
     Args:
@@ -77,8 +77,8 @@ def add_evidence(center: Tensor, change: Tensor, keep: Tensor) -> Tensor:
 
 
 def as_frames(center: Tensor, neighbors: Tensor) -> Tensor:
-    """Give the evidence of a window, (N, K, h, w) and (N, F, K, h, w) -> (N, 1 + F, K, h / 2, w / 2), centre first."""
-    return torch.cat([evidence(center)[:, None], evidence(neighbors)], 1)
+    """Return a window's evidence, (N, K, h, w) and (N, F, K, h, w) -> (N, 1 + F, K, h / 2, w / 2), centre first."""
+    return torch.cat([log_likelihood(center)[:, None], log_likelihood(neighbors)], 1)
 
 
 class Shift(nn.Module):

@@ -51,7 +51,7 @@ class HRNet3D(HRNet):
 
     @staticmethod
     def example_shapes(input_hw: tuple[int, int]) -> list[tuple[int, ...]]:
-        """Give the shapes of the inputs for one person."""
+        """Return the shapes of the inputs for one person."""
         return [(1, FRAMES, 3, *input_hw)]
 
     def forward(self, tube: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class HRNet3D(HRNet):
 
 
 def _inflated(module: nn.Module, *, along_time: bool) -> nn.Module:
-    """Give a layer its counterpart with a time axis; of anything else, replace the layers inside."""
+    """Return a layer its counterpart with a time axis; of anything else, replace the layers inside."""
     if isinstance(module, nn.Conv2d):
         return _inflated_conv(module, along_time=along_time and module.kernel_size == (3, 3))
     if isinstance(module, nn.BatchNorm2d):

@@ -78,7 +78,7 @@ class JointMessages(WindowHead):
         return belief[:, 0]
 
     def _vectors(self, seen: Tensor, here: Tensor) -> Tensor:
-        """Give (N, E, 2) where the second end of each edge lies from the first, in cells."""
+        """Return (N, E, 2) where the second end of each edge lies from the first, in cells."""
         height, width = seen.shape[-2:]
         sharp = functional.normalize(seen.flatten(3) ** 2, p=1, dim=-1).view_as(seen)  # the peak, not the whole map
         x = sharp.sum(-2) @ torch.arange(width, device=seen.device, dtype=seen.dtype)
@@ -89,7 +89,7 @@ class JointMessages(WindowHead):
         return ((places[:, :, end] - places[:, :, start]) * weights).sum(1) / weights.sum(1)
 
     def _along_edges(self, belief: Tensor, vectors: Tensor) -> Tensor:
-        """Give (N, T, K, h, w) the weighted sum of the logarithms of what each keypoint is told within its frame."""
+        """Return (N, T, K, h, w) the weighted sum of the logarithms of what each keypoint is told within its frame."""
         total = torch.zeros_like(belief)
         height, width = belief.shape[-2:]
         rows = torch.arange(height, device=belief.device, dtype=belief.dtype)

@@ -54,7 +54,7 @@ class _Stem(nn.Module):
 
 
 class _SpatialWeighting(nn.Module):
-    """One weight per channel, from its mean over the picture."""
+    """One weight per channel, from its mean over the image."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

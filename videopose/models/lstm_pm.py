@@ -77,7 +77,7 @@ class LSTMPoseMachine(nn.Module):
 
     @staticmethod
     def example_shapes(input_hw: tuple[int, int]) -> list[tuple[int, ...]]:
-        """Give the shapes of the inputs for one person in three frames."""
+        """Return the shapes of the inputs for one person in three frames."""
         return [(1, 3, 3, *input_hw), (1, 1, *input_hw)]
 
     def start(self, x: Tensor) -> Tensor:

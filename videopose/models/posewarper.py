@@ -47,7 +47,7 @@ class PoseWarper(HRNet):
 
     @staticmethod
     def example_shapes(input_hw: tuple[int, int]) -> list[tuple[int, ...]]:
-        """Give the shapes of the inputs for one person."""
+        """Return the shapes of the inputs for one person."""
         return [(1, 5, 3, *input_hw)]
 
     def heatmaps(self, x: Tensor) -> Tensor:

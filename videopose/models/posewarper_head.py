@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from videopose.models.blocks import BasicBlock
-from videopose.models.fusion_parts import FrameWeights, Shift, WindowHead, add_evidence, as_frames
+from videopose.models.fusion_parts import FrameWeights, Shift, WindowHead, as_frames, fuse_log_likelihood
 
 DILATIONS = (1, 2, 4, 6, 8)
 """The paper's, in proportion: its heatmaps are three times as fine as the maps here."""
@@ -64,4 +64,4 @@ class PoseWarperHead(WindowHead):
         weights = self.weights(torch.cat([maps[:, :1], warped], 1), seconds.float(), present)
         change = torch.einsum("nfk,nfkhw->nkhw", weights[:, 1:], warped)
         seen = present.to(torch.float32).amax(1)[:, None]
-        return add_evidence(center, change, 1 + weights[:, 0] * seen)
+        return fuse_log_likelihood(center, change, 1 + weights[:, 0] * seen)

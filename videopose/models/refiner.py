@@ -11,7 +11,7 @@ from videopose.skeletons import Skeleton
 from videopose.types import I64
 
 FEATURES = 13
-"""What is known of a keypoint at a moment, see `estimators/refiner.py`."""
+"""What is known of a keypoint at a moment, see `learned_tracking/refiner.py`."""
 
 PARTS = ("head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "trunk")
 """Kinds of keypoints; left and right are one kind, so that a mirrored person is no news."""
@@ -32,7 +32,7 @@ _LEG = ("hip", "knee", "ankle")
 
 
 def parts_of(skeleton: Skeleton) -> tuple[I64, I64]:
-    """Give (K,) each keypoint's kind, an index into `PARTS`, and (K,) the number of its limb.
+    """Return (K,) each keypoint's kind, an index into `PARTS`, and (K,) the number of its limb.
 
     Limbs are the head (0), the arms (1, 2), the legs (3, 4) and the rest (5). A name nobody knows is of the trunk.
     """
@@ -105,7 +105,7 @@ class PoseRefiner(nn.Module):
 
     @staticmethod
     def example_shapes(_: tuple[int, int]) -> list[tuple[int, ...]]:
-        """Give input shapes to count with: one person of 19 keypoints for one pose."""
+        """Return input shapes to count with: one person of 19 keypoints for one pose."""
         return [(1, 1, 19, FEATURES), (1, 19), (1, 19), (1, 19), (1, 1)]
 
     def forward(self, features: Tensor, parts: Tensor, limbs: Tensor, exists: Tensor, valid: Tensor) -> Tensor:
@@ -136,7 +136,7 @@ class PoseRefiner(nn.Module):
 
 
 def _leeway(features: Tensor, valid: Tensor) -> Tensor:
-    """Give (B, T, K) how far estimates nearby lie from the smoothed positions at most, person sizes."""
+    """Return (B, T, K) how far estimates nearby lie from the smoothed positions at most, person sizes."""
     off = OFFSET_SCALE * features[..., 2:4].square().sum(-1).sqrt() * valid[..., None]
     pooled = functional.max_pool1d(off.transpose(1, 2), 2 * LEEWAY_REACH + 1, stride=1, padding=LEEWAY_REACH)
     return pooled.transpose(1, 2)

@@ -63,7 +63,7 @@ class _LinearHead(nn.Module):
 
 
 class DeepPose(nn.Module):
-    """Features averaged over the picture, and a linear layer to coordinates.
+    """Features averaged over the image, and a linear layer to coordinates.
 
     Args:
         trunk: a key of `TRUNKS`.

@@ -30,7 +30,7 @@ class Backbone(nn.Module):
         return slice(CONTEXT, -1) if isinstance(self.whole, LSTMPoseMachine) else slice(None)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give heatmaps; of `LSTMPoseMachine` its context, followed by a track's first heatmaps."""
+        """Return heatmaps; of `LSTMPoseMachine` its context, followed by a track's first heatmaps."""
         if isinstance(self.whole, LSTMPoseMachine):
             return torch.cat([self.whole.context(x), self.whole.start(x)], 1)
         return cast("PoseWarper | DCPose", self.whole).heatmaps(x)
@@ -107,7 +107,7 @@ class LSTMPoseMachineTrack(nn.Module):
 
 
 def head_of(whole: nn.Module, *, before: int | None = None) -> nn.Module:
-    """Give the half of a network over several frames that puts them together.
+    """Return the half of a network over several frames that puts them together.
 
     Args:
         whole: the network.
@@ -130,6 +130,6 @@ _MIDDLE_SPREAD = 21.0
 
 
 def center_map(input_hw: tuple[int, int]) -> Tensor:
-    """Give (1, 1, H, W) the Gaussian on the crop's middle that tells `LSTMPoseMachine` who is meant."""
+    """Return (1, 1, H, W) the Gaussian on the crop's middle that tells `LSTMPoseMachine` who is meant."""
     rows, columns = (torch.arange(size, dtype=torch.float32) - (size - 1) / 2 for size in input_hw)
     return torch.exp(-(rows[:, None] ** 2 + columns**2) / (2 * _MIDDLE_SPREAD**2))[None, None]

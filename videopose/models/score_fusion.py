@@ -58,7 +58,7 @@ class ScoreFusion(WindowHead):
 
 
 def peak_mass(probability: Tensor, window: int = 3) -> Tensor:
-    """Give (...) the probability around the peak of each distribution (..., h, w): how sure it is."""
+    """Return (...) the probability around the peak of each distribution (..., h, w): how sure it is."""
     planes = probability.flatten(0, -3)[:, None]
     size = 2 * window + 1
     mass = nn.functional.avg_pool2d(planes, size, 1, window) * size**2

@@ -39,13 +39,13 @@ _BROKEN = (
 
 
 def weights_folder() -> Path:
-    """Give the folder fetched weights live in: `$VIDEOPOSE_HOME/weights`, by default under `~/.cache`."""
+    """Return the folder fetched weights live in: `$VIDEOPOSE_HOME/weights`, by default under `~/.cache`."""
     home = os.environ.get("VIDEOPOSE_HOME")
     return (Path(home) if home else Path.home() / ".cache" / "videopose") / "weights"
 
 
 def locate(weights: Weights) -> Path:
-    """Give the path of a file of weights.
+    """Return the path of a file of weights.
 
     Raises:
         WeightsError: it is not there; the message says how to get it.
@@ -85,7 +85,7 @@ def _again(weights: Weights) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    """Give the sha256 of a file as 64 hexadecimal digits."""
+    """Return the sha256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

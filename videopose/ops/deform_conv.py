@@ -96,7 +96,7 @@ def plain_deform_conv2d(
 
 
 def _sampling_grid(moved: Tensor, size_hw: torch.Size, kernel: tuple[int, int], layout: tuple[int, int, int]) -> Tensor:
-    """Give where every tap of every output pixel reads, (M, taps * h, w, 2) x, y as `grid_sample` counts."""
+    """Return where every tap of every output pixel reads, (M, taps * h, w, 2) x, y as `grid_sample` counts."""
     stride, padding, dilation = layout
     height, width = moved.shape[3:]
 

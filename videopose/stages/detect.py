@@ -9,8 +9,8 @@ import numpy as np
 from torch import Tensor
 
 from videopose.errors import InputError
-from videopose.estimators.base import PersonDetector
-from videopose.stages.flow import batched, overlapped
+from videopose.estimators.base import Detector
+from videopose.stages.pipeline import batched, map_concurrently
 from videopose.types import Detections, Frame, Record
 
 
@@ -25,7 +25,7 @@ class DetectPeople:
         at_once: windows under way at the same time.
     """
 
-    detector: PersonDetector
+    detector: Detector
     every: int = 1
     window: int = 16
     at_once: int = 2
@@ -42,7 +42,7 @@ class DetectPeople:
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Detect people in a stream of records with images."""
-        for detected in overlapped(self._window, batched(records, self.window), self.at_once):
+        for detected in map_concurrently(self._window, batched(records, self.window), self.at_once):
             yield from detected
 
     def _window(self, batch: list[Record]) -> list[Record]:
@@ -55,7 +55,7 @@ class DetectPeople:
 
 
 @dataclass(frozen=True)
-class GivenBoxes:
+class BoxesFromFile:
     """Take boxes somebody else found, by frame index; a frame without any has nobody.
 
     Attributes:
@@ -71,11 +71,11 @@ class GivenBoxes:
 
 
 @dataclass(frozen=True)
-class WholeFrame:
+class FullFrameBox:
     """Take the whole frame as the one person's box."""
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
-        """Give every record of the stream one box."""
+        """Return every record of the stream one box."""
         for record in records:
             height, width = _image(record.frame).shape[1:]
             box = np.array([[0, 0, width, height]], np.float32)

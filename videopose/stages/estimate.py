@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from videopose.errors import InputError
-from videopose.estimators.base import PoseEstimator
+from videopose.estimators.base import Estimator
 from videopose.geometry.boxes import clip
 from videopose.geometry.keypoints import boxes_around
-from videopose.stages.flow import batched, overlapped
+from videopose.stages.pipeline import batched, map_concurrently
 from videopose.types import Detections, Poses, Record
 
 
@@ -32,7 +32,7 @@ class EstimatePoses:
         box_padding: from a pose's extent to the person's box, about what detectors draw.
     """
 
-    estimator: PoseEstimator
+    estimator: Estimator
     window: int = 16
     at_once: int = 1
     min_keypoint_score: float = 0.1
@@ -41,7 +41,7 @@ class EstimatePoses:
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Estimate poses in a stream of records with images."""
-        for estimated in overlapped(self._window, batched(records, self.window), self.at_once):
+        for estimated in map_concurrently(self._window, batched(records, self.window), self.at_once):
             yield from estimated
 
     def _window(self, batch: list[Record]) -> list[Record]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import count, islice
 
 from videopose.io.journal_store import JournalStore
-from videopose.stages.flow import Stage
+from videopose.stages.pipeline import Stage
 from videopose.types import Record
 
 CHUNK = 64
@@ -21,7 +21,7 @@ CHUNK = 64
 
 
 @dataclass(frozen=True)
-class Reach:
+class TemporalContext:
     """How far networks look from a frame.
 
     Attributes:
@@ -54,11 +54,11 @@ class Journal:
 
     networks: Stage
     store: JournalStore
-    reach: Reach = Reach()
+    reach: TemporalContext = TemporalContext()
     chunk: int = CHUNK
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
-        """Give the kept records, then the new ones as the networks give them."""
+        """Return the kept records, then the new ones as the networks give them."""
         yield from self.store
         if self.store.is_complete:
             return
@@ -74,7 +74,7 @@ class Journal:
                 _close(outputs)  # a thread of the networks may still look into the source
 
     def _kept(self, records: Iterator[Record], size: int) -> Iterator[Record]:
-        """Give records and keep them, a chunk at a time."""
+        """Return records and keep them, a chunk at a time."""
         chunk = []
         for record in records:
             chunk.append(record)
@@ -111,7 +111,7 @@ class _Source:
         return list(islice(self._ahead, size))
 
     def stretch(self, size: int | None, after: int) -> Iterator[Record]:
-        """Give the neighbours before, `size` records of our own (None = all there are), and the neighbours after."""
+        """Return the neighbours before, `size` records of our own (None = all there are), and the neighbours after."""
         yield from list(self.past)
         for _ in count() if size is None else range(size):
             if not self.has_more():

@@ -24,7 +24,7 @@ class WriteResult:
     header: ResultHeader
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
-        """Give the records as they are, once they are in the file's buffer."""
+        """Return the records as they are, once they are in the file's buffer."""
         with write_result(self.path, self.header) as writer:
             for record in records:
                 writer.write(record)

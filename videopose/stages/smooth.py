@@ -6,11 +6,11 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from videopose.estimators import learned_smoother
+from videopose.learned_tracking import learned_smoother
 from videopose.skeletons import Skeleton
 from videopose.stages.track import TrackPoses
+from videopose.tracking.cleaning.smoothing import smooth
 from videopose.tracking.options import SmoothingOptions, TrackerOptions
-from videopose.tracking.smoothing import smooth
 from videopose.types import Record
 
 _log = logging.getLogger(__name__)
@@ -20,8 +20,8 @@ _log = logging.getLogger(__name__)
 class TrackAndSmooth:
     """Track, then fill gaps, repair swapped sides, reject outliers and smooth, on one table of the whole video.
 
-    Reads the whole stream before the first record comes out, so it stands after pictures have been let go; pictures,
-    detections and cues do not come out again. One stage and not two, because two would hold all poses twice: a pose
+    Reads the whole stream before the first record comes out, so it stands after images have been let go; images,
+    detections and features do not come out again. One stage and not two, because two would hold all poses twice: a pose
     of 19 keypoints takes 270 bytes here, and while it is smoothed about as much again.
 
     Attributes:

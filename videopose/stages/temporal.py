@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 from videopose.errors import InputError
 from videopose.estimators.fused import FusedEstimator
-from videopose.estimators.mapped import MappedPoses
-from videopose.estimators.neighbors import Moment, MomentWindow
-from videopose.estimators.recurrent import Memory, RecurrentEstimator
+from videopose.estimators.mapped import PosesWithHeatmaps
+from videopose.estimators.neighbors import FrameContext, FrameWindow
+from videopose.estimators.recurrent import RecurrentEstimator, RecurrentState
 from videopose.skeletons import Skeleton
-from videopose.stages.flow import Window, batched, windows
+from videopose.stages.pipeline import Window, batched, windows
 from videopose.tracking.options import TrackerOptions
 from videopose.tracking.tracker import create_tracker
 from videopose.types import Record
 
-FOLLOWING = TrackerOptions(name="whole-video")
+PROVISIONAL_TRACKER = TrackerOptions(name="whole-video")
 """The tracker whose online pass gives the provisional ids; the final ones come after the journal."""
 
 
@@ -24,7 +24,7 @@ FOLLOWING = TrackerOptions(name="whole-video")
 class FuseNeighbors:
     """Estimate people of each frame from a window around it.
 
-    It stands between `EstimatePoses` with a `MapEstimator`, whose heatmaps it uses, and `DropImages`. An online
+    It stands between `EstimatePoses` with a `HeatmapEstimator`, whose heatmaps it uses, and `DropImages`. An online
     tracker says who is who within the stream, from its first record on; ids do not come out again.
 
     Attributes:
@@ -36,7 +36,7 @@ class FuseNeighbors:
     window: int = 16
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
-        """Fuse a stream of records with pictures and mapped poses."""
+        """Fuse a stream of records with images and mapped poses."""
         before, after = self.estimator.before, self.estimator.after
         followed = follow(records, self.estimator.single.skeleton)
         for batch in batched(windows(followed, before=before, after=after), self.window):
@@ -46,7 +46,7 @@ class FuseNeighbors:
 
 
 @dataclass(frozen=True)
-class CarryStates:
+class PropagateStates:
     """Estimate people of each frame from that frame and what their track has left behind.
 
     It stands where `FuseNeighbors` stands. A state begins with a track, and again when its person was not seen for
@@ -60,27 +60,27 @@ class CarryStates:
     estimator: RecurrentEstimator
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
-        """Go through a stream of records with pictures and mapped poses."""
-        memories: dict[int, Memory] = {}
+        """Go through a stream of records with images and mapped poses."""
+        memories: dict[int, RecurrentState] = {}
         for record, moment in follow(records, self.estimator.single.skeleton):
             poses, memories = self.estimator.step(moment, memories)
             yield replace(record, poses=poses)
 
 
-def follow(records: Iterable[Record], skeleton: Skeleton) -> Iterator[tuple[Record, Moment]]:
-    """Give people provisional ids, and frames the form their neighbours see them in."""
-    tracker = create_tracker(FOLLOWING, skeleton)
+def follow(records: Iterable[Record], skeleton: Skeleton) -> Iterator[tuple[Record, FrameContext]]:
+    """Return people provisional ids, and frames the form their neighbours see them in."""
+    tracker = create_tracker(PROVISIONAL_TRACKER, skeleton)
     for record in records:
         people, image = record.poses, record.frame.image
         if image is None:
-            raise InputError(f"frame {record.frame.index} has no picture; temporal stages stand before DropImages")
-        if not isinstance(people, MappedPoses):
-            raise InputError(f"frame {record.frame.index} has no heatmaps; a MapEstimator stands before this stage")
+            raise InputError(f"frame {record.frame.index} has no image; temporal stages stand before DropImages")
+        if not isinstance(people, PosesWithHeatmaps):
+            raise InputError(f"frame {record.frame.index} has no heatmaps; a HeatmapEstimator stands before this stage")
         seen = replace(people, track_id=tracker.step(people, record.frame.time))
-        yield record, Moment(record.frame.index, record.frame.time, image, seen)
+        yield record, FrameContext(record.frame.index, record.frame.time, image, seen)
 
 
-def _moments(window: Window[tuple[Record, Moment]], before: int, after: int) -> MomentWindow:
+def _moments(window: Window[tuple[Record, FrameContext]], before: int, after: int) -> FrameWindow:
     past, future = ([moment for _, moment in side] for side in (window.past, window.future))
     start, end = [None] * (before - len(past)), [None] * (after - len(future))
-    return MomentWindow(window.center[1], (*start, *past, *future, *end))
+    return FrameWindow(window.center[1], (*start, *past, *future, *end))

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from videopose.estimators import learned_similarity
+from videopose.learned_tracking import learned_similarity
 from videopose.skeletons import Skeleton
 from videopose.tracking.options import TrackerOptions
 from videopose.tracking.pose_flow import track_pose_flow
+from videopose.tracking.track_table import TrackTable, collect
 from videopose.tracking.tracker import create_tracker
-from videopose.tracking.video_poses import VideoPoses, collect
 from videopose.tracking.whole import join_tracks
 from videopose.types import UNTRACKED, Record
 
 
 @dataclass(frozen=True)
 class TrackPoses:
-    """Give every pose its `track_id`, and let go of people who belong to no track unless they are to be kept.
+    """Return every pose its `track_id`, and let go of people who belong to no track unless they are to be kept.
 
     Online trackers answer record by record. `whole-video` and `pose-flow` read the whole stream before the first record
-    comes out, so they stand after pictures have been let go; pictures, detections and cues do not come out again. The
+    comes out, so they stand after images have been let go; images, detections and features do not come out again. The
     online pass of `whole-video` goes along with the stream: behind networks, it is done when they are.
 
     Attributes:
@@ -38,7 +38,7 @@ class TrackPoses:
         else:
             yield from map(self._reported, self._online(records))
 
-    def table(self, records: Iterable[Record]) -> VideoPoses:
+    def table(self, records: Iterable[Record]) -> TrackTable:
         """Track a stream into a table, which belongs to the caller; it still holds people of no track."""
         if self.options.name == "pose-flow":
             return track_pose_flow(collect(records), self.options, self.skeleton)
@@ -50,7 +50,7 @@ class TrackPoses:
         tracker = create_tracker(self.options, self.skeleton, similarity=learned)
         for record in records:
             if record.poses is not None:
-                track_id = tracker.step(record.poses, record.frame.time, record.cues)
+                track_id = tracker.step(record.poses, record.frame.time, record.features)
                 yield replace(record, poses=replace(record.poses, track_id=track_id))
             else:
                 yield record

@@ -17,15 +17,15 @@ from videopose.errors import InputError
 from videopose.estimators.tubes import Tube, TubeEstimator
 from videopose.geometry import boxes
 from videopose.skeletons import Skeleton
-from videopose.stages.flow import Stage, batched
-from videopose.tracking.hypotheses import merge
-from videopose.tracking.tracklets import TubeTracks, middle_of, tube_id
-from videopose.tracking.tube_options import TubeOptions
+from videopose.stages.pipeline import Stage, batched
+from videopose.tracking.tubes.hypotheses import merge
+from videopose.tracking.tubes.options import TubeOptions
+from videopose.tracking.tubes.tracklets import TubeTracks, middle_of, tube_id
 from videopose.types import F32, Poses, Record
 
 
 @dataclass(frozen=True)
-class OnMiddleFrames:
+class DetectTubeCenters:
     """Put the middle frames of tubes through a stage that says who is there; the others pass with `detections` None.
 
     The first frame is one, then every `step`-th, and every frame that is further from the last one than tubes reach.
@@ -36,7 +36,7 @@ class OnMiddleFrames:
         window: records looked at together.
     """
 
-    who: Stage
+    detector: Stage
     options: TubeOptions
     window: int = 16
 
@@ -50,7 +50,7 @@ class OnMiddleFrames:
                 if since >= self.options.step or record.frame.time - last > self.options.max_seconds:
                     chosen.append(row)
                     since, last = 0, record.frame.time
-            found = dict(zip(chosen, self.who(batch[row] for row in chosen), strict=True))
+            found = dict(zip(chosen, self.detector(batch[row] for row in chosen), strict=True))
             yield from (found.get(row, replace(record, detections=None)) for row, record in enumerate(batch))
 
 
@@ -105,7 +105,7 @@ class EstimateTubes:
         return end
 
     def _span(self, rows: Sequence[_Passing], middle: int, following: int) -> tuple[int, int, int]:
-        """Give a tube's first, middle and last row; `following` is the next tube's middle, or the number of rows."""
+        """Return a tube's first, middle and last row; `following` is the next tube's middle, or the number of rows."""
         first = last = middle
         while self._reaches(rows, middle, first - 1):
             first -= 1
@@ -132,7 +132,7 @@ class _Passing:
     def finished(self, estimator: TubeEstimator) -> Record:
         if not self.found:
             raise InputError(
-                f"frame {self.record.frame.index} is in no tube; OnMiddleFrames stands before EstimateTubes"
+                f"frame {self.record.frame.index} is in no tube; DetectTubeCenters stands before EstimateTubes"
             )
         return replace(self.record, poses=_stacked(self.found, len(estimator.single.skeleton)))
 
@@ -147,7 +147,7 @@ def _tube(rows: Sequence[_Passing], first: int, middle: int, last: int) -> Tube:
 
 def _image(record: Record) -> Tensor:
     if record.frame.image is None:
-        raise InputError(f"frame {record.frame.index} has no picture; tubes are estimated before DropImages")
+        raise InputError(f"frame {record.frame.index} has no image; tubes are estimated before DropImages")
     return record.frame.image
 
 
@@ -167,7 +167,7 @@ class MergeTubes:
     """Make one pose per person and frame of the rows that tubes have left.
 
     Tubes are joined to tracks by the frames they share, then each person's poses are merged over stretches of
-    `options.look_ahead` frames, with as many of the future in view. It needs no pictures and stands behind the journal.
+    `options.look_ahead` frames, with as many of the future in view. It needs no images and stands behind the journal.
     The ids that come out are those of the tracks, which break where nobody was found for a tube's length.
 
     Attributes:
@@ -215,7 +215,7 @@ class MergeTubes:
                 yield record
                 continue
             last_seen.update({int(poses.track_id[0]): (record.frame.time, poses.keypoints[0]) for poses in done[row]})
-            yield replace(record, poses=_stacked(done[row], len(self.skeleton)), cues=record.cues)
+            yield replace(record, poses=_stacked(done[row], len(self.skeleton)), features=record.features)
         before.update(last_seen)
         if waiting:
             now = waiting[0].frame
@@ -264,7 +264,7 @@ def _by_track(records: Sequence[Record], tracks: TubeTracks) -> dict[int, dict[i
 
 
 def _outline(poses: Poses, track: int) -> Poses:
-    """Give one person's mean box and score, each pose weighted by its score; keypoints are still to be merged."""
+    """Return one person's mean box and score, each pose weighted by its score; keypoints are still to be merged."""
     weight = np.maximum(np.nan_to_num(poses.score), 1e-6).astype(np.float64)
     weight /= weight.sum()
     xyxy = (poses.xyxy * weight[:, None]).sum(0, keepdims=True).astype(np.float32)

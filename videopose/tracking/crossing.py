@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from videopose.geometry import boxes
-from videopose.tracking.ends import Ends, link_cost, measure_ends
+from videopose.tracking.endpoints import TrackletEndpoints, link_cost, measure_endpoints
 from videopose.tracking.options import LinkingOptions
-from videopose.tracking.video_poses import VideoPoses
+from videopose.tracking.track_table import TrackTable
 from videopose.types import F64, I64
 
 
@@ -30,7 +30,7 @@ class Crossing:
     end: int
 
 
-def uncross(table: VideoPoses, options: LinkingOptions) -> VideoPoses:
+def resolve_swaps(table: TrackTable, options: LinkingOptions) -> TrackTable:
     """Split and rejoin tracks at crossings where keeping the ids explains the motion clearly worse than exchanging.
 
     Each crossing is judged once, in order of time, by the cost of linking what lies before it to what lies after it,
@@ -52,7 +52,7 @@ def uncross(table: VideoPoses, options: LinkingOptions) -> VideoPoses:
     return replace(table, track_id=track_id)
 
 
-def find_crossings(table: VideoPoses, overlap: float) -> list[Crossing]:
+def find_crossings(table: TrackTable, overlap: float) -> list[Crossing]:
     """List runs of frames in which two tracks' boxes overlap, in order of time.
 
     Args:
@@ -83,8 +83,8 @@ _SAME_CROSSING = 5
 _IMPOSSIBLE = 100.0
 
 
-def _saving(table: VideoPoses, crossing: Crossing, options: LinkingOptions) -> float:
-    """Give how much cheaper it is to exchange the two than to keep them."""
+def _saving(table: TrackTable, crossing: Crossing, options: LinkingOptions) -> float:
+    """Return how much cheaper it is to exchange the two than to keep them."""
     before, after = [], []
     reach = 2 * options.window_frames  # an end is measured on its last frames, so no others need be looked at
     low, high = np.searchsorted(table.frame, [crossing.begin - reach, crossing.end + reach + 1])
@@ -96,7 +96,7 @@ def _saving(table: VideoPoses, crossing: Crossing, options: LinkingOptions) -> f
         return 0.0
     pieces = [*before, *after]
     order, edges = np.concatenate(pieces), np.cumsum([0, *(len(rows) for rows in pieces)])
-    (heads, tails), _ = measure_ends(table, order, edges, options)
+    (heads, tails), _ = measure_endpoints(table, order, edges, options)
     gap = heads.time[2:].max() - tails.time[:2].min()
     if gap > options.max_crossing:
         return 0.0
@@ -104,7 +104,7 @@ def _saving(table: VideoPoses, crossing: Crossing, options: LinkingOptions) -> f
     return float(cost[0, 0] + cost[1, 1] - cost[0, 1] - cost[1, 0])
 
 
-def _pair_costs(tails: Ends, heads: Ends, options: LinkingOptions) -> F64:
+def _pair_costs(tails: TrackletEndpoints, heads: TrackletEndpoints, options: LinkingOptions) -> F64:
     end: I64 = np.array([0, 0, 1, 1])
     start: I64 = np.array([2, 3, 2, 3])
     # Impossible pairs cost much, not infinity: the difference of two impossible ways is nothing.

@@ -11,11 +11,11 @@ from dataclasses import replace
 import numpy as np
 
 from videopose.tracking.options import LinkingOptions
-from videopose.tracking.video_poses import VideoPoses
+from videopose.tracking.track_table import TrackTable
 from videopose.types import F32, F64, I64, UNTRACKED
 
 
-def trim_overlaps(table: VideoPoses, options: LinkingOptions) -> tuple[VideoPoses, I64]:
+def split_overlaps(table: TrackTable, options: LinkingOptions) -> tuple[TrackTable, I64]:
     """Take the id from the weaker poses where a tracklet takes over another's person before that one has ended.
 
     Args:
@@ -57,14 +57,14 @@ def _weaker(score: F32, one: I64, other: I64) -> I64:
 
 
 def _outer_rows(handovers: list[tuple[I64, I64]], track_id: I64) -> I64:
-    """Give the rows next to each handover among those that kept their ids."""
+    """Return the rows next to each handover among those that kept their ids."""
     kept = [[rows[track_id[rows] != UNTRACKED] for rows in pair] for pair in handovers]
     outer = [(old[-1], new[0]) for old, new in kept if len(old) and len(new)]
     return np.array([pair for pair in outer if pair[0] < pair[1]], np.int64).reshape(-1, 2)
 
 
-def _shared(table: VideoPoses, track_id: I64, old: I64, new: I64) -> tuple[I64, I64]:
-    """Give the rows each has between the beginning of the new and the end of the old one."""
+def _shared(table: TrackTable, track_id: I64, old: I64, new: I64) -> tuple[I64, I64]:
+    """Return the rows each has between the beginning of the new and the end of the old one."""
     old, new = old[track_id[old] != UNTRACKED], new[track_id[new] != UNTRACKED]
     if not len(old) or not len(new):
         return old[:0], new[:0]
@@ -81,7 +81,7 @@ def _is_one(xyxy: F32, old: I64, new: I64, overlap: float) -> bool:
 
 
 def _within(first: F32, second: F32) -> F64:
-    """Give (C,) the share of the smaller box that lies within the other, pair by pair."""
+    """Return (C,) the share of the smaller box that lies within the other, pair by pair."""
     corner, far = np.maximum(first[:, :2], second[:, :2]), np.minimum(first[:, 2:], second[:, 2:])
     inside = np.maximum(far - corner, 0).prod(axis=1, dtype=np.float64)
     area = np.minimum((first[:, 2:] - first[:, :2]).prod(axis=1), (second[:, 2:] - second[:, :2]).prod(axis=1))

@@ -1,4 +1,4 @@
-"""Motion read from the pictures: each track's pose as optical flow has carried it to the present frame."""
+"""Motion read from the images: each track's pose as optical flow has carried it to the present frame."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from videopose.types import F32, I64, Bool, Cues, Poses
+from videopose.types import F32, I64, Bool, Poses, TrackingFeatures
 
 
 class FlowMotion:
     """Expect everybody where optical flow has carried them.
 
     A track seen i + 1 frames ago takes its row of `Cues.propagated[i]`, so the depth of that queue is how long a missed
-    person is followed; one missed for longer, or in a stream without cues, is expected where it was seen last.
+    person is followed; one missed for longer, or in a stream without features, is expected where it was seen last.
 
     Source:
         Xiao et al., Simple Baselines for Human Pose Estimation and Tracking, ECCV 2018, section 3.3: flow-warped poses
@@ -38,14 +38,14 @@ class FlowMotion:
         """Remember which rows of the present frame continue tracks."""
         self._seen_frame[rows], self._seen_row[rows] = self._frame, source
 
-    def predict(self, last: Poses, time: float, cues: Cues | None, /) -> Poses:
-        """Give the tracks' poses as carried by flow."""
-        if cues is None:
+    def predict(self, last: Poses, time: float, features: TrackingFeatures | None, /) -> Poses:
+        """Return the tracks' poses as carried by flow."""
+        if features is None:
             return last
         keypoints, xyxy = last.keypoints.copy(), last.xyxy.copy()
-        for age, carried in enumerate(cues.propagated):
+        for age, warped in enumerate(features.propagated):
             rows = np.flatnonzero(self._seen_frame == self._frame - 1 - age)
-            keypoints[rows, :, :2] = carried[self._seen_row[rows]]
+            keypoints[rows, :, :2] = warped[self._seen_row[rows]]
             xyxy[rows] += np.tile(_drift(last.keypoints[rows], keypoints[rows]), 2)
         return replace(last, keypoints=keypoints, xyxy=xyxy)
 
@@ -55,7 +55,7 @@ class FlowMotion:
 
 
 def _drift(before: F32, after: F32) -> F32:
-    """Give (N, 2) the median shift of each person's keypoints."""
+    """Return (N, 2) the median shift of each person's keypoints."""
     if not len(before):
         return np.zeros((0, 2), np.float32)
     return np.asarray(np.median(after[..., :2] - before[..., :2], axis=1), np.float32)

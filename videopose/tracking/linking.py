@@ -12,16 +12,16 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-from videopose.tracking.ends import Ends, link_cost, measure_ends
+from videopose.tracking.endpoints import TrackletEndpoints, link_cost, measure_endpoints
 from videopose.tracking.options import LinkingOptions
-from videopose.tracking.video_poses import VideoPoses
+from videopose.tracking.track_table import TrackTable
 from videopose.types import F64, I64
 
 _PAIRS_AT_ONCE = 20_000
 """Candidate pairs whose poses are compared in one go; bounds memory."""
 
 
-def link(table: VideoPoses, options: LinkingOptions, handovers: I64 | None = None) -> VideoPoses:
+def link(table: TrackTable, options: LinkingOptions, handovers: I64 | None = None) -> TrackTable:
     """Join the tracklets of a table; ids become those of the earliest piece.
 
     Args:
@@ -36,7 +36,7 @@ def link(table: VideoPoses, options: LinkingOptions, handovers: I64 | None = Non
         order, edges = table.by_track()
         if len(edges) < 3:
             return table
-        (heads, tails), whole = measure_ends(table, order, edges, options)
+        (heads, tails), whole = measure_endpoints(table, order, edges, options)
         listed = candidates(heads, tails, max_gap, options, whole)
         end, start, cost = _with_handovers(listed, heads, tails, _open_handovers(pairs, order, edges), options)
         eager = options.open_cost * np.minimum(tails.time - heads.time, 1.0)  # a second box is short, a person is not
@@ -55,7 +55,11 @@ def _open_handovers(handovers: I64, order: I64, edges: I64) -> I64:
 
 
 def _with_handovers(
-    listed: tuple[I64, I64, F64], heads: Ends, tails: Ends, pairs: I64, options: LinkingOptions
+    listed: tuple[I64, I64, F64],
+    heads: TrackletEndpoints,
+    tails: TrackletEndpoints,
+    pairs: I64,
+    options: LinkingOptions,
 ) -> tuple[I64, I64, F64]:
     """Add handovers to the candidates, or make them cheaper where they are among them."""
     end, start, cost = listed
@@ -70,7 +74,11 @@ def _with_handovers(
 
 
 def candidates(
-    heads: Ends, tails: Ends, max_gap: float, options: LinkingOptions, whole: tuple[Ends, Ends] | None = None
+    heads: TrackletEndpoints,
+    tails: TrackletEndpoints,
+    max_gap: float,
+    options: LinkingOptions,
+    whole: tuple[TrackletEndpoints, TrackletEndpoints] | None = None,
 ) -> tuple[I64, I64, F64]:
     """List the pairs of a tracklet's end and another's later start that could be one person.
 
@@ -144,8 +152,8 @@ def solve(num: int, end: I64, start: I64, cost: F64, max_cost: float) -> I64:
     return successor
 
 
-def _renamed(table: VideoPoses, order: I64, edges: I64, successor: I64) -> VideoPoses:
-    """Give every chain of tracklets the id of its first."""
+def _renamed(table: TrackTable, order: I64, edges: I64, successor: I64) -> TrackTable:
+    """Return every chain of tracklets the id of its first."""
     first = np.arange(len(successor))
     begins = table.frame[order[edges[:-1]]]
     for piece in np.argsort(begins, kind="stable").tolist():  # predecessors begin earlier, so they are done before

@@ -12,8 +12,8 @@ from typing import Protocol
 import numpy as np
 
 from videopose.geometry import affine, boxes
-from videopose.tracking.cost import person_size
-from videopose.types import F64, I64, Bool, Cues, Poses
+from videopose.tracking.similarity import person_size
+from videopose.types import F64, I64, Bool, Poses, TrackingFeatures
 
 _UNSEEN_VARIANCE = 1e12
 """Measurement variance that leaves a state as it is, square pixels."""
@@ -23,7 +23,7 @@ _START_SPEED = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class CvState:
+class KalmanState:
     """Independent constant-velocity filters for 2-D points; x and y share one covariance.
 
     Attributes:
@@ -40,23 +40,23 @@ class CvState:
     pv: F64
     vv: F64
 
-    def __getitem__(self, rows: Bool | I64) -> CvState:
-        return CvState(*(getattr(self, part.name)[rows] for part in fields(self)))
+    def __getitem__(self, rows: Bool | I64) -> KalmanState:
+        return KalmanState(*(getattr(self, part.name)[rows] for part in fields(self)))
 
-    def put(self, rows: I64, other: CvState) -> None:
+    def put(self, rows: I64, other: KalmanState) -> None:
         """Overwrite rows with those of another state, in place."""
         for part in fields(self):
             getattr(self, part.name)[rows] = getattr(other, part.name)
 
     @staticmethod
-    def joined(first: CvState, second: CvState) -> CvState:
+    def joined(first: KalmanState, second: KalmanState) -> KalmanState:
         """Stack two states along the first axis."""
-        return CvState(
+        return KalmanState(
             *(np.concatenate([getattr(first, part.name), getattr(second, part.name)]) for part in fields(first))
         )
 
 
-def cv_start(measured: F64, variance: F64, speed_variance: F64) -> CvState:
+def kalman_start(measured: F64, variance: F64, speed_variance: F64) -> KalmanState:
     """Begin filters at measurements.
 
     Args:
@@ -65,12 +65,12 @@ def cv_start(measured: F64, variance: F64, speed_variance: F64) -> CvState:
         speed_variance: (...) of the unknown velocity, (pixels per second) squared.
     """
     measured = np.asarray(measured, np.float64)
-    return CvState(
+    return KalmanState(
         measured.copy(), np.zeros_like(measured), variance.copy(), np.zeros_like(variance), speed_variance.copy()
     )
 
 
-def cv_predict(state: CvState, dt: F64, noise: F64) -> CvState:
+def kalman_predict(state: KalmanState, dt: F64, noise: F64) -> KalmanState:
     """Move filters on in time.
 
     Args:
@@ -82,7 +82,7 @@ def cv_predict(state: CvState, dt: F64, noise: F64) -> CvState:
         Constant-velocity model driven by white acceleration; Bar-Shalom, Li, Kirubarajan, Estimation with Applications
         to Tracking and Navigation, section 6.2.2 (discretised exactly, so one long step equals many short ones).
     """
-    return CvState(
+    return KalmanState(
         state.position + state.velocity * dt[..., None],
         state.velocity,
         state.pp + dt * (2 * state.pv + dt * (state.vv + noise * dt / 3)),
@@ -91,7 +91,7 @@ def cv_predict(state: CvState, dt: F64, noise: F64) -> CvState:
     )
 
 
-def cv_update(state: CvState, measured: F64, variance: F64) -> CvState:
+def kalman_update(state: KalmanState, measured: F64, variance: F64) -> KalmanState:
     """Take a measurement into filters.
 
     Args:
@@ -102,7 +102,7 @@ def cv_update(state: CvState, measured: F64, variance: F64) -> CvState:
     total = state.pp + variance
     gain_position, gain_velocity = state.pp / total, state.pv / total
     innovation = measured - state.position
-    return CvState(
+    return KalmanState(
         state.position + gain_position[..., None] * innovation,
         state.velocity + gain_velocity[..., None] * innovation,
         state.pp * (1 - gain_position),
@@ -111,8 +111,8 @@ def cv_update(state: CvState, measured: F64, variance: F64) -> CvState:
     )
 
 
-def travelled(dt: F64, horizon: float) -> F64:
-    """Give the seconds of travel left of `dt` when a velocity fades with time constant `horizon`."""
+def damped_time(dt: F64, horizon: float) -> F64:
+    """Return the seconds of travel left of `dt` when a velocity fades with time constant `horizon`."""
     return np.asarray(horizon * -np.expm1(-dt / horizon))
 
 
@@ -135,12 +135,12 @@ class Motion(Protocol):
         """Tell where tracks `rows` were seen."""
         ...
 
-    def predict(self, last: Poses, time: float, cues: Cues | None, /) -> Poses:
-        """Give the tracks' poses at a time, from where they were seen last; called once per frame."""
+    def predict(self, last: Poses, time: float, features: TrackingFeatures | None, /) -> Poses:
+        """Return the tracks' poses at a time, from where they were seen last; called once per frame."""
         ...
 
 
-class StandStill:
+class ConstantPosition:
     """Expect everybody where they were seen last."""
 
     def next_frame(self) -> None:
@@ -155,13 +155,13 @@ class StandStill:
     def update(self, rows: I64, poses: Poses, time: float, source: I64, /) -> None:
         """Need nothing."""
 
-    def predict(self, last: Poses, time: float, cues: Cues | None, /) -> Poses:
-        """Give the last poses, carried along with a moving camera where that is known."""
+    def predict(self, last: Poses, time: float, features: TrackingFeatures | None, /) -> Poses:
+        """Return the last poses, carried along with a moving camera where that is known."""
         return last
 
 
 @dataclass
-class KalmanMotion:
+class ConstantVelocityKalman:
     """Constant-velocity filters on each person's keypoints, or on the centre and size of the box.
 
     Noise follows scores (a keypoint of low score is believed less) and real frame times. Velocities fade over
@@ -186,7 +186,7 @@ class KalmanMotion:
     min_score: float = 0.2
 
     def __post_init__(self) -> None:
-        self._state: CvState | None = None
+        self._state: KalmanState | None = None
         self._size = np.zeros(0)
         self._time = np.zeros(0)
 
@@ -198,8 +198,8 @@ class KalmanMotion:
         size = person_size(poses.xyxy).astype(np.float64)
         measured, variance = self._measure(poses, size)
         speed = np.broadcast_to((_START_SPEED * size[:, None]) ** 2, variance.shape)
-        fresh = cv_start(measured, variance, speed)
-        self._state = fresh if self._state is None else CvState.joined(self._state, fresh)
+        fresh = kalman_start(measured, variance, speed)
+        self._state = fresh if self._state is None else KalmanState.joined(self._state, fresh)
         self._size = np.concatenate([self._size, size])
         self._time = np.concatenate([self._time, np.full(len(poses), time)])
 
@@ -218,15 +218,15 @@ class KalmanMotion:
         noise = (self.acceleration * size[:, None]) ** 2
         if self.observation_centric:
             state = _straight_start(state, measured, dt, variance < _UNSEEN_VARIANCE)
-        self._state.put(rows, cv_update(cv_predict(state, dt, noise), measured, variance))
+        self._state.put(rows, kalman_update(kalman_predict(state, dt, noise), measured, variance))
         self._size[rows], self._time[rows] = size, time
 
-    def predict(self, last: Poses, time: float, cues: Cues | None, /) -> Poses:
+    def predict(self, last: Poses, time: float, features: TrackingFeatures | None, /) -> Poses:
         """Extrapolate every track to a time."""
         if self._state is None or not len(last):
             return last
-        if cues is not None and cues.camera is not None:
-            self._state = _carried(self._state, cues.camera)
+        if features is not None and features.camera is not None:
+            self._state = _carried(self._state, features.camera)
         dt = time - self._time
         if self.on == "box":
             return self._moved_boxes(last, dt)
@@ -239,15 +239,15 @@ class KalmanMotion:
 
     def _keypoint_shift(self, dt: F64) -> F64:
         assert self._state is not None
-        sureness = 1 / self._state.vv[..., None]
-        body = (self._state.velocity * sureness).sum(1, keepdims=True) / sureness.sum(1, keepdims=True)
+        confidence = 1 / self._state.vv[..., None]
+        body = (self._state.velocity * confidence).sum(1, keepdims=True) / confidence.sum(1, keepdims=True)
         own = self._state.velocity - body
-        far, near = travelled(dt, self.horizon), travelled(dt, self.limb_horizon)
+        far, near = damped_time(dt, self.horizon), damped_time(dt, self.limb_horizon)
         return np.asarray(body * far[:, None, None] + own * near[:, None, None])
 
     def _moved_boxes(self, last: Poses, dt: F64) -> Poses:
         assert self._state is not None
-        moved = self._state.position + self._state.velocity * travelled(dt, self.horizon)[:, None, None]
+        moved = self._state.position + self._state.velocity * damped_time(dt, self.horizon)[:, None, None]
         center, half = moved[:, 0], np.maximum(moved[:, 1], 1.0) / 2
         xyxy = np.concatenate([center - half, center + half], axis=1).astype(np.float32)
         keypoints = last.keypoints.copy()
@@ -255,7 +255,7 @@ class KalmanMotion:
         return replace(last, keypoints=keypoints, xyxy=xyxy)
 
     def _measure(self, poses: Poses, size: F64) -> tuple[F64, F64]:
-        """Give (N, C, 2) measured points and (N, C) their variances."""
+        """Return (N, C, 2) measured points and (N, C) their variances."""
         base = (self.measurement_noise * size) ** 2
         if self.on == "box":
             xywh = boxes.xywh_from_xyxy(poses.xyxy).astype(np.float64)
@@ -267,12 +267,12 @@ class KalmanMotion:
         return poses.keypoints[..., :2].astype(np.float64), np.where(score < self.min_score, _UNSEEN_VARIANCE, variance)
 
 
-def _carried(state: CvState, camera: F64) -> CvState:
+def _carried(state: KalmanState, camera: F64) -> KalmanState:
     """Bring filters into the frame of a camera that has moved."""
     return replace(state, position=affine.apply(camera, state.position), velocity=state.velocity @ camera[:2, :2].T)
 
 
-def _straight_start(state: CvState, measured: F64, dt: F64, seen: Bool) -> CvState:
+def _straight_start(state: KalmanState, measured: F64, dt: F64, seen: Bool) -> KalmanState:
     """Aim filters at the observation that ended their gap.
 
     Source:

@@ -43,7 +43,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "distance": {"similarity": "distance"},
     "kalman": {"motion": "keypoints"},
     "two-stage": {"motion": "keypoints", "two_stage": True},
-    "flow": {"motion": "flow", "tolerance": 1.0, "cues": {"flow": "dis"}},
+    "flow": {"motion": "flow", "tolerance": 1.0, "features": {"flow": "dis"}},
     "pose-flow": {"min_similarity": 0.15, "min_hits": 1},
     "entailment": {"similarity": "entailment", "min_similarity": 0.5},
     "observation": {"motion": "keypoints", "observation_centric": True},
@@ -93,8 +93,8 @@ class LinkingOptions(Options):
     )
 
 
-class CueOptions(Options):
-    """What is measured in the pictures for the tracker, and kept as small arrays when they are let go."""
+class FeatureOptions(Options):
+    """What is measured in the images for the tracker, and kept as small arrays when they are let go."""
 
     flow: Literal["none", "dis", "farneback", "tvl1", "torch"] = "none"
     flow_path: str = Field(default="", description="TorchScript file of a learned flow, for torch")
@@ -102,7 +102,7 @@ class CueOptions(Options):
     recover: bool = Field(default=False, description="look for poses also where flow carries people, missed or not")
     camera: bool = Field(default=False, description="measure the camera's motion")
     appearance: bool = Field(default=False, description="measure what people look like")
-    max_side: int = Field(default=480, ge=64, description="pictures are made this small for measuring, pixels")
+    max_side: int = Field(default=480, ge=64, description="images are made this small for measuring, pixels")
 
 
 class PoseFlowOptions(Options):
@@ -148,9 +148,13 @@ class TrackerOptions(Options):
     )
     min_keypoints: int = Field(default=4, ge=0, description="with fewer shared keypoints, box IoU stands in for OKS")
     keep_untracked: bool = Field(default=False, description="leave people who belong to no track in the result")
-    appearance_weight: float = Field(default=0.0, ge=0, le=1, description="share of appearance, where cues bring it")
+    appearance_weight: float = Field(
+        default=0.0, ge=0, le=1, description="share of appearance, where features bring it"
+    )
 
-    cues: CueOptions = Field(default=CueOptions.model_validate({}), description="what is measured in the pictures")
+    features: FeatureOptions = Field(
+        default=FeatureOptions.model_validate({}), description="what is measured in the images"
+    )
     pose_flow: PoseFlowOptions = Field(default=PoseFlowOptions(), description="of the pose-flow tracker")
     linking: LinkingOptions = Field(default=LinkingOptions(), description="of the whole-video tracker")
 

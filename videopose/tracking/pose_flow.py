@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 
 from videopose.skeletons import Skeleton
-from videopose.tracking.cost import Similarity
 from videopose.tracking.options import TrackerOptions
+from videopose.tracking.similarity import Similarity
+from videopose.tracking.track_table import TrackTable
 from videopose.tracking.tracker import canonical_order, create_similarity
-from videopose.tracking.video_poses import VideoPoses
 from videopose.tracking.whole import numbered
 from videopose.types import F32, F64, I64, UNTRACKED, Bool, Poses
 
 
-def track_pose_flow(table: VideoPoses, options: TrackerOptions, skeleton: Skeleton) -> VideoPoses:
+def track_pose_flow(table: TrackTable, options: TrackerOptions, skeleton: Skeleton) -> TrackTable:
     """Track by building pose flows window after window; windows overlap by half, which joins their flows.
 
     Args:
@@ -29,8 +29,8 @@ def track_pose_flow(table: VideoPoses, options: TrackerOptions, skeleton: Skelet
 
     Source:
         Xiu et al., Pose Flow: Efficient Online Pose Tracking, BMVC 2018, sections 3.1 (flow building: a chain that
-        maximises the sum of confidences over a window) and 3.2 (pose-flow NMS). Their ORB matching between pictures is
-        replaced by the similarity the options name, because no pictures are left here.
+        maximises the sum of confidences over a window) and 3.2 (pose-flow NMS). Their ORB matching between images is
+        replaced by the similarity the options name, because no images are left here.
     """
     builder = _Builder(table, options, create_similarity(options, skeleton))
     length = options.pose_flow.window
@@ -42,7 +42,7 @@ def track_pose_flow(table: VideoPoses, options: TrackerOptions, skeleton: Skelet
 class _Builder:
     """Ids found so far, and the next one."""
 
-    def __init__(self, table: VideoPoses, options: TrackerOptions, similarity: Similarity) -> None:
+    def __init__(self, table: TrackTable, options: TrackerOptions, similarity: Similarity) -> None:
         self._options, self._similarity = options, similarity
         self._frames: list[tuple[I64, Poses, float]] = []  # rows in canonical order, people, seconds
         start = 0
@@ -78,13 +78,13 @@ class _Builder:
                     self.track_id[frames[frame][0][row]] = known
 
     def _known_id(self, frames: list[tuple[I64, Poses, float]], flow: list[tuple[int, int]], claimed: set[int]) -> int:
-        """Give the id most of a flow's poses had in the window before, if no better flow has claimed it."""
+        """Return the id most of a flow's poses had in the window before, if no better flow has claimed it."""
         ids = [int(self.track_id[frames[frame][0][row]]) for frame, row in flow]
         votes = Counter(each for each in ids if each != UNTRACKED and each not in claimed)
         return votes.most_common(1)[0][0] if votes else UNTRACKED
 
     def _steps(self, frames: list[tuple[I64, Poses, float]]) -> dict[tuple[int, int], F32]:
-        """Give similarities between the people of frames a flow may step between."""
+        """Return similarities between the people of frames a flow may step between."""
         out = {}
         for a, (_, people, time) in enumerate(frames):
             for b in range(a + 1, min(a + self._options.pose_flow.skip, len(frames) - 1) + 1):

@@ -11,23 +11,29 @@ from videopose.errors import InputError
 from videopose.geometry import affine, boxes
 from videopose.skeletons import Skeleton
 from videopose.tracking.assign import assign, is_clear
-from videopose.tracking.cost import BoxIou, KeypointDistance, Mixture, PoseOks, Similarity
 from videopose.tracking.flow_motion import FlowMotion
-from videopose.tracking.motion import KalmanMotion, Motion, StandStill
+from videopose.tracking.motion import ConstantPosition, ConstantVelocityKalman, Motion
 from videopose.tracking.options import TrackerOptions
-from videopose.types import F32, F64, I64, UNTRACKED, Bool, Cues, Poses
+from videopose.tracking.similarity import (
+    BoxIou,
+    KeypointDistance,
+    PoseOks,
+    Similarity,
+    WeightedSimilarity,
+)
+from videopose.types import F32, F64, I64, UNTRACKED, Bool, Poses, TrackingFeatures
 
 
 class Tracker(Protocol):
     """Gives people ids, one frame at a time, seeing only the past."""
 
-    def step(self, poses: Poses, time: float, cues: Cues | None = None) -> I64:
-        """Give the track id of each person in the next frame.
+    def step(self, poses: Poses, time: float, features: TrackingFeatures | None = None) -> I64:
+        """Return the track id of each person in the next frame.
 
         Args:
             poses: people of the frame; their `track_id` is ignored.
             time: seconds, later than that of the step before.
-            cues: what was measured in the picture, where the tracker uses it.
+            features: what was measured in the image, where the tracker uses it.
 
         Returns:
             (N,) ids from 1, unique within the frame; -1 = belongs to no track (yet).
@@ -45,7 +51,7 @@ def create_similarity(options: TrackerOptions, skeleton: Skeleton) -> Similarity
     if options.similarity == "iou":
         return BoxIou()
     if options.similarity == "oks-iou":
-        return Mixture(oks, BoxIou(), options.iou_weight)
+        return WeightedSimilarity(oks, BoxIou(), options.iou_weight)
     if options.similarity == "distance":
         return KeypointDistance(options.min_keypoint_score)
     if options.similarity == "entailment":
@@ -56,10 +62,10 @@ def create_similarity(options: TrackerOptions, skeleton: Skeleton) -> Similarity
 def create_motion(options: TrackerOptions) -> Motion:
     """Build the motion model the options name."""
     if options.motion == "none":
-        return StandStill()
+        return ConstantPosition()
     if options.motion == "flow":
         return FlowMotion()
-    return KalmanMotion(
+    return ConstantVelocityKalman(
         options.motion, observation_centric=options.observation_centric, min_score=options.min_keypoint_score
     )
 
@@ -95,15 +101,15 @@ class ScoreScale:
 
     def __init__(self) -> None:
         self._counts = np.zeros(self._BINS + 1, np.int64)
-        self.good = 0.0
+        self.p90 = 0.0
 
-    def see(self, score: F32) -> None:
+    def update(self, score: F32) -> None:
         """Take in the pose scores of a frame."""
         if len(score):
             bins = (np.clip(score, 0, 1) * self._BINS).astype(np.int64)
             np.add.at(self._counts, bins, 1)
             summed = np.cumsum(self._counts)
-            self.good = int(np.searchsorted(summed, 0.9 * summed[-1])) / self._BINS
+            self.p90 = int(np.searchsorted(summed, 0.9 * summed[-1])) / self._BINS
 
 
 class AssociationTracker:
@@ -125,24 +131,24 @@ class AssociationTracker:
         self._next_id = 1
         self._is_first = True
 
-    def step(self, poses: Poses, time: float, cues: Cues | None = None) -> I64:
-        """Give the track id of each person in the next frame; see `Tracker.step`."""
+    def step(self, poses: Poses, time: float, features: TrackingFeatures | None = None) -> I64:
+        """Return the track id of each person in the next frame; see `Tracker.step`."""
         order = canonical_order(poses)
         ids = np.full(len(poses), UNTRACKED, np.int64)
-        ids[order] = self._step(poses[order], time, cues, order)
+        ids[order] = self._step(poses[order], time, features, order)
         return ids
 
-    def _step(self, poses: Poses, time: float, cues: Cues | None, source: I64) -> I64:
+    def _step(self, poses: Poses, time: float, features: TrackingFeatures | None, source: I64) -> I64:
         options = self._options
         self._motion.next_frame()
         self._keep(time - self._time <= options.max_age)
-        if cues is not None and cues.camera is not None:
-            self._last = carry(self._last, cues.camera)
+        if features is not None and features.camera is not None:
+            self._last = warp_poses(self._last, features.camera)
         usable = self._usable(poses)
         if options.two_stage:
-            self._scale.see(poses.score)
-        tracks, people = self._associate(poses, usable, time, cues, source)
-        self._update(tracks, people, poses, time, cues, source)
+            self._scale.update(poses.score)
+        tracks, people = self._associate(poses, usable, time, features, source)
+        self._update(tracks, people, poses, time, features, source)
         missed = np.ones(len(self._time), bool)
         missed[tracks] = False
         taken = np.zeros(len(poses), bool)
@@ -152,7 +158,7 @@ class AssociationTracker:
         row_of = np.cumsum(alive) - 1
         self._keep(alive)
         first_new = len(self._time)
-        self._add(fresh, poses, time, cues, source)
+        self._add(fresh, poses, time, features, source)
         self._is_first = False
         ids = np.full(len(poses), UNTRACKED, np.int64)
         ids[people] = self._report(row_of[tracks])
@@ -164,21 +170,23 @@ class AssociationTracker:
         usable = poses.score >= self._options.min_score
         if self._options.duplicate_similarity < 1 and np.triu(boxes.intersection(poses.xyxy, poses.xyxy), 1).any():
             alike = self._similarity(poses, poses)
-            kept = boxes.suppress(alike, np.where(usable, poses.score, -1), self._options.duplicate_similarity)
+            kept = boxes.nms(alike, np.where(usable, poses.score, -1), self._options.duplicate_similarity)
             unique = np.zeros(len(poses), bool)
             unique[kept] = True
             usable &= unique
         return usable
 
-    def _associate(self, poses: Poses, usable: Bool, time: float, cues: Cues | None, source: I64) -> tuple[I64, I64]:
+    def _associate(
+        self, poses: Poses, usable: Bool, time: float, features: TrackingFeatures | None, source: I64
+    ) -> tuple[I64, I64]:
         if not len(self._time) or not usable.any():
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         options = self._options
-        expected = self._motion.predict(self._last, time, cues)
+        expected = self._motion.predict(self._last, time, features)
         similarity = self._similarity(expected, poses)
-        if options.appearance_weight and self._appearance is not None and cues is not None:
-            similarity = self._with_appearance(similarity, cues, source)
-        strong = usable & (poses.score >= options.high_score * self._scale.good) if options.two_stage else usable
+        if options.appearance_weight and self._appearance is not None and features is not None:
+            similarity = self._with_appearance(similarity, features, source)
+        strong = usable & (poses.score >= options.high_score * self._scale.p90) if options.two_stage else usable
         tracks, people = assign(np.where(strong, similarity, 0), options.min_similarity, options.assignment)
         if options.margin:
             clear = is_clear(similarity * usable, tracks, people, options.margin)
@@ -195,25 +203,27 @@ class AssociationTracker:
             tracks, people = np.concatenate([tracks, more[0]]), np.concatenate([people, more[1]])
         return tracks, people
 
-    def _with_appearance(self, similarity: F32, cues: Cues, source: I64) -> F32:
-        if cues.appearance is None or self._appearance is None:
+    def _with_appearance(self, similarity: F32, features: TrackingFeatures, source: I64) -> F32:
+        if features.appearance is None or self._appearance is None:
             return similarity
-        alike = np.clip(self._appearance @ cues.appearance[source].T, 0, 1)
+        alike = np.clip(self._appearance @ features.appearance[source].T, 0, 1)
         weight = self._options.appearance_weight
         return np.where(similarity > 0, (1 - weight) * similarity + weight * alike, 0).astype(np.float32)
 
-    def _update(self, tracks: I64, people: I64, poses: Poses, time: float, cues: Cues | None, source: I64) -> None:
+    def _update(
+        self, tracks: I64, people: I64, poses: Poses, time: float, features: TrackingFeatures | None, source: I64
+    ) -> None:
         seen = poses[people]
         self._motion.update(tracks, seen, time, source[people])
         self._last.keypoints[tracks] = seen.keypoints
         self._last.score[tracks], self._last.xyxy[tracks] = seen.score, seen.xyxy
         self._time[tracks] = time
         self._hits[tracks] += 1
-        if self._appearance is not None and cues is not None and cues.appearance is not None:
-            mixed = 0.9 * self._appearance[tracks] + 0.1 * cues.appearance[source[people]]
+        if self._appearance is not None and features is not None and features.appearance is not None:
+            mixed = 0.9 * self._appearance[tracks] + 0.1 * features.appearance[source[people]]
             self._appearance[tracks] = mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-6)
 
-    def _add(self, people: I64, poses: Poses, time: float, cues: Cues | None, source: I64) -> None:
+    def _add(self, people: I64, poses: Poses, time: float, features: TrackingFeatures | None, source: I64) -> None:
         if not len(people):
             return
         fresh = replace(poses[people], track_id=np.full(len(people), UNTRACKED, np.int64))
@@ -222,8 +232,8 @@ class AssociationTracker:
         self._time = np.concatenate([self._time, np.full(len(people), time)])
         first = self._options.min_hits if self._is_first else 1
         self._hits = np.concatenate([self._hits, np.full(len(people), first)])
-        if cues is not None and cues.appearance is not None:
-            seen = cues.appearance[source[people]]
+        if features is not None and features.appearance is not None:
+            seen = features.appearance[source[people]]
             self._appearance = seen.copy() if self._appearance is None else np.concatenate([self._appearance, seen])
 
     def _keep(self, rows: Bool) -> None:
@@ -235,7 +245,7 @@ class AssociationTracker:
             self._appearance = self._appearance[rows]
 
     def _report(self, rows: I64) -> I64:
-        """Give ids of tracks, a new one to each that has just gathered enough hits."""
+        """Return ids of tracks, a new one to each that has just gathered enough hits."""
         ids = self._last.track_id
         for row in rows.tolist():
             if ids[row] == UNTRACKED and self._hits[row] >= self._options.min_hits:
@@ -254,7 +264,7 @@ def join(first: Poses, second: Poses) -> Poses:
     )
 
 
-def carry(poses: Poses, camera: F64) -> Poses:
+def warp_poses(poses: Poses, camera: F64) -> Poses:
     """Bring people into the frame of a camera that has moved."""
     keypoints = poses.keypoints.copy()
     keypoints[..., :2] = affine.apply(camera, keypoints[..., :2])

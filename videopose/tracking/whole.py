@@ -7,15 +7,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from videopose.tracking.crossing import uncross
-from videopose.tracking.duplicates import trim_overlaps
+from videopose.tracking.crossing import resolve_swaps
+from videopose.tracking.duplicates import split_overlaps
 from videopose.tracking.linking import link
 from videopose.tracking.options import LinkingOptions
-from videopose.tracking.video_poses import VideoPoses
+from videopose.tracking.track_table import TrackTable
 from videopose.types import I64, UNTRACKED
 
 
-def join_tracks(table: VideoPoses, options: LinkingOptions) -> VideoPoses:
+def join_tracks(table: TrackTable, options: LinkingOptions) -> TrackTable:
     """Make whole tracks of those a careful online pass has left.
 
     Args:
@@ -25,19 +25,19 @@ def join_tracks(table: VideoPoses, options: LinkingOptions) -> VideoPoses:
     Returns:
         The same rows with ids from 1 in the order in which people first appear; -1 = duplicate or too weak a track.
     """
-    trimmed, handovers = trim_overlaps(table, options)
+    trimmed, handovers = split_overlaps(table, options)
     linked = link(trimmed, options, handovers)
-    return numbered(without_weak(uncross(linked, options), options))
+    return numbered(drop_weak_tracks(resolve_swaps(linked, options), options))
 
 
-def without_weak(table: VideoPoses, options: LinkingOptions) -> VideoPoses:
+def drop_weak_tracks(table: TrackTable, options: LinkingOptions) -> TrackTable:
     """Take the id from tracks that hardly anything speaks for.
 
     Those are tracks whose pose scores sum to less than `min_track_score` (in a video of a few frames nobody can gather
     much, so no more is asked than a tenth of a point per frame), tracks that are there in less than `min_presence` of
     the frames they span, which are accidents strung together, and tracks whose middle score is below
     `min_relative_score` of what the best tenth of the video's poses reach: how high scores are depends on the networks
-    and the pictures, so no fixed score could tell.
+    and the images, so no fixed score could tell.
     """
     order, edges = table.by_track()
     if len(edges) < 2:
@@ -55,7 +55,7 @@ def without_weak(table: VideoPoses, options: LinkingOptions) -> VideoPoses:
     return replace(table, track_id=track_id)
 
 
-def numbered(table: VideoPoses) -> VideoPoses:
+def numbered(table: TrackTable) -> TrackTable:
     """Number tracks from 1 in the order of first appearance, in one frame from left to right."""
     order, edges = table.by_track()
     if len(edges) < 2:

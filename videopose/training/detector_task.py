@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from videopose.config import Options
 from videopose.data.augment_pixels import PixelOptions, augment_pixels
 from videopose.data.canvas import IGNORE, PADDING, PERSON, CanvasOptions, compose
-from videopose.data.mixing import Mixture
+from videopose.data.mixing import MixtureSampler
 from videopose.data.samples import ImageCache, LabelledImage
 from videopose.data.sources import SourceOptions, load_source
-from videopose.estimators.detector import AnchorPointDetector
+from videopose.estimators.detector import AnchorFreeDetector
 from videopose.metrics.ap import average_precision, box_outcomes, join
 from videopose.models import create_model
 from videopose.models.fpn_detector import DetectorOutput
@@ -66,7 +66,7 @@ class DetectorTask:
         skeleton = skeleton_named("body19")
         self._images = [load_source(folder, source, skeleton) for source in options.sources]
         shares = [source.share for source in options.sources]
-        self._mixture = Mixture([len(images) for images in self._images], shares, seed=loop.seed)
+        self._mixture = MixtureSampler([len(images) for images in self._images], shares, seed=loop.seed)
         self._mean = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
         self._std = torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
 
@@ -148,9 +148,7 @@ class DetectorTask:
 
     def evaluate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
         """Measure person AP50 and AP75 on each held-out set; the monitor is the sets' mean AP50."""
-        detector = AnchorPointDetector(
-            model.eval(), device=device, mean=IMAGENET_MEAN, std=IMAGENET_STD, min_score=0.02
-        )
+        detector = AnchorFreeDetector(model.eval(), device=device, mean=IMAGENET_MEAN, std=IMAGENET_STD, min_score=0.02)
         scores: dict[str, float] = {}
         for source in self.options.validation:
             outcomes = []
@@ -167,7 +165,7 @@ class DetectorTask:
 
 
 def _padded(labelled: np.ndarray) -> np.ndarray:
-    """Give (MAX_BOXES, 5): the largest boxes if there are more, padding if fewer."""
+    """Return (MAX_BOXES, 5): the largest boxes if there are more, padding if fewer."""
     size = (labelled[:, 2] - labelled[:, 0]) * (labelled[:, 3] - labelled[:, 1])
     kept = labelled[np.argsort(-size, kind="stable")[:MAX_BOXES]]
     out = np.full((MAX_BOXES, 5), PADDING, np.float32)

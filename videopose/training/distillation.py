@@ -78,7 +78,7 @@ class Teacher:
         self._network: CropNetwork | None = None
 
     def from_student_crop(self, student_hw: tuple[int, int]) -> F64:
-        """Give the (3, 3) transform from the student's crop to the teacher's: all of it in view, in the middle."""
+        """Return the (3, 3) transform from the student's crop to the teacher's: all of it in view, in the middle."""
         scale = min(self.input_hw[0] / student_hw[0], self.input_hw[1] / student_hw[1])
         to_middle = translation(self.input_hw[1] / 2, self.input_hw[0] / 2)
         map_of_areas = to_middle @ scaling(scale) @ translation(-student_hw[1] / 2, -student_hw[0] / 2)
@@ -142,7 +142,7 @@ class Teacher:
         return flat / flat.sum((2, 3), keepdim=True).clamp_min(1e-6)
 
     def _resampling(self, student: SpatialCodec, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Give (w, teacher's w) and (h, teacher's h): how cells of the two share out probability along x and y."""
+        """Return (w, teacher's w) and (h, teacher's h): how cells of the two share out probability along x and y."""
         crops = self.from_student_crop(student.input_hw) @ student.crop_from_heatmap
         cells = invert(self._codec.crop_from_heatmap) @ crops
         (height, width), (own_height, own_width) = student.heatmap_hw, self._codec.heatmap_hw
@@ -152,7 +152,7 @@ class Teacher:
 
 
 def _shares(count: int, source_count: int, scale: float, shift: float) -> Tensor:
-    """Give the (count, source_count) matrix that resamples a distribution linearly and keeps its sum.
+    """Return the (count, source_count) matrix that resamples a distribution linearly and keeps its sum.
 
     Cell i takes from the source's cells around `scale` * i + `shift`, over a width that leaves none of them out.
     """

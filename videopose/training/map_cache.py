@@ -69,7 +69,7 @@ class MapCache:
         self._options = options
 
     def load(self, clips: Sequence[PersonClip], folder: Path, name: str) -> list[MappedClip]:
-        """Give clips with logits: from `folder` if they are there and were made the same way, else newly made.
+        """Return clips with logits: from `folder` if they are there and were made the same way, else newly made.
 
         Args:
             clips: whom to look at.

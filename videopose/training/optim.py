@@ -24,7 +24,7 @@ def make_optimiser(model: nn.Module, options: OptimiserOptions) -> torch.optim.O
 
 
 def learning_rate(step: int, steps: int, options: OptimiserOptions) -> float:
-    """Give the rate of a step: a pure function, so that resuming needs no scheduler state."""
+    """Return the rate of a step: a pure function, so that resuming needs no scheduler state."""
     warm = min(1.0, (step + 1) / max(1, options.warmup_steps))
     done = min(1.0, step / max(1, steps))
     if options.schedule == "step":

@@ -13,7 +13,7 @@ from videopose.codecs import crop_alignment
 from videopose.config import Options
 from videopose.data.augment_geometry import GeometryOptions, draw_crop, move_keypoints
 from videopose.data.augment_pixels import PixelOptions, augment_pixels
-from videopose.data.mixing import Mixture
+from videopose.data.mixing import MixtureSampler
 from videopose.data.samples import ImageCache, LabelledImage, PersonLabel
 from videopose.data.sources import SourceOptions, load_source
 from videopose.errors import DatasetError
@@ -77,7 +77,7 @@ class PoseBatches:
             if not people:
                 raise DatasetError(f"{folder / source.annotations}: nobody has {options.min_keypoints} keypoints")
         shares = [source.share for source in options.sources]
-        self._mixture = Mixture([len(people) for people in self.people], shares, seed=seed)
+        self._mixture = MixtureSampler([len(people) for people in self.people], shares, seed=seed)
 
     def make(
         self, numbers: Sequence[int], input_hw: tuple[int, int], device: torch.device

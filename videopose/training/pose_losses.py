@@ -72,7 +72,7 @@ class AllStages(nn.Module):
         return stages(images) if self.training else self.network(images)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
-        """Give the network's own state."""
+        """Return the network's own state."""
         state: dict[str, Any] = self.network.state_dict(*args, **kwargs)
         return state
 

@@ -101,7 +101,7 @@ class PoseTask:
         return with_stages(network, options.architecture)
 
     def codec(self, input_hw: tuple[int, int]) -> Codec:
-        """Give the codec for an input size.
+        """Return the codec for an input size.
 
         Raises:
             ConfigError: a spread of heatmaps is given, and the codec draws none.

@@ -12,16 +12,16 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from videopose.config import Options
-from videopose.data.mixing import Mixture
+from videopose.data.mixing import MixtureSampler
 from videopose.data.pose_noise import NoiseOptions
 from videopose.data.pose_windows import SKELETON, MotionOptions, PoseWindow, draw_window
 from videopose.data.trajectories import Trajectory, TrajectorySource, load_trajectories
-from videopose.estimators.refiner import features_of
+from videopose.learned_tracking.refiner import features_of
 from videopose.models import create_model
 from videopose.models.refiner import parts_of
 from videopose.models.zoo import Weights
-from videopose.tracking.series import Series
-from videopose.tracking.smoothers import rts
+from videopose.tracking.cleaning.smoothers import rts
+from videopose.tracking.cleaning.track_batches import TrackBatch
 from videopose.training.options import LoopOptions
 from videopose.training.task import Batch
 from videopose.types import F64
@@ -62,7 +62,7 @@ class RefinerTask:
         self._people = [load_trajectories(folder, source, SKELETON) for source in options.sources]
         self._held_out = {s.name: load_trajectories(folder, s, SKELETON) for s in options.validation}
         shares = [source.share for source in options.sources]
-        self._mixture = Mixture([len(people) for people in self._people], shares, seed=loop.seed)
+        self._mixture = MixtureSampler([len(people) for people in self._people], shares, seed=loop.seed)
 
     def build(self) -> nn.Module:
         """Make the network; see `Task`."""
@@ -115,13 +115,13 @@ class RefinerTask:
 
 
 def refined(model: nn.Module, batch: Batch) -> Tensor:
-    """Give (B, T, K, 2) refined positions, person sizes."""
+    """Return (B, T, K, 2) refined positions, person sizes."""
     shift: Tensor = model(batch["features"], batch["parts"], batch["limbs"], batch["exists"], batch["valid"])
     return batch["base"] + batch["size"][:, None, None, None] * shift
 
 
 def errors(points: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Give (B,) mean position and acceleration errors of each window, person sizes (per frame²)."""
+    """Return (B,) mean position and acceleration errors of each window, person sizes (per frame²)."""
     labelled = batch["labelled"]
     off = points - batch["truth"]
     change = off[:, 2:] - 2 * off[:, 1:-1] + off[:, :-2]
@@ -146,7 +146,7 @@ def as_batch(windows: Sequence[PoseWindow], length: int) -> Batch:
         return np.stack([np.concatenate([each, np.repeat(each[-1:], length - len(each), 0)]) for each in rows], 1)
 
     valid = np.arange(length)[:, None] < np.array([len(window.time) for window in windows])
-    series = Series(
+    series = TrackBatch(
         rows=np.where(valid, 0, -1),
         core=valid,
         time=padded([window.time for window in windows]),

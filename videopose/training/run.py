@@ -122,7 +122,7 @@ def _first_weights(path: Path, task: Task) -> State:
 
 
 def _half(model: nn.Module) -> dict[str, Tensor]:
-    """Give the tensors at half precision, which costs no accuracy here and half the bytes."""
+    """Return the tensors at half precision, which costs no accuracy here and half the bytes."""
     state = model.state_dict()
     return {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from videopose.codecs.spatial import SpatialCodec
 from videopose.config import Options
-from videopose.data.mixing import Mixture
+from videopose.data.mixing import MixtureSampler
 from videopose.geometry.affine import apply, invert
 from videopose.geometry.sampling import sample_maps
 from videopose.skeletons import Skeleton
@@ -38,7 +38,7 @@ class WindowOptions(Options):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stretch:
+class ClipSample:
     """Consecutive frames of one clip, drawn for training.
 
     Attributes:
@@ -60,7 +60,7 @@ class Stretch:
     flip: bool
 
 
-class Stretches:
+class ClipSampler:
     """Draws stretches of frames around a current one."""
 
     def __init__(self, clips: Sequence[MappedClip], options: WindowOptions, *, seed: int) -> None:
@@ -69,10 +69,10 @@ class Stretches:
         self._options, self._seed = options, seed
         frames = [sum(len(clip.keypoints) for clip in kind) for kind in self._clips]
         shares = [1 - options.still_share, options.still_share][: len(frames)]
-        self._mixture = Mixture(frames, shares, seed=seed)
+        self._mixture = MixtureSampler(frames, shares, seed=seed)
         self._ends = [np.cumsum([len(clip.keypoints) for clip in kind]) for kind in self._clips]
 
-    def draw(self, number: int, offsets: Sequence[int]) -> Stretch:
+    def draw(self, number: int, offsets: Sequence[int]) -> ClipSample:
         """Draw the sample with a number.
 
         Args:
@@ -95,7 +95,7 @@ class Stretches:
         maps = np.asarray(clip.maps[self._variants(rng, len(clip.maps), np.array(offsets)), rows], np.float32)
         keypoints = clip.keypoints[rows].copy()
         keypoints[..., :2] = apply(clip.crop_from_image[rows], keypoints[..., :2])
-        return Stretch(
+        return ClipSample(
             torch.from_numpy(maps),
             clip.crop_from_image[rows],
             keypoints,
@@ -116,7 +116,7 @@ class Stretches:
 
 
 def places_between(crops: F64, others: F64, codec: SpatialCodec) -> Tensor:
-    """Give where cells of crops lie in other crops' maps, (M, h, w, 2) x, y in cells; both (M, 3, 3) crop_from_image.
+    """Return where cells of crops lie in other crops' maps, (M, h, w, 2) x, y in cells; both (M, 3, 3) crop_from_image.
 
     As `geometry.sampling.moved_cells`, in float32 and several times faster, for training.
     """
@@ -129,7 +129,7 @@ def places_between(crops: F64, others: F64, codec: SpatialCodec) -> Tensor:
     return along_x * x + along_y * y + shift
 
 
-def window_inputs(stretch: Stretch, center: int, codec: SpatialCodec) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def window_inputs(stretch: ClipSample, center: int, codec: SpatialCodec) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Make what a head takes of one window, without a batch axis: centre, neighbours, seconds, present.
 
     Args:

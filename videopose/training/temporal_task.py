@@ -27,8 +27,8 @@ from videopose.training.map_cache import CacheOptions, MapCache, MappedClip
 from videopose.training.options import LoopOptions
 from videopose.training.task import Batch
 from videopose.training.temporal_batches import (
-    Stretch,
-    Stretches,
+    ClipSample,
+    ClipSampler,
     WindowOptions,
     mirrored,
     places_between,
@@ -85,7 +85,7 @@ class TemporalTask:
         learned, kept = load_clips(folder, options.clips, self.skeleton)
         maps = Path(options.cache_folder) if options.cache_folder else run_dir / "maps"
         cache = MapCache(estimator, backbone, options.cache)
-        self._stretches = Stretches(cache.load(learned, maps, "learned"), options.windows, seed=loop.seed)
+        self._stretches = ClipSampler(cache.load(learned, maps, "learned"), options.windows, seed=loop.seed)
         self._kept = cache.load(kept, maps, "held_out")
         probe = self.build()
         self._recurrent = hasattr(probe, "step")
@@ -103,7 +103,7 @@ class TemporalTask:
         batch = self._tracks(drawn) if self._recurrent else self._windows(drawn)
         return {name: tensor.to(device) for name, tensor in batch.items()}
 
-    def _windows(self, drawn: Sequence[Stretch]) -> Batch:
+    def _windows(self, drawn: Sequence[ClipSample]) -> Batch:
         center = self._offsets.index(0)
         parts = [window_inputs(stretch, center, self.codec) for stretch in drawn]
         maps, neighbors, seconds, present = (torch.stack(column) for column in zip(*parts, strict=True))
@@ -124,7 +124,7 @@ class TemporalTask:
             "weights": weights,
         }
 
-    def _tracks(self, drawn: Sequence[Stretch]) -> Batch:
+    def _tracks(self, drawn: Sequence[ClipSample]) -> Batch:
         keypoints = torch.from_numpy(np.stack([stretch.keypoints for stretch in drawn]))
         frames = keypoints.shape[1]
         truth, weights = self.codec.encode(keypoints.flatten(0, 1))
@@ -197,7 +197,7 @@ class TemporalTask:
             wanted = row + np.array(self._offsets)
             inside, near = (wanted >= 0) & (wanted < count), np.clip(wanted, 0, count - 1)
             unlabelled: F32 = np.zeros((len(near), 0), np.float32)
-            stretch = Stretch(
+            stretch = ClipSample(
                 maps[near], clip.crop_from_image[near], unlabelled, unlabelled, wanted / RATE, torch.from_numpy(inside),
                 flip=False,
             )  # fmt: skip

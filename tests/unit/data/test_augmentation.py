@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from videopose.data.augment_geometry import GeometryOptions, draw_crop, move_keypoints
 from videopose.data.augment_pixels import PixelOptions, augment_pixels, change_colour, jpeg
 from videopose.data.canvas import IGNORE, PERSON, CanvasOptions, compose
-from videopose.data.mixing import Mixture
+from videopose.data.mixing import MixtureSampler
 from videopose.data.samples import LabelledImage, PersonLabel
 from videopose.errors import InputError
 from videopose.geometry.affine import apply, invert
@@ -197,7 +197,7 @@ def test_people_cut_off_or_ignored_become_ignore_regions():
 
 
 def test_a_mixture_keeps_shares_and_visits_everybody():
-    mixture = Mixture([10, 30], [0.25, 0.75], seed=0)
+    mixture = MixtureSampler([10, 30], [0.25, 0.75], seed=0)
     drawn = [mixture[number] for number in range(400)]
 
     assert sum(source == 0 for source, _ in drawn) == 100
@@ -207,7 +207,7 @@ def test_a_mixture_keeps_shares_and_visits_everybody():
 
 
 def test_a_mixture_is_a_function_of_the_number():
-    a, b = Mixture([7, 5], [1, 1], seed=3), Mixture([7, 5], [1, 1], seed=3)
+    a, b = MixtureSampler([7, 5], [1, 1], seed=3), MixtureSampler([7, 5], [1, 1], seed=3)
     for number in reversed(range(2500)):
         a[number]
 
@@ -217,4 +217,4 @@ def test_a_mixture_is_a_function_of_the_number():
 @pytest.mark.parametrize(("sizes", "shares"), [([0], [1]), ([3], [0]), ([3, 3], [1])])
 def test_a_mixture_without_samples_or_shares_is_refused(sizes, shares):
     with pytest.raises(InputError, match="a mixture needs samples and a positive share of each set"):
-        Mixture(sizes, shares, seed=0)
+        MixtureSampler(sizes, shares, seed=0)

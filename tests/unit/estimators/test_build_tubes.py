@@ -12,7 +12,7 @@ from videopose.models import ARCHITECTURES, Architecture, create_model
 from videopose.models.tube_head import TubeHead
 from videopose.models.weights import save_weights
 from videopose.models.zoo import Weights
-from videopose.tracking.tube_options import TubeOptions
+from videopose.tracking.tubes.options import TubeOptions
 from videopose.types import Detections
 
 CPU = torch.device("cpu")

@@ -6,11 +6,11 @@ from torch import nn
 from videopose.config import validate
 from videopose.errors import ConfigError, WeightsError
 from videopose.estimators.build import DetectorOptions, PoseOptions, create_detector, create_estimator
-from videopose.estimators.detector import AnchorPointDetector, input_size
+from videopose.estimators.detector import AnchorFreeDetector, input_size
 from videopose.models import create_model
-from videopose.models.folding import fold_batch_norm
 from videopose.models.fpn_detector import DetectorOutput
 from videopose.models.weights import load_model
+from videopose.runtime.folding import fold_batch_norm
 from videopose.types import Detections
 
 CPU = torch.device("cpu")
@@ -37,7 +37,7 @@ class OneBox(nn.Module):
 
 
 def _detector(model, **options):
-    return AnchorPointDetector(model, device=CPU, mean=(0, 0, 0), std=(1, 1, 1), pixels=96 * 96, **options)
+    return AnchorFreeDetector(model, device=CPU, mean=(0, 0, 0), std=(1, 1, 1), pixels=96 * 96, **options)
 
 
 def _images(*sizes):
@@ -141,7 +141,7 @@ def test_another_runtime_needs_an_exported_file():
 def test_an_exported_network_gives_the_same_poses(tmp_path):
     pytest.importorskip("onnxruntime", reason="an optional extra")
     pytest.importorskip("onnxscript", reason="an optional extra")
-    from videopose.models.export import export
+    from videopose.runtime.export import export
 
     path = tmp_path / "pose.onnx"
     model, weights = load_model("fpn_pose.default")

@@ -5,11 +5,11 @@ import pytest
 import torch
 from bright_people import boxes_of, bright_estimator
 
-from videopose.estimators.flow_fusion import FlowWarp, consistent, moved_with_flow
-from videopose.estimators.mapped import MapEstimator
-from videopose.estimators.neighbors import Moment, MomentWindow, find_links
-from videopose.estimators.optical_flow import create_flow
+from videopose.estimators.flow_fusion import FlowWarp
+from videopose.estimators.mapped import HeatmapEstimator
+from videopose.estimators.neighbors import FrameContext, FrameWindow, match_neighbors
 from videopose.geometry.sampling import cell_centers
+from videopose.image_motion.optical_flow import consistent, create_flow, moved_with_flow
 
 POINTS = np.array([[10.0, 10], [20, 30]], np.float32)
 
@@ -53,10 +53,10 @@ def test_where_no_flow_is_consistent_cells_stay():
 
 def moments(*images):
     """One person in a box that does not move, in every image."""
-    single = MapEstimator(bright_estimator())
+    single = HeatmapEstimator(bright_estimator())
     found = single.estimate(images, [boxes_of([20, 20, 60, 60])] * len(images))
     people = [replace_ids(poses) for poses in found]
-    return [Moment(k, k / 25, image, poses) for k, (image, poses) in enumerate(zip(images, people, strict=True))]
+    return [FrameContext(k, k / 25, image, poses) for k, (image, poses) in enumerate(zip(images, people, strict=True))]
 
 
 def replace_ids(poses):
@@ -82,7 +82,7 @@ class Counting:
 
     def __call__(self, before, after):
         self.calls += 1
-        sign = np.sign(float(after.mean()) - float(before.mean()))  # the later picture is the brighter one
+        sign = np.sign(float(after.mean()) - float(before.mean()))  # the later image is the brighter one
         return constant(self.x * sign, 0, before.shape[:2])
 
 
@@ -93,8 +93,8 @@ def brighter(k):
 def test_places_in_the_neighbour_s_map_follow_the_flow():
     first, second = moments(brighter(0), brighter(1))
     warp = warp_with(Counting(5))
-    window = MomentWindow(second, (first,))
-    where, trusted = warp.measure([window])(find_links(window, 0, reach=1, recrop=False))
+    window = FrameWindow(second, (first,))
+    where, trusted = warp.measure([window])(match_neighbors(window, 0, reach=1, recrop=False))
 
     cells_a_pixel = 192 / (40 * 1.25) / 4  # 40 pixels and the padding over 192 crop pixels in cells of 4
     shift = where[0].numpy() - cell_centers(warp.size_hw)
@@ -106,7 +106,7 @@ def test_places_in_the_neighbour_s_map_follow_the_flow():
 def test_each_pair_of_pictures_is_measured_once_each_way():
     flow = Counting(0)
     frames = moments(*(brighter(k) for k in range(4)))
-    windows = [MomentWindow(frames[k], tuple(frames[j] for j in (k - 1, k + 1) if 0 <= j < 4)) for k in range(4)]
+    windows = [FrameWindow(frames[k], tuple(frames[j] for j in (k - 1, k + 1) if 0 <= j < 4)) for k in range(4)]
     warp_with(flow).measure(windows)
 
     assert flow.calls == 2 * 3
@@ -114,8 +114,8 @@ def test_each_pair_of_pictures_is_measured_once_each_way():
 
 def test_between_pictures_of_different_size_nothing_is_trusted():
     first, second = moments(brighter(0), torch.zeros(3, 80, 100, dtype=torch.uint8))
-    window = MomentWindow(second, (first,))
-    _, trusted = warp_with(Counting(5)).measure([window])(find_links(window, 0, reach=1, recrop=False))
+    window = FrameWindow(second, (first,))
+    _, trusted = warp_with(Counting(5)).measure([window])(match_neighbors(window, 0, reach=1, recrop=False))
 
     assert not trusted.any()
 
@@ -123,8 +123,8 @@ def test_between_pictures_of_different_size_nothing_is_trusted():
 def test_a_measured_flow_finds_a_moved_texture():
     first, second = moments(texture(), texture(4))
     warp = warp_with(create_flow("dis"))
-    window = MomentWindow(second, (first,))
-    where, _ = warp.measure([window])(find_links(window, 0, reach=1, recrop=False))
+    window = FrameWindow(second, (first,))
+    where, _ = warp.measure([window])(match_neighbors(window, 0, reach=1, recrop=False))
 
     shift = (where[0].numpy() - cell_centers(warp.size_hw))[..., 0] / (192 / 50 / 4)
     assert np.median(shift) == pytest.approx(-4, abs=0.5)

@@ -6,7 +6,7 @@ from bright_people import TWO, bright_estimator, bright_image
 from torch import nn
 
 from videopose.estimators.label_fusion import TRUST, LabelFusion
-from videopose.estimators.mapped import MapEstimator
+from videopose.estimators.mapped import HeatmapEstimator
 
 BOX = np.array([20, 10, 100, 110], np.float32)
 SEEN = ((60, 40), (80, 90))
@@ -26,7 +26,7 @@ class Watching(nn.Module):
 
 
 def corrected(carried, head=None, scores=(1.0, 1.0), drift=50.0):
-    fusion = LabelFusion(MapEstimator(bright_estimator()), head or Watching(), TWO)
+    fusion = LabelFusion(HeatmapEstimator(bright_estimator()), head or Watching(), TWO)
     keypoints = np.concatenate([np.array(carried, np.float32), np.array(scores, np.float32)[:, None]], axis=1)
     path = keypoints[:, :2].astype(np.float64)
     return fusion.corrected(bright_image(SEEN), keypoints, (path, path), np.full(2, drift), BOX, SECONDS)
@@ -64,7 +64,7 @@ def test_the_head_sees_both_labels_beside_the_frame(place):
 
 def test_images_are_looked_at_once():
     estimator = bright_estimator()
-    fusion = LabelFusion(MapEstimator(estimator), Watching(), TWO)
+    fusion = LabelFusion(HeatmapEstimator(estimator), Watching(), TWO)
     points = np.array([[60, 40, 1], [80, 90, 1]], np.float32)
     fusion.corrected(bright_image(SEEN), points, (points[:, :2], points[:, :2]), np.zeros(2), BOX, SECONDS)
 

@@ -10,24 +10,24 @@ from hypothesis import strategies as st
 from videopose.catalog import asset
 from videopose.catalog import recipe as recipe_named
 from videopose.errors import InputError, WeightsError
-from videopose.estimators import learned_smoother
+from videopose.learned_tracking import learned_smoother
 from videopose.models import create_model
 from videopose.models.weights import save_weights
 from videopose.models.zoo import Weights
 from videopose.skeletons import SKELETONS, skeleton_named
 from videopose.stages.smooth import TrackAndSmooth
+from videopose.tracking.cleaning.smoothing import smooth
 from videopose.tracking.options import SmoothingOptions, TrackerOptions
-from videopose.tracking.smoothing import smooth
-from videopose.tracking.video_poses import VideoPoses, collect
+from videopose.tracking.track_table import TrackTable, collect
 
 BODY = skeleton_named("body19")
 ONLY_SMOOTHING = {"repair_swaps": False, "reject_outliers": False}
 SUBPIXEL = 0.05
-"""Pixels: single precision on people of 200 pixels in pictures of thousands."""
+"""Pixels: single precision on people of 200 pixels in images of thousands."""
 
 
 def standing(skeleton, height=200.0):
-    """Give (K, 2) an upright person of usual proportions, feet apart."""
+    """Return (K, 2) an upright person of usual proportions, feet apart."""
     place = {"shoulder": (18, -60), "elbow": (26, -25), "wrist": (30, 5), "hip": (12, 10), "knee": (14, 55),
              "ankle": (16, 100), "eye": (4, -88), "ear": (8, -86), "head_top": (0, -105), "head_bottom": (0, -68),
              "nose": (0, -84), "face": (0, -84), "belly": (0, -20), "pelvis": (0, 10), "thorax": (0, -60)}  # fmt: skip
@@ -79,7 +79,7 @@ def poses_of(xy, *, rate=25.0, score=0.8, number=None):
     frames = int(number.max()) + 1
     keypoints = np.concatenate([xy, np.broadcast_to(score, (*xy.shape[:2], 1))], axis=2).astype(np.float32)
     center, half = (xy.min(1) + xy.max(1)) / 2, 0.6 * np.median(np.ptp(xy, axis=1), axis=0)
-    return VideoPoses(
+    return TrackTable(
         np.arange(frames),
         np.arange(frames) / rate,
         np.ones(frames, bool),
@@ -185,7 +185,7 @@ def test_tracks_of_few_frames_are_smoothed(frames):
 
 def test_people_do_not_depend_on_each_other():
     one, other = poses_of(shaken(walking(30))), poses_of(shaken(still(50), seed=1) + 300)
-    both = VideoPoses(
+    both = TrackTable(
         other.index, other.time, other.has_poses, {}, np.concatenate([one.frame, other.frame]),
         *(np.concatenate([getattr(one, name), getattr(other, name)]) for name in ("keypoints", "score", "xyxy")),
         np.repeat([1, 2], [30, 50]),

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from videopose.estimators import workers
+from videopose.runtime import workers
 
 CPU = torch.device("cpu")
 

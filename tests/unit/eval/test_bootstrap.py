@@ -5,7 +5,7 @@ import pytest
 
 from videopose.errors import InputError
 
-bootstrap = importlib.import_module("videopose.eval._bootstrap")
+bootstrap = importlib.import_module("videopose.eval.reports.intervals")
 VALUES = np.random.default_rng(0).normal(50, 10, 40)
 
 

@@ -106,7 +106,7 @@ def _score(name, truth, file):
 
 
 def _score_or_say(score):
-    """Give the score and "", or None and what the error says; any other exception goes through and fails the test."""
+    """Return the score and "", or None and what the error says; any other exception goes through and fails the test."""
     try:
         return score(), ""
     except VideoPoseError as error:

@@ -8,7 +8,7 @@ from video_files import write_video
 
 from videopose import catalog
 from videopose.cli.main import main
-from videopose.stages.propagate import PropagateOptions
+from videopose.workflows.propagate import PropagateOptions
 
 JOINTS = ["neck", "belly", "face"] + [
     f"{side}_{name}" for name in ("shoulder", "hip", "elbow", "knee", "wrist", "ankle") for side in ("right", "left")
@@ -29,7 +29,7 @@ def data(tmp_path):
 
 
 def test_a_person_who_stands_still_is_filled_in_by_a_straight_line(data):
-    bars = catalog.protocol("propagation")
+    bars = catalog.evaluation("benchmarks.propagation")
     straight = [row for row in bars.measure(data, [4], PropagateOptions()) if row.way == "straight line"]
 
     assert [row.pck for row in straight] == [(100.0, 100.0, 100.0)]

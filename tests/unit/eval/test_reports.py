@@ -104,8 +104,8 @@ def test_the_page_opens_in_a_real_browser(page):
     )  # fmt: skip
 
     assert shot.is_file(), done.stderr
-    picture = cv2.imread(str(shot))
-    assert picture.std() > 10  # something is drawn
+    image = cv2.imread(str(shot))
+    assert image.std() > 10  # something is drawn
     assert dom.stdout.count("<polyline") == 15
     assert "Precision over recall" in dom.stdout
 
@@ -252,7 +252,7 @@ def test_missing_predictions_are_one_line(case, tmp_path, capsys):
 
 
 def test_what_cannot_be_said_is_null_in_json():
-    report = catalog.protocol("report")
+    report = catalog.evaluation("reports.build")
 
     text = report.as_json(report.Report("", {"a": float("nan"), "b": [1.0, float("inf")]}, ()))
 

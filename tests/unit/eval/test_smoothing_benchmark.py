@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from videopose.catalog import protocol
+from videopose.catalog import evaluation
 from videopose.geometry.keypoints import boxes_around
 from videopose.tracking.options import SmoothingOptions
-from videopose.tracking.video_poses import collect
+from videopose.tracking.track_table import collect
 from videopose.types import Frame, Poses, Record
 
-benchmark = protocol("smoothing_benchmark")
+benchmark = evaluation("benchmarks.smoothing")
 SKELETON = benchmark.SKELETON
 NO_REPAIR = {"repair_swaps": False, "reject_outliers": False}
 
@@ -105,7 +105,7 @@ def test_simulated_detections_carry_the_ids_of_whom_they_are_of():
     frames = 20
     case = a_case(frames)
     (person,) = case.people
-    video = protocol("tracking_benchmark").TrueVideo(
+    video = evaluation("benchmarks.tracking").TrueVideo(
         "walk",
         np.arange(frames) / 25,
         (np.array([7]),) * frames,

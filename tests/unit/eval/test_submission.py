@@ -11,7 +11,7 @@ from videopose.cli.main import main
 from videopose.errors import DatasetError, InputError, UnknownNameError
 from videopose.io.exchange.formats import read_table, write_table
 
-submission = catalog.protocol("submission")
+submission = catalog.evaluation("submission.write")
 posetrack = catalog.protocol("posetrack")
 CASES = Path(__file__).parents[2] / "data" / "poseval" / "cases.zip"
 

@@ -8,7 +8,7 @@ import torch
 from click.testing import CliRunner
 from video_files import write_video
 
-from videopose.catalog import protocol
+from videopose.catalog import evaluation
 from videopose.cli.eval import command
 from videopose.errors import ConfigError, DatasetError
 from videopose.models import create_model
@@ -16,7 +16,7 @@ from videopose.models.weights import save_weights
 from videopose.models.zoo import Weights
 from videopose.skeletons import skeleton_named
 
-bars = protocol("temporal")
+bars = evaluation("benchmarks.temporal")
 CPU = torch.device("cpu")
 
 
@@ -88,7 +88,7 @@ def test_a_stretch_of_a_clip_is_spoiled_as_in_the_whole(jhmdb, monkeypatch):
 
 
 def test_a_recipe_without_single_frames_is_refused(jhmdb, tmp_path):
-    (tmp_path / "other.yaml").write_text("recipe: topdown\ntracker: {cues: {recover: true}}\n")
+    (tmp_path / "other.yaml").write_text("recipe: topdown\ntracker: {features: {recover: true}}\n")
 
     with pytest.raises(ConfigError, match=r"other.yaml: its recipe does not start from single frames' poses"):
         bars.measure(jhmdb, options(jhmdb, modules=(str(tmp_path / "other.yaml"),)), CPU)

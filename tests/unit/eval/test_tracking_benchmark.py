@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from videopose.catalog import protocol
+from videopose.catalog import evaluation
 from videopose.errors import DatasetError
-from videopose.stages.retrack import retrack_options
 from videopose.types import Poses
+from videopose.workflows.retrack import retrack_options
 
-benchmark = protocol("tracking_benchmark")
+benchmark = evaluation("benchmarks.tracking")
 LEVELS, SKELETON = benchmark.LEVELS, benchmark.SKELETON
 
 

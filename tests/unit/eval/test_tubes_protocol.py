@@ -8,7 +8,7 @@ from videopose import catalog
 from videopose.skeletons import skeleton_named
 from videopose.types import Poses, Record
 
-tubes = catalog.protocol("tubes")
+tubes = catalog.evaluation("benchmarks.tubes")
 BODY = skeleton_named("body19")
 
 

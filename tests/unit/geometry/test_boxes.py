@@ -10,8 +10,8 @@ from videopose.geometry.boxes import (
     clip,
     intersection,
     iou,
+    nms,
     scale_about_center,
-    suppress,
     xywh_from_xyxy,
     xyxy_from_xywh,
 )
@@ -58,11 +58,11 @@ def test_clipping_and_scaling():
 def test_suppression_keeps_the_best_and_breaks_ties_by_order():
     similarity = np.array([[1, 0.9, 0], [0.9, 1, 0], [0, 0, 1]])
 
-    assert suppress(similarity, np.array([0.5, 0.8, 0.1]), 0.5).tolist() == [1, 2]
-    assert suppress(similarity, np.array([0.5, 0.5, 0.1]), 0.5).tolist() == [0, 2]
-    assert suppress(np.zeros((0, 0)), np.zeros(0), 0.5).tolist() == []
+    assert nms(similarity, np.array([0.5, 0.8, 0.1]), 0.5).tolist() == [1, 2]
+    assert nms(similarity, np.array([0.5, 0.5, 0.1]), 0.5).tolist() == [0, 2]
+    assert nms(np.zeros((0, 0)), np.zeros(0), 0.5).tolist() == []
 
 
 def test_a_similarity_that_is_not_square_is_refused():
     with pytest.raises(ShapeError, match=r"similarity has shape \(1, 2\), but \(2, 2\) is needed"):
-        suppress(np.zeros((1, 2)), np.zeros(2), 0.5)
+        nms(np.zeros((1, 2)), np.zeros(2), 0.5)

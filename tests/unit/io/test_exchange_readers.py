@@ -219,10 +219,10 @@ def test_mpii_fields_that_matlab_left_empty_are_unknown(tmp_path):
     people[0] = (1.0, 2.0, 3.0, 4.0, {"point": {"id": 0, "x": 5.0, "y": 6.0, "is_visible": none}})
     people[1] = (none, none, none, none, none)  # marked, not drawn
     people[2] = (none, none, none, none, {"point": {"id": 0, "x": 7.0, "y": 8.0, "is_visible": "1"}})
-    pictures = np.zeros(2, [("image", "O"), ("annorect", "O")])
-    pictures[0] = ({"name": "a.jpg"}, people)
-    pictures[1] = ({"name": "test.jpg"}, none)
-    savemat(tmp_path / "mpii.mat", {"RELEASE": {"annolist": pictures}})
+    images = np.zeros(2, [("image", "O"), ("annorect", "O")])
+    images[0] = ({"name": "a.jpg"}, people)
+    images[1] = ({"name": "test.jpg"}, none)
+    savemat(tmp_path / "mpii.mat", {"RELEASE": {"annolist": images}})
 
     table = read_table(tmp_path / "mpii.mat")
 

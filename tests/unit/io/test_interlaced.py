@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from video_files import write_video
 
-from videopose.io._interlaced import without_combs
+from videopose.io.deinterlace import deinterlace
 from videopose.io.reader import open_video
 
 INTERLACED = {"x264-params": "interlaced=1", "crf": "8"}
 STEP = 6
-"""Pixels by which the bar moves from one half of a picture to the next."""
+"""Pixels by which the bar moves from one half of a image to the next."""
 
 
 def moving_bar(number, size_hw):
@@ -39,7 +39,7 @@ def test_smooth_pictures_stay_as_they_are(height, width, seed):
     across = np.random.default_rng(seed).integers(0, 200, (1, width, 3))
     picture = (across + 2 * np.arange(height)[:, None, None]).astype(np.uint8)
 
-    np.testing.assert_array_equal(without_combs(picture), picture)
+    np.testing.assert_array_equal(deinterlace(picture), picture)
 
 
 @given(st.integers(3, 21), st.integers(2, 30), st.integers(0, 100))
@@ -47,7 +47,7 @@ def test_smooth_pictures_stay_as_they_are(height, width, seed):
 def test_lines_of_the_first_half_are_never_touched(height, width, seed):
     picture = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
-    whole = without_combs(picture)
+    whole = deinterlace(picture)
 
     np.testing.assert_array_equal(whole[0::2], picture[0::2])
     assert combs(whole) <= 12
@@ -56,7 +56,7 @@ def test_lines_of_the_first_half_are_never_touched(height, width, seed):
 def test_what_moves_is_shown_once():
     picture = moving_bar(3, (48, 160))
 
-    np.testing.assert_array_equal(without_combs(picture), np.repeat(picture[0::2], 2, axis=0))
+    np.testing.assert_array_equal(deinterlace(picture), np.repeat(picture[0::2], 2, axis=0))
 
 
 @pytest.mark.parametrize(

@@ -3,26 +3,26 @@ import os
 import pytest
 
 from videopose.errors import InputError, VideoPoseError
-from videopose.io.lock import only_run
+from videopose.io.lock import exclusive_lock
 
 
 def test_a_second_run_of_one_result_is_refused(tmp_path):
     folder = tmp_path / "clip.poses.json.partial"
 
     message = "another run is writing this result. Wait for it"
-    with only_run(folder), pytest.raises(InputError, match=message), only_run(folder):
+    with exclusive_lock(folder), pytest.raises(InputError, match=message), exclusive_lock(folder):
         pass
 
-    with only_run(folder):  # free again
+    with exclusive_lock(folder):  # free again
         pass
 
 
 def test_the_refused_run_leaves_the_others_lock_alone(tmp_path):
     folder = tmp_path / "a.partial"
 
-    with only_run(folder):
+    with exclusive_lock(folder):
         for _ in range(2):
-            with pytest.raises(InputError, match="another run"), only_run(folder):
+            with pytest.raises(InputError, match="another run"), exclusive_lock(folder):
                 pass
         assert (folder / "lock").exists()
 
@@ -30,7 +30,7 @@ def test_the_refused_run_leaves_the_others_lock_alone(tmp_path):
 def test_nothing_is_left_of_a_run_that_kept_nothing(tmp_path):
     folder = tmp_path / "a.partial"
 
-    with pytest.raises(ZeroDivisionError, match="division"), only_run(folder):
+    with pytest.raises(ZeroDivisionError, match="division"), exclusive_lock(folder):
         _ = 1 / 0
 
     assert not folder.exists()
@@ -39,7 +39,7 @@ def test_nothing_is_left_of_a_run_that_kept_nothing(tmp_path):
 def test_chunks_outlive_the_lock(tmp_path):
     folder = tmp_path / "a.partial"
 
-    with only_run(folder):
+    with exclusive_lock(folder):
         (folder / "000000.arrow").write_text("kept")
 
     assert (folder / "000000.arrow").read_text() == "kept"
@@ -49,15 +49,15 @@ def test_a_lock_dies_with_its_process(tmp_path):
     folder = tmp_path / "a.partial"
     child = os.fork()
     if child == 0:
-        with only_run(folder):
+        with exclusive_lock(folder):
             os._exit(0)  # as a kill would: nothing is cleaned up
     os.waitpid(child, 0)
 
     assert folder.exists()
-    with only_run(folder):
+    with exclusive_lock(folder):
         pass
 
 
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
-    with pytest.raises(VideoPoseError, match="cannot be written"), only_run(tmp_path / "no" / "where.partial"):
+    with pytest.raises(VideoPoseError, match="cannot be written"), exclusive_lock(tmp_path / "no" / "where.partial"):
         pass

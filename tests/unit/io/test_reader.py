@@ -10,7 +10,7 @@ import pytest
 from video_files import cut, damage_packets, level_of, number_in, picture, write_audio, write_video
 
 from videopose.errors import InputError, UnknownNameError, VideoError
-from videopose.io._pyav import displayed_size
+from videopose.io.backends.pyav import displayed_size
 from videopose.io.base import Selection
 from videopose.io.reader import open_video
 

@@ -5,7 +5,7 @@ import torch
 
 from videopose.errors import InputError, WeightsError
 from videopose.models import create_model
-from videopose.models.export import FORMATS, RuntimeNetwork, export
+from videopose.runtime.export import FORMATS, RuntimeNetwork, export
 
 EQUAL = 1e-4
 SIZE = (64, 64)

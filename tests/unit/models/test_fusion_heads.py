@@ -6,7 +6,7 @@ import torch
 from videopose.models import create_model
 from videopose.models.complexity import count
 from videopose.models.convlstm_head import ConvLSTMHead
-from videopose.models.fusion_parts import FrameWeights, add_evidence, evidence
+from videopose.models.fusion_parts import FrameWeights, fuse_log_likelihood, log_likelihood
 
 KEYPOINTS, SIZE = 3, (16, 12)
 WINDOWS = ["dcpose_head", "posewarper_head"]
@@ -149,7 +149,7 @@ def test_steps_and_a_whole_track_agree():
 
 
 def test_evidence_is_zero_where_nothing_is_known():
-    flat = evidence(torch.full((1, 1, 8, 6), 4.2))
+    flat = log_likelihood(torch.full((1, 1, 8, 6), 4.2))
 
     assert flat.abs().max() < 0.01
 
@@ -158,7 +158,7 @@ def test_evidence_of_a_sharp_peak_is_high_there_and_lowest_elsewhere():
     logits = torch.zeros(1, 1, 64, 48)
     logits[..., 10:12, 20:22] = 20
 
-    maps = evidence(logits)[0, 0]
+    maps = log_likelihood(logits)[0, 0]
 
     assert maps.argmax() == 5 * 24 + 10
     assert maps.max() > 1
@@ -169,7 +169,7 @@ def test_a_forgotten_centre_leaves_only_the_added_evidence():
     change = torch.zeros(1, 1, 8, 6)
     change[..., 2, 3] = 1
 
-    out = add_evidence(torch.randn(1, 1, 16, 12) * 10, change, torch.zeros(1, 1))
+    out = fuse_log_likelihood(torch.randn(1, 1, 16, 12) * 10, change, torch.zeros(1, 1))
 
     assert divmod(int(out.argmax()), 12) in {(4, 6), (4, 7), (5, 6), (5, 7)}
     assert out[0, 0, 12, 2] == 0

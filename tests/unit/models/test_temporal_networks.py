@@ -17,7 +17,7 @@ def warper():
 
 
 def centered_identity(warper):
-    """Make every warp read its own place and pass its own channel: a perfect warp of a still picture."""
+    """Make every warp read its own place and pass its own channel: a perfect warp of a still image."""
     for index in range(1, len(DILATIONS) + 1):
         warper.get_submodule(f"offsets{index}").weight.data.zero_()
         weight = warper.get_submodule(f"deform_conv{index}").weight.data.zero_()

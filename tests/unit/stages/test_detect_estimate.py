@@ -4,7 +4,7 @@ import torch
 
 from videopose.errors import InputError
 from videopose.skeletons import skeleton_named
-from videopose.stages.detect import DetectPeople, GivenBoxes, WholeFrame
+from videopose.stages.detect import BoxesFromFile, DetectPeople, FullFrameBox
 from videopose.stages.estimate import EstimatePoses
 from videopose.types import Detections, Frame, Poses, Record
 
@@ -108,14 +108,14 @@ def test_a_followed_persons_score_does_not_fade():
 
 
 def test_given_boxes_belong_to_frames_by_index():
-    out = list(GivenBoxes({1: _box(7)})(_records(3)))
+    out = list(BoxesFromFile({1: _box(7)})(_records(3)))
 
     assert [len(record.detections) for record in out] == [0, 1, 0]
     assert out[1].detections.xyxy[0, 0] == 7
 
 
 def test_the_whole_frame_is_one_persons_box():
-    assert next(WholeFrame()(_records(1))).detections.xyxy.tolist() == [[0, 0, 300, 60]]
+    assert next(FullFrameBox()(_records(1))).detections.xyxy.tolist() == [[0, 0, 300, 60]]
 
 
 def test_stages_in_the_wrong_order_say_so():

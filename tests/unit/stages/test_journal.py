@@ -12,9 +12,14 @@ from hypothesis import strategies as st
 
 from videopose.errors import ConfigError, VideoPoseError
 from videopose.io.journal_store import JournalStore, difference
-from videopose.stages.flow import Pipeline, Prefetch, batched, windows
-from videopose.stages.journal import Journal, Reach
-from videopose.types import Cues, Gap
+from videopose.stages.journal import Journal, TemporalContext
+from videopose.stages.pipeline import (
+    Pipeline,
+    Prefetch,
+    batched,
+    windows,
+)
+from videopose.types import Gap, TrackingFeatures
 
 IDENTITY = {"video": "clip.mp4", "config": {"pose": {"flip_test": True}}}
 
@@ -47,7 +52,7 @@ class Counting(Networks):
 
 def journal(folder, networks, chunk=8, identity=IDENTITY):
     store = JournalStore(folder, identity)
-    return Journal(networks, store, Reach(networks.before, networks.after), chunk=chunk)
+    return Journal(networks, store, TemporalContext(networks.before, networks.after), chunk=chunk)
 
 
 def test_records_pass_through_and_come_back_from_disk(tmp_path):
@@ -96,7 +101,7 @@ def test_networks_that_look_at_windows_run_on_over_the_chunks(tmp_path_factory, 
 
     def stage(name):
         store = JournalStore(tmp_path / name, IDENTITY)
-        return Journal(Counting(batch=window), store, Reach(window=window, is_closed=True), chunk=8)
+        return Journal(Counting(batch=window), store, TemporalContext(window=window, is_closed=True), chunk=8)
 
     unbroken = stage("whole")
     whole = list(unbroken(records))
@@ -131,7 +136,7 @@ def test_networks_with_a_thread_of_their_own_give_the_same(tmp_path):
     networks = Networks(before=2, after=3)
     threaded = Pipeline((Prefetch(5), networks, Prefetch(5)))
 
-    stage = Journal(threaded, JournalStore(tmp_path / "threaded", IDENTITY), Reach(2, 3), chunk=8)
+    stage = Journal(threaded, JournalStore(tmp_path / "threaded", IDENTITY), TemporalContext(2, 3), chunk=8)
 
     assert_same_records(list(stage(iter(records))), plain)
     assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
@@ -220,16 +225,18 @@ def test_numbers_survive_to_the_last_bit(tmp_path):
 
 def test_what_a_tracker_took_from_the_pixels_is_kept(tmp_path):
     camera = np.eye(3) + 0.1
-    cues = [
+    features = [
         None,
-        Cues(),
-        Cues(camera, (np.ones((3, 17, 2), np.float32), np.zeros((0, 17, 2), np.float32)), np.ones((2, 5), np.float32)),
-        Cues(appearance=np.zeros((0, 5), np.float32)),
+        TrackingFeatures(),
+        TrackingFeatures(
+            camera, (np.ones((3, 17, 2), np.float32), np.zeros((0, 17, 2), np.float32)), np.ones((2, 5), np.float32)
+        ),
+        TrackingFeatures(appearance=np.zeros((0, 5), np.float32)),
     ]
-    records = [replace(some_records(9)[k], cues=cue) for k, cue in zip((0, 1, 2, 6), cues, strict=True)]
+    records = [replace(some_records(9)[k], features=cue) for k, cue in zip((0, 1, 2, 6), features, strict=True)]
     list(Journal(iter, JournalStore(tmp_path / "j", IDENTITY))(records))
 
-    kept = [record.cues for record in JournalStore(tmp_path / "j", IDENTITY)]
+    kept = [record.features for record in JournalStore(tmp_path / "j", IDENTITY)]
 
     assert kept[0] is None
     assert (kept[1].camera, kept[1].propagated, kept[1].appearance) == (None, (), None)

@@ -11,10 +11,10 @@ from torch import nn
 
 from videopose.errors import InputError
 from videopose.estimators.fused import FusedEstimator
-from videopose.estimators.mapped import MapEstimator
+from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.neighbors import BoxWarp
 from videopose.stages.estimate import EstimatePoses
-from videopose.stages.flow import Pipeline
+from videopose.stages.pipeline import Pipeline
 from videopose.stages.temporal import FuseNeighbors
 from videopose.types import UNTRACKED
 
@@ -38,7 +38,7 @@ class Watching(nn.Module):
 
 
 def temporal_pipeline(head, model=None, *, window=4, flip_test=False, **options):
-    single = MapEstimator(bright_estimator(model, batch_size=3, flip_test=flip_test))
+    single = HeatmapEstimator(bright_estimator(model, batch_size=3, flip_test=flip_test))
     codec = single.single.network.codec
     fused = FusedEstimator(single, head, BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw), **options)
     return Pipeline((EstimatePoses(single, window), FuseNeighbors(fused, window)))
@@ -170,7 +170,7 @@ def test_the_result_does_not_depend_on_how_many_frames_share_batches():
 
 def test_records_without_heatmaps_or_pictures_are_refused():
     stage = temporal_pipeline(Watching()).stages[1]
-    with pytest.raises(InputError, match="frame 0 has no heatmaps; a MapEstimator stands before"):
+    with pytest.raises(InputError, match="frame 0 has no heatmaps; a HeatmapEstimator stands before"):
         list(stage(some_records(1, with_image=True)))
-    with pytest.raises(InputError, match="frame 0 has no picture; temporal stages stand before DropImages"):
+    with pytest.raises(InputError, match="frame 0 has no image; temporal stages stand before DropImages"):
         list(stage(some_records(1)))

@@ -8,20 +8,20 @@ from builders import assert_same_records
 from torch import nn
 
 from videopose.estimators.fused import FusedEstimator
-from videopose.estimators.mapped import MapEstimator
+from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.neighbors import BoxWarp
 from videopose.io.journal_store import JournalStore
 from videopose.models.score_fusion import ScoreFusion
 from videopose.stages.estimate import EstimatePoses
-from videopose.stages.flow import DropImages, Pipeline
-from videopose.stages.journal import Journal, Reach
+from videopose.stages.journal import Journal, TemporalContext
+from videopose.stages.pipeline import DropImages, Pipeline
 from videopose.stages.temporal import FuseNeighbors
 
 BEFORE, AFTER, CHUNK = 2, 1, 6
 
 
 def networks() -> Pipeline:
-    single = MapEstimator(bright_estimator(batch_size=3))
+    single = HeatmapEstimator(bright_estimator(batch_size=3))
     codec = single.single.network.codec
     head: nn.Module = ScoreFusion(num_keypoints=2, before=BEFORE, after=AFTER).eval()
     fused = FusedEstimator(single, head, BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw))
@@ -30,7 +30,7 @@ def networks() -> Pipeline:
 
 def journalled(folder, records, *, stop_after=None):
     store = JournalStore(folder, {})
-    journal = Journal(networks(), store, Reach(BEFORE, AFTER), chunk=CHUNK)
+    journal = Journal(networks(), store, TemporalContext(BEFORE, AFTER), chunk=CHUNK)
     stream = journal(records)
     out = list(islice(stream, stop_after))
     stream.close()

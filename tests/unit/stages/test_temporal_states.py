@@ -8,14 +8,14 @@ from bright_people import TWO, bright_estimator, walking_records
 from builders import assert_same_records
 from torch import nn
 
-from videopose.estimators.mapped import MapEstimator
+from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.recurrent import RecurrentEstimator
 from videopose.io.journal_store import JournalStore
 from videopose.models.convlstm_head import ConvLSTMHead
 from videopose.stages.estimate import EstimatePoses
-from videopose.stages.flow import DropImages, Pipeline
-from videopose.stages.journal import Journal, Reach
-from videopose.stages.temporal import CarryStates
+from videopose.stages.journal import Journal, TemporalContext
+from videopose.stages.pipeline import DropImages, Pipeline
+from videopose.stages.temporal import PropagateStates
 
 ONE_CELL = 1.0
 """Image pixels of error a cell makes here: crops are 192 pixels wide for boxes of 40."""
@@ -36,9 +36,9 @@ class Late(nn.Module):
 
 
 def states_pipeline(head, **options):
-    single = MapEstimator(bright_estimator(batch_size=3))
+    single = HeatmapEstimator(bright_estimator(batch_size=3))
     estimator = RecurrentEstimator(single, head, single.single.network.codec.crop_from_heatmap, **options)
-    return Pipeline((EstimatePoses(single, 4), CarryStates(estimator)))
+    return Pipeline((EstimatePoses(single, 4), PropagateStates(estimator)))
 
 
 def poses_from(stage, records):
@@ -91,6 +91,6 @@ def test_chunks_of_a_journal_are_warmed_up(tmp_path):
     records = walking_records(14, lanes=((40, 60), (150, 170)))
     whole = list(states_pipeline(Late())(records))
     networks = Pipeline((*states_pipeline(Late()).stages, DropImages()))
-    journal = Journal(networks, JournalStore(tmp_path / "journal", {}), Reach(before=1), chunk=5)
+    journal = Journal(networks, JournalStore(tmp_path / "journal", {}), TemporalContext(before=1), chunk=5)
 
     assert_same_records(list(journal(records)), whole, atol=1e-3)

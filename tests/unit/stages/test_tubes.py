@@ -14,11 +14,11 @@ from torch import nn
 from videopose.errors import InputError
 from videopose.estimators.tubes import Tube, TubeEstimator
 from videopose.io.journal_store import JournalStore
-from videopose.stages.flow import DropImages, Pipeline
-from videopose.stages.journal import Journal, Reach
-from videopose.stages.tubes import EstimateTubes, MergeTubes, OnMiddleFrames
-from videopose.tracking.tracklets import middle_of
-from videopose.tracking.tube_options import TubeOptions
+from videopose.stages.journal import Journal, TemporalContext
+from videopose.stages.pipeline import DropImages, Pipeline
+from videopose.stages.tubes import DetectTubeCenters, EstimateTubes, MergeTubes
+from videopose.tracking.tubes.options import TubeOptions
+from videopose.tracking.tubes.tracklets import middle_of
 from videopose.types import Detections
 
 LANES = ((40, 60), (150, 170))
@@ -35,7 +35,7 @@ def networks(options=None, model=None, window=4, **estimator_options):
     single = bright_estimator(model, batch_size=7)
     estimator = TubeEstimator(single, enlarge=options.enlarge, **estimator_options)
     return Pipeline(
-        (OnMiddleFrames(everybody, options, window), EstimateTubes(estimator, options, window), DropImages())
+        (DetectTubeCenters(everybody, options, window), EstimateTubes(estimator, options, window), DropImages())
     )
 
 
@@ -99,12 +99,12 @@ def test_a_frame_costs_as_many_crops_as_tubes_pass_through_it(length, overlap, w
 def test_who_is_there_is_asked_for_middle_frames_only():
     asked = []
 
-    def who(records):
+    def detector(records):
         for record in records:
             asked.append(record.frame.index)
             yield record
 
-    out = list(OnMiddleFrames(who, TubeOptions(length=5, overlap=2), window=4)(walking_records(10)))
+    out = list(DetectTubeCenters(detector, TubeOptions(length=5, overlap=2), window=4)(walking_records(10)))
 
     assert asked == [0, 3, 6, 9]
     assert [record.detections is not None for record in out] == [k % 3 == 0 for k in range(10)]
@@ -175,7 +175,7 @@ def test_two_boxes_of_one_person_give_one_pose():
 
 
 def test_frames_in_no_tube_are_told_to_look_for_people_first():
-    with pytest.raises(InputError, match="frame 0 is in no tube; OnMiddleFrames stands before EstimateTubes"):
+    with pytest.raises(InputError, match="frame 0 is in no tube; DetectTubeCenters stands before EstimateTubes"):
         list(EstimateTubes(TubeEstimator(bright_estimator()), TubeOptions())([walking(None)]))
 
 
@@ -187,7 +187,7 @@ def test_pictures_must_still_be_there():
     record = walking(boxes_of([20, 25, 60, 75]))
     gone = replace(record, frame=replace(record.frame, image=None))
 
-    with pytest.raises(InputError, match="frame 0 has no picture; tubes are estimated before DropImages"):
+    with pytest.raises(InputError, match="frame 0 has no image; tubes are estimated before DropImages"):
         list(EstimateTubes(TubeEstimator(bright_estimator()), TubeOptions())([gone]))
 
 
@@ -268,7 +268,7 @@ BEFORE, AFTER, CHUNK = 6, 6, 8
 
 def journalled(folder, records, *, stop_after=None):
     store = JournalStore(folder, {})
-    stream = Journal(networks(), store, Reach(BEFORE, AFTER), chunk=CHUNK)(records)
+    stream = Journal(networks(), store, TemporalContext(BEFORE, AFTER), chunk=CHUNK)(records)
     out = list(islice(stream, stop_after))
     stream.close()
     return out

@@ -6,7 +6,7 @@ import torch
 
 from videopose.catalog import asset
 from videopose.errors import InputError, WeightsError
-from videopose.estimators.entailment import WEIGHTS, EntailmentSimilarity, pair_features
+from videopose.learned_tracking.entailment import WEIGHTS, EntailmentSimilarity, pair_features
 from videopose.models.entailment import PoseEntailment
 from videopose.skeletons import skeleton_named
 from videopose.stages.track import TrackPoses

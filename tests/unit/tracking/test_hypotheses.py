@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from videopose.errors import ShapeError
-from videopose.tracking.hypotheses import mean_shift, merge, shortest_path
-from videopose.tracking.tube_options import MergeOptions, TubeOptions
+from videopose.tracking.tubes.hypotheses import mean_shift, merge, shortest_path
+from videopose.tracking.tubes.options import MergeOptions, TubeOptions
 
 METHODS = ["both", "mean-shift", "shortest-path", "best"]
 PIXEL_ROUNDING = 0.02  # float32 at image coordinates, and what is left of the mean shift after its last step

@@ -130,18 +130,18 @@ def test_what_is_a_high_score_depends_on_the_scores_seen(scale):
     seen = ScoreScale()
 
     for part in np.split(scores, 100):
-        seen.see(part)
+        seen.update(part)
 
-    assert seen.good == pytest.approx(0.9 * scale, abs=0.02)
+    assert seen.p90 == pytest.approx(0.9 * scale, abs=0.02)
 
 
 def test_the_order_of_scores_does_not_change_their_scale():
     forward, backward = ScoreScale(), ScoreScale()
 
-    forward.see(np.array([0.1, 0.5, 0.9], np.float32))
-    backward.see(np.array([0.9, 0.5, 0.1], np.float32))
+    forward.update(np.array([0.1, 0.5, 0.9], np.float32))
+    backward.update(np.array([0.9, 0.5, 0.1], np.float32))
 
-    assert forward.good == backward.good == pytest.approx(0.9, abs=0.001)
+    assert forward.p90 == backward.p90 == pytest.approx(0.9, abs=0.001)
 
 
 def test_user_values_win_over_the_preset():

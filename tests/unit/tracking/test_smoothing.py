@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from videopose.skeletons import skeleton_named
 from videopose.stages.smooth import TrackAndSmooth
-from videopose.tracking.motion import cv_predict, cv_start, cv_update
+from videopose.tracking.cleaning.repair import fill_gaps
+from videopose.tracking.cleaning.smoothers import SMOOTHERS, rts_round
+from videopose.tracking.cleaning.smoothing import smooth
+from videopose.tracking.cleaning.track_batches import track_batches
+from videopose.tracking.motion import kalman_predict, kalman_start, kalman_update
 from videopose.tracking.options import SmoothingOptions, TrackerOptions
-from videopose.tracking.repair import fill_gaps
-from videopose.tracking.series import batches
-from videopose.tracking.smoothers import SMOOTHERS, rts_round
-from videopose.tracking.smoothing import smooth
-from videopose.tracking.video_poses import VideoPoses, collect
+from videopose.tracking.track_table import TrackTable, collect
 
 SKELETON = skeleton_named("coco17")
 K = len(SKELETON)
@@ -35,7 +35,7 @@ def poses_of(xy, *, rate=25.0, score=0.8, number=None):
     frames = int(number.max()) + 1
     keypoints = np.concatenate([xy, np.broadcast_to(score, (*xy.shape[:2], 1))], axis=2).astype(np.float32)
     xyxy = np.concatenate([SHAPE.min(0) + xy.mean(1), SHAPE.max(0) + xy.mean(1)], axis=1).astype(np.float32)
-    return VideoPoses(
+    return TrackTable(
         np.arange(frames),
         np.arange(frames) / rate,
         np.ones(frames, bool),
@@ -260,13 +260,13 @@ def test_filter_and_smoother_equal_filterpy():
     steps = rng.uniform(0.02, 0.1, 40)
     z = np.cumsum(rng.normal(0, 3, 41)) + 300
     noise, variances = 900.0, rng.uniform(1, 20, 41)
-    state = cv_start(np.stack([z[:1], z[:1]], -1), variances[:1], np.array([1e4]))
+    state = kalman_start(np.stack([z[:1], z[:1]], -1), variances[:1], np.array([1e4]))
     theirs = KalmanFilter(2, 1)
     theirs.x, theirs.P, theirs.H = np.array([[z[0]], [0.0]]), np.diag([variances[0], 1e4]), np.array([[1.0, 0.0]])
 
     for t, dt in enumerate(steps, 1):
-        state = cv_predict(state, np.array([dt]), np.array([noise]))
-        state = cv_update(state, np.array([[z[t], z[t]]]), variances[t : t + 1])
+        state = kalman_predict(state, np.array([dt]), np.array([noise]))
+        state = kalman_update(state, np.array([[z[t], z[t]]]), variances[t : t + 1])
         theirs.predict(F=np.array([[1, dt], [0, 1]]), Q=Q_continuous_white_noise(2, dt, noise))
         theirs.update(z[t], R=variances[t])
 
@@ -278,7 +278,7 @@ def test_filter_and_smoother_equal_filterpy():
 def test_backward_pass_equals_filterpy():
     noisy = walking(50) + np.random.default_rng(0).normal(0, JITTER, (50, K, 2))
     table = poses_of(noisy)
-    (series,) = batches(table, fill_gaps(table, 0))
+    (series,) = track_batches(table, fill_gaps(table, 0))
 
     ours, _ = rts_round(series, np.full(series.weight.shape, 6.0))
 
@@ -315,6 +315,6 @@ def test_stage_runs_twice_with_the_same_answer_and_keeps_every_frame():
 def test_no_more_is_smoothed_at_once_than_is_in_proportion_to_the_video():
     table = poses_of(still(60_000).astype(np.float32))
 
-    widths = {series.rows.shape[1] for series in batches(table, fill_gaps(table, 1.0))}
+    widths = {series.rows.shape[1] for series in track_batches(table, fill_gaps(table, 1.0))}
 
     assert max(widths) == 4  # of 134 pieces

@@ -6,8 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videopose.skeletons import skeleton_named
-from videopose.tracking.tracklets import TrackletLinker, TubeTracks, middle_of, tracklet_similarity, tube_id
-from videopose.tracking.tube_options import TubeOptions
+from videopose.tracking.tubes.options import TubeOptions
+from videopose.tracking.tubes.tracklets import (
+    TrackletLinker,
+    TubeTracks,
+    middle_of,
+    tracklet_similarity,
+    tube_id,
+)
 from videopose.types import Track
 
 SIGMAS = skeleton_named("coco17").sigmas

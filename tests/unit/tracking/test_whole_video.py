@@ -9,13 +9,13 @@ from builders import assert_same_records
 from videopose.skeletons import skeleton_named
 from videopose.stages.smooth import TrackAndSmooth
 from videopose.stages.track import TrackPoses
-from videopose.tracking.crossing import uncross
-from videopose.tracking.duplicates import trim_overlaps
+from videopose.tracking.crossing import resolve_swaps
+from videopose.tracking.duplicates import split_overlaps
 from videopose.tracking.linking import link, solve
 from videopose.tracking.options import LinkingOptions, SmoothingOptions, TrackerOptions
-from videopose.tracking.video_poses import collect
-from videopose.tracking.whole import without_weak
-from videopose.types import Cues, Frame, Poses, Record
+from videopose.tracking.track_table import collect
+from videopose.tracking.whole import drop_weak_tracks
+from videopose.types import Frame, Poses, Record, TrackingFeatures
 
 SKELETON = skeleton_named("coco17")
 SHAPE = np.random.default_rng(1).uniform(-0.5, 0.5, (len(SKELETON), 2)) * [60, 120]
@@ -65,10 +65,10 @@ def test_return_in_other_clothes_is_somebody_else():
     red, blue = np.eye(2, dtype=np.float32)[[0]], np.eye(2, dtype=np.float32)[[1]]
 
     def dressed(late):
-        looks = [red if t < 20 else late for t in range(100)]
+        appearance = [red if t < 20 else late for t in range(100)]
         return [
-            replace(each, cues=Cues(appearance=look[: len(each.poses)]))
-            for each, look in zip(gone(20, 70), looks, strict=True)
+            replace(each, features=TrackingFeatures(appearance=look[: len(each.poses)]))
+            for each, look in zip(gone(20, 70), appearance, strict=True)
         ]
 
     same, other = dressed(red), dressed(blue)
@@ -100,7 +100,7 @@ def test_tracks_that_exchanged_ids_at_a_crossing_are_exchanged_back():
     swapped = np.where(table.frame >= 50, 3 - right, right)
     wrong = type(table)(**{**{f: getattr(table, f) for f in table.__dataclass_fields__}, "track_id": swapped})
 
-    repaired = uncross(wrong, LinkingOptions()).track_id
+    repaired = resolve_swaps(wrong, LinkingOptions()).track_id
 
     assert repaired[table.frame > 60].tolist() == right[table.frame > 60].tolist()
 
@@ -132,7 +132,7 @@ def test_accidents_strung_together_are_no_person():
     person = [(300, 300, 1.0, 1, 0.9) for _ in range(200)]
     accidents = [(700, 300, 1.0, 2, 0.8) if t % 10 == 0 else None for t in range(200)]
 
-    table = without_weak(tracklets(person, accidents), LinkingOptions())
+    table = drop_weak_tracks(tracklets(person, accidents), LinkingOptions())
 
     assert set(table.track_id[table.xyxy[:, 0] > 500].tolist()) == {-1}
     assert set(table.track_id[table.xyxy[:, 0] < 500].tolist()) == {1}
@@ -238,7 +238,7 @@ def test_second_box_that_takes_over_a_person_is_the_same_person():
     old = [(300, 300, 1.0, 1, 0.4) if t < 30 else None for t in range(60)]
     new = [(300, 310, 0.8, 2, 0.5) if t >= 20 else None for t in range(60)]
 
-    table, handovers = trim_overlaps(tracklets(old, new), LinkingOptions())
+    table, handovers = split_overlaps(tracklets(old, new), LinkingOptions())
 
     assert (table.track_id[(table.frame >= 20) & (table.frame < 30)] == 2).sum() == 10
     assert set(link(table, LinkingOptions(), handovers).track_id.tolist()) == {1, -1}
@@ -248,7 +248,7 @@ def test_boxes_that_take_turns_on_one_person_are_the_same_person():
     turns = [1 if t < 20 or t in (22, 24) else 2 for t in range(60)]
     old, new = ([(300, 300, 1.0, who, 0.5) if turns[t] == who else None for t in range(60)] for who in (1, 2))
 
-    trimmed, handovers = trim_overlaps(tracklets(old, new), LinkingOptions())
+    trimmed, handovers = split_overlaps(tracklets(old, new), LinkingOptions())
 
     table = link(trimmed, LinkingOptions(), handovers)
 
@@ -260,7 +260,7 @@ def test_person_who_leaves_while_another_stands_apart_is_not_trimmed():
     coming = [(420, 300, 1.0, 2, 0.9) if t >= 20 else None for t in range(60)]
     before = tracklets(leaving, coming)
 
-    trimmed, handovers = trim_overlaps(before, LinkingOptions())
+    trimmed, handovers = split_overlaps(before, LinkingOptions())
 
     assert trimmed.track_id.tolist() == before.track_id.tolist()
     assert len(handovers) == 0
@@ -270,7 +270,7 @@ def test_a_box_that_takes_over_is_joined_although_it_is_much_larger():
     old = [(300, 300, 1.0, 1, 0.5) if t < 30 else None for t in range(60)]
     new = [(310, 320, 2.0, 2, 0.4) if t >= 20 else None for t in range(60)]
 
-    trimmed, handovers = trim_overlaps(tracklets(old, new), LinkingOptions())
+    trimmed, handovers = split_overlaps(tracklets(old, new), LinkingOptions())
 
     assert set(link(trimmed, LinkingOptions(), handovers).track_id.tolist()) == {1, -1}
     assert set(link(trimmed, LinkingOptions()).track_id.tolist()) == {1, 2, -1}
@@ -281,7 +281,7 @@ def test_a_box_that_takes_over_does_not_steal_from_the_person_it_belongs_to():
     before = [(310, 320, 1.6, 2, 0.6) if t < 17 else None for t in range(60)]
     after = [(310, 320, 1.6, 3, 0.6) if t >= 20 else None for t in range(60)]
 
-    trimmed, handovers = trim_overlaps(tracklets(hidden, before, after), LinkingOptions())
+    trimmed, handovers = split_overlaps(tracklets(hidden, before, after), LinkingOptions())
     table = link(trimmed, LinkingOptions(), handovers)
 
     assert len(handovers) == 1
@@ -310,7 +310,7 @@ def test_what_is_weak_beside_the_others_is_dropped_whatever_scores_mean(scale):
     person = [(300, 300, 1.0, 1, 0.9 * scale) for _ in range(100)]
     tree = [(700, 300, 1.0, 2, 0.2 * scale) for _ in range(100)]
 
-    table = without_weak(tracklets(person, tree), LinkingOptions())
+    table = drop_weak_tracks(tracklets(person, tree), LinkingOptions())
 
     assert set(table.track_id[table.xyxy[:, 0] < 500].tolist()) == {1}
     assert set(table.track_id[table.xyxy[:, 0] > 500].tolist()) == {-1}

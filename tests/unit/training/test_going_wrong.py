@@ -34,7 +34,7 @@ def _options(source=SET, *, start_from="", rate=1e-3, **pose):
 
 @pytest.fixture
 def broken(data, tmp_path):
-    """Give a copy of the data that a test may damage."""
+    """Return a copy of the data that a test may damage."""
     return shutil.copytree(data, tmp_path / "broken")
 
 

@@ -8,7 +8,7 @@ import torch
 
 from videopose.config import validate
 from videopose.errors import ConfigError
-from videopose.estimators import learned_smoother
+from videopose.learned_tracking import learned_smoother
 from videopose.skeletons import skeleton_named
 from videopose.tracking.options import SmoothingOptions
 from videopose.training.checkpoint import load_state

@@ -22,7 +22,7 @@ from videopose.models.zoo import Weights
 from videopose.skeletons import skeleton_named
 from videopose.training.map_cache import MappedClip
 from videopose.training.run import TrainOptions, create_task, run_training
-from videopose.training.temporal_batches import Stretches, WindowOptions, mirrored, places_between, window_inputs
+from videopose.training.temporal_batches import ClipSampler, WindowOptions, mirrored, places_between, window_inputs
 
 COUNT, SIZE = 9, (64, 80)
 INPUT = (64, 64)
@@ -133,7 +133,7 @@ def test_frames_in_which_the_person_is_out_of_sight_get_the_nearest_box(clips):
 
 def test_a_stretch_takes_frames_around_the_current_one():
     plain = WindowOptions(clean_probability=1, double_step_probability=0, absent_probability=0, frame_rates=(10.0,))
-    stretch = Stretches([a_mapped_clip()], plain, seed=0).draw(0, [-1, 0, 1])
+    stretch = ClipSampler([a_mapped_clip()], plain, seed=0).draw(0, [-1, 0, 1])
 
     frame = int(stretch.maps[1, 0, 0, 0])
     wanted = np.array([frame - 1, frame, frame + 1])
@@ -145,8 +145,8 @@ def test_a_stretch_takes_frames_around_the_current_one():
 
 def test_windows_mix_clean_and_degraded_frames_as_told():
     never = {"double_step_probability": 0, "absent_probability": 0}
-    one_kind = Stretches([a_mapped_clip()], WindowOptions(clean_probability=0, mixed_probability=0, **never), seed=0)
-    mixed = Stretches([a_mapped_clip()], WindowOptions(clean_probability=0, mixed_probability=1, **never), seed=0)
+    one_kind = ClipSampler([a_mapped_clip()], WindowOptions(clean_probability=0, mixed_probability=0, **never), seed=0)
+    mixed = ClipSampler([a_mapped_clip()], WindowOptions(clean_probability=0, mixed_probability=1, **never), seed=0)
 
     kinds = [one_kind.draw(number, range(-3, 4)).maps[:, 0, 0, 0] // 10 for number in range(20)]
     assert all(len(set(kind.tolist())) == 1 and kind[0] > 0 for kind in kinds)
@@ -167,7 +167,7 @@ def test_places_are_those_of_the_exact_formula():
 
 def test_neighbours_come_into_the_current_crop():
     codec = SpatialCodec((16, 16))
-    stretch = Stretches([a_mapped_clip()], WindowOptions(clean_probability=1), seed=0).draw(0, [-1, 0, 1])
+    stretch = ClipSampler([a_mapped_clip()], WindowOptions(clean_probability=1), seed=0).draw(0, [-1, 0, 1])
     stretch.maps[:] = 0
     stretch.maps[0, 0, 1, 1] = 9
     stretch.crop_from_image[0] = np.eye(3)

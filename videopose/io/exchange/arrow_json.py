@@ -32,7 +32,7 @@ def read(path: Path, key: str) -> pa.Array:
 
 
 def flat(array: pa.Array) -> pa.Array:
-    """Give the entries of all lists one after the other.
+    """Return the entries of all lists one after the other.
 
     Raises:
         IrregularError: these are not lists of mappings, or one is null.
@@ -46,7 +46,7 @@ def flat(array: pa.Array) -> pa.Array:
 
 
 def field(parent: pa.StructArray, name: str) -> pa.Array:
-    """Give the values of a key.
+    """Return the values of a key.
 
     Raises:
         IrregularError: no row has that key.
@@ -57,14 +57,14 @@ def field(parent: pa.StructArray, name: str) -> pa.Array:
 
 
 def given(parent: pa.StructArray, name: str) -> I64:
-    """Give the rows that have a key."""
+    """Return the rows that have a key."""
     if parent.type.get_field_index(name) < 0:
         return np.zeros(0, np.int64)
     return np.flatnonzero(parent.field(name).is_valid().to_numpy(zero_copy_only=False))
 
 
 def children(parent: pa.StructArray, name: str, *, required: bool = False) -> tuple[pa.Array, I64]:
-    """Give the entries of a list field of every row, flat, and the row each belongs to.
+    """Return the entries of a list field of every row, flat, and the row each belongs to.
 
     Raises:
         IrregularError: the field holds something else, or a row lacks it although it is required.
@@ -82,7 +82,7 @@ def children(parent: pa.StructArray, name: str, *, required: bool = False) -> tu
 
 
 def single(parent: pa.StructArray, name: str, *, optional: bool = False, missing: float = np.nan) -> F64:
-    """Give a number per row out of a field that wraps each in a list of one.
+    """Return a number per row out of a field that wraps each in a list of one.
 
     Raises:
         IrregularError: the field holds something else, or a row lacks it although it is not optional.

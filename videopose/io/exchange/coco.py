@@ -180,7 +180,7 @@ def image_entries(top: Cursor) -> tuple[list[FrameEntry], dict[int, int]]:
 
 
 def position_of(entry: Cursor, position: dict[int, int]) -> int:
-    """Give the position of the image an annotation names by `image_id`.
+    """Return the position of the image an annotation names by `image_id`.
 
     Raises:
         DatasetError: there is no such image.
@@ -220,7 +220,7 @@ def annotations_to_json(table: PoseTable) -> Json:
 
 
 def image_ids(table: PoseTable) -> list[int]:
-    """Give every frame an id: the file's numbers where all have one and no two the same, else 1, 2, 3 and so on."""
+    """Return every frame an id: the file's numbers where all have one and no two the same, else 1, 2, 3 and so on."""
     numbers = [frame.number for frame in table.frames if frame.number is not None]
     if len(set(numbers)) != len(table.frames):
         return list(range(1, len(table.frames) + 1))

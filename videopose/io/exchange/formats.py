@@ -14,7 +14,7 @@ from videopose.io.exchange import ai_challenger, coco, matlab, mot, own_result, 
 from videopose.io.exchange.cursor import Json
 from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.exchange.table import PoseTable
-from videopose.io.result import whole_file
+from videopose.io.result import atomic_write
 from videopose.skeletons import Skeleton, skeleton_named
 from videopose.types import UNTRACKED
 
@@ -64,7 +64,7 @@ class Format:
 def _as_json(build: Callable[[PoseTable], Json]) -> Callable[[PoseTable, Path], None]:
     def write(table: PoseTable, path: Path) -> None:
         text = json.dumps(build(table), separators=(",", ":"), allow_nan=False)
-        with whole_file(path) as file:
+        with atomic_write(path) as file:
             file.write(text.encode() + b"\n")
 
     return write
@@ -72,7 +72,7 @@ def _as_json(build: Callable[[PoseTable], Json]) -> Callable[[PoseTable, Path], 
 
 def _write_mot(table: PoseTable, path: Path) -> None:
     text = mot.to_text(table)
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(text.encode())
 
 

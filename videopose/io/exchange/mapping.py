@@ -19,7 +19,7 @@ DERIVED_FROM: dict[str, tuple[str, str]] = {
 
 
 def to_skeleton(table: PoseTable, target: Skeleton, *, derive: bool = True) -> PoseTable:
-    """Give the same people with another skeleton's keypoints, matched by name.
+    """Return the same people with another skeleton's keypoints, matched by name.
 
     Args:
         table: to be converted; returned as it is if it already has the skeleton.

@@ -82,7 +82,7 @@ def _jhmdb(variables: dict[str, Any], path: Path) -> PoseTable:
 
 
 def _puppet_boxes(path: Path, xy: F64) -> F64:
-    """Give boxes from `puppet_mask/<action>/<video>/puppet_mask.mat` beside `joint_positions`; else around the pose."""
+    """Read boxes from `puppet_mask/<action>/<video>/puppet_mask.mat` beside `joint_positions`; else around the pose."""
     boxes = np.concatenate([xy.min(axis=1), xy.max(axis=1)], axis=1)
     video = path.absolute().parent
     mask = video.parents[min(2, len(video.parents) - 1)] / "puppet_mask" / video.parent.name / video.name

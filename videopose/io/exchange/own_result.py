@@ -90,7 +90,7 @@ def write(table: PoseTable, path: Path) -> None:
 
 
 def records_from(table: PoseTable) -> Iterator[Record]:
-    """Give a table's frames as records, as `write` writes them."""
+    """Return a table's frames as records, as `write` writes them."""
     here = np.expand_dims(table.present, -1)
     keypoints = np.concatenate([table.xy, np.nan_to_num(table.keypoint_score, nan=1.0)[..., None]], axis=2)
     keypoints = np.where(here, keypoints, 0.0).astype(np.float32)

@@ -144,7 +144,7 @@ def _regions(entry: Cursor | None) -> tuple[tuple[tuple[float, float], ...], ...
 
 
 def _points_of(rectangle: Cursor, layout: Layout) -> list[tuple[int, float, float, float, int]] | None:
-    """Give (id, x, y, score, visibility) of every point, or None if the rectangle lists none."""
+    """Return (id, x, y, score, visibility) of every point, or None if the rectangle lists none."""
     wrapped = rectangle.get("annopoints")
     if wrapped is None or wrapped.value == []:
         return None

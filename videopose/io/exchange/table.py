@@ -106,7 +106,7 @@ class PoseTable:
         return np.isfinite(self.xy[..., 0])
 
     def on_frames(self, frames: Sequence[FrameEntry], place: I64) -> PoseTable:
-        """Give the people other frames.
+        """Return the people other frames.
 
         Args:
             frames: the new ones.
@@ -128,7 +128,7 @@ class PoseTable:
         return np.where(np.isfinite(self.xyxy).all(axis=1, keepdims=True), self.xyxy, around)
 
     def rows_of(self, position: int) -> slice:
-        """Give the rows of one frame."""
+        """Return the rows of one frame."""
         start, stop = np.searchsorted(self.frame, [position, position + 1])
         return slice(int(start), int(stop))
 

@@ -1,0 +1,1 @@
+"""Measurements with numbers to hold: networks, temporal modules, tracking, speed."""

@@ -1,0 +1,242 @@
+"""The bars of the default detector and pose network: four held-out sets, each with its own protocol.
+
+`videopose eval networks --data DIR` prints them. Ground-truth boxes and the flip test where the bar says so; no number
+here is measured against machine labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from videopose.config import Options
+from videopose.data.coco import read_coco
+from videopose.data.jhmdb import LabelledClip, read_jhmdb
+from videopose.data.samples import LabelledImage, PersonLabel, read_clip, read_image
+from videopose.data.sources import SourceOptions, load_source
+from videopose.estimators.base import Detector
+from videopose.estimators.build import DetectorOptions, PoseOptions, create_detector, create_estimator
+from videopose.estimators.topdown import TopDownEstimator
+from videopose.geometry.boxes import iou
+from videopose.geometry.keypoints import boxes_around, oks
+from videopose.metrics.ap import (
+    average_precision,
+    box_outcomes,
+    join,
+    join_ranges,
+    pose_numbers,
+    pose_outcomes,
+)
+from videopose.metrics.pck import PckCounts, count_pck, longer_side, torso_length
+from videopose.skeletons import Skeleton, shared_keypoints, skeleton_named
+from videopose.stages.detect import DetectPeople
+from videopose.stages.estimate import EstimatePoses
+from videopose.types import F32, U8, Detections, Frame, Record
+
+CLIP_RATE = 30
+"""Frames per second given to JHMDB's frames; nothing measured here depends on it."""
+
+
+class NetworkBarsOptions(Options):
+    """Which networks are measured, and where the sets lie below the data folder."""
+
+    detector: DetectorOptions = DetectorOptions(min_score=0.02, max_people=100)
+    pose: PoseOptions = PoseOptions(flip_test=True, nms_oks=1.0)
+    jhmdb_min_score: float = 0.1
+    """Boxes below it do not count as found on JHMDB."""
+    jhmdb_every: int = 1
+    """On JHMDB, run the detector on every so many frames; between them boxes come from the last poses."""
+    only: str = ""
+    """Measure one set alone: lspet, coco, people or jhmdb."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One measured number beside what is asked of it.
+
+    Attributes:
+        name: of the measure.
+        protocol: on what and how.
+        value: measured.
+        floor: least that is asked.
+        aim: what is wished for.
+        samples: how many people (images for the detector) it was measured on.
+    """
+
+    name: str
+    protocol: str
+    value: float
+    floor: float
+    aim: float
+    samples: int
+
+
+def measure(data_dir: Path, options: NetworkBarsOptions, device: torch.device) -> Iterator[Bar]:
+    """Measure every bar whose data is there, one after the other.
+
+    Raises:
+        DatasetError: none of the sets is there, or one cannot be read.
+    """
+    estimator = create_estimator(options.pose, device)
+    detector = create_detector(options.detector, device)
+    if options.only in ("", "lspet"):
+        yield from lspet_pck(data_dir, estimator)
+    if options.only in ("", "coco"):
+        yield from coco_oks(data_dir, estimator)
+    if options.only in ("", "people"):
+        yield from people_ap(data_dir, detector)
+    if options.only in ("", "jhmdb"):
+        yield from jhmdb_pck(data_dir, detector, estimator, options.jhmdb_min_score, options.jhmdb_every)
+
+
+def _tensor(image: U8) -> Tensor:
+    return torch.from_numpy(image).permute(2, 0, 1)
+
+
+Person = tuple[LabelledImage, PersonLabel]
+
+
+def _keypoints(estimator: TopDownEstimator, people: Sequence[Person], skeleton: Skeleton) -> tuple[F32, F32]:
+    """Estimate people from their true boxes, in `skeleton`'s order: (N, K, 3) keypoints and (N,) pose scores."""
+    source, target = shared_keypoints(estimator.skeleton, skeleton)
+    found, score = np.full((len(people), len(skeleton), 3), np.nan, np.float32), np.zeros(len(people), np.float32)
+    for start in range(0, len(people), 64):
+        part = people[start : start + 64]
+        images = [_tensor(read_image(image.path)) for image, _ in part]
+        boxes = [Detections(person.xyxy[None], np.ones(1, np.float32)) for _, person in part]
+        for row, poses in enumerate(estimator.estimate(images, boxes), start):
+            found[row, target] = poses.keypoints[0, source]
+            score[row] = poses.score[0]
+    return found, score
+
+
+def lspet_pck(data_dir: Path, estimator: TopDownEstimator) -> Iterator[Bar]:
+    """PCK@0.2 of the torso, mean over LSP's 14 keypoints, true boxes.
+
+    The torso is left shoulder to right hip, else right shoulder to left hip, else the person is skipped.
+    """
+    skeleton = skeleton_named("lsp14")
+    images = read_coco(data_dir / "lspet/val.json", data_dir / "lspet/images", skeleton)
+    people = [(image, person) for image in images for person in image.people]
+    found, _ = _keypoints(estimator, people, skeleton)
+    truth = np.stack([person.keypoints for _, person in people])
+    counts = count_pck(found, truth, torso_length(truth, skeleton), [0.2])
+    protocol = "lspet/val, true boxes x 1.25, mean over 14 keypoints"
+    yield Bar("PCK@0.2 of the torso", protocol, 100 * float(counts.mean()[0]), 64, 78, len(people))
+
+
+def coco_oks(data_dir: Path, estimator: TopDownEstimator) -> Iterator[Bar]:
+    """OKS AP and mean OKS with true boxes: people with at least 6 labelled keypoints and an area above 32 x 32."""
+    skeleton = skeleton_named("coco17")
+    source = SourceOptions(name="coco", annotations="coco/train.json", images="coco/images", fold="val")
+    people = [
+        (image, person)
+        for image in load_source(data_dir, source, skeleton)
+        for person in image.people
+        if not person.ignore and person.num_labelled >= 6 and person.area > 32**2
+    ]
+    found, score = _keypoints(estimator, people, skeleton)
+    similarity, outcomes = [], []
+    owners = np.array([image.key for image, _ in people])
+    for key in dict.fromkeys(owners.tolist()):
+        rows = np.flatnonzero(owners == key)
+        truth = np.stack([people[row][1].keypoints for row in rows])
+        area = np.array([people[row][1].area for row in rows])
+        boxes = np.stack([people[row][1].xyxy for row in rows])
+        outcomes.append(pose_outcomes(found[rows], score[rows], truth, area, boxes, skeleton.sigmas))
+        similarity.append(np.diag(oks(found[rows, :, :2], truth, area, skeleton.sigmas)))
+    numbers = pose_numbers(join_ranges(outcomes))
+    protocol = "coco, held-out tenth, true boxes, 17 keypoints"
+    yield Bar("OKS AP", protocol, 100 * numbers["AP"], 40, 62, len(people))
+    yield Bar("mean OKS", protocol, float(np.concatenate(similarity).mean()), 0.66, 0.80, len(people))
+
+
+def people_ap(data_dir: Path, detector: Detector) -> Iterator[Bar]:
+    """Person AP50 and AP75: boxes of 20 x 20 pixels and more, ignore regions respected."""
+    images = read_coco(data_dir / "people/val.json", data_dir / "people/images", skeleton_named("coco17"))
+    outcomes = []
+    for image in images:
+        found = detector.detect([_tensor(read_image(image.path))])[0]
+        boxes = np.array([person.xyxy for person in image.people], np.float32).reshape(-1, 4)
+        crowd = np.array([person.ignore for person in image.people], bool)
+        outcomes.append(box_outcomes(found.xyxy, found.score, boxes, crowd=crowd, min_side=20)["all"])
+    precision = average_precision(join(outcomes))
+    yield Bar("person AP50", "people/val, boxes >= 20 x 20", float(precision[0]), 0.55, 0.72, len(images))
+    yield Bar("person AP75", "people/val, boxes >= 20 x 20", float(precision[5]), 0.25, 0.42, len(images))
+
+
+def jhmdb_pck(
+    data_dir: Path, detector: Detector, estimator: TopDownEstimator, min_score: float, every: int = 1
+) -> Iterator[Bar]:
+    """PCK@0.2 of the person box's longer side, every labelled keypoint inside the frame, box from the detector.
+
+    Of several detections the one that overlaps the annotated person most is scored; if none does, all is wrong.
+    JHMDB's face and belly, which the network does not give, are derived (`jhmdb_from`).
+    """
+    skeleton = skeleton_named("jhmdb15")
+    clips = read_jhmdb(data_dir / "jhmdb/annotations.json", data_dir / "jhmdb/clips", skeleton)
+    counts: PckCounts | None = None
+    frames = 0
+    for clip in (clip for clip in clips if clip.split == "val"):
+        part = _clip_counts(clip, detector, estimator, min_score, every)
+        counts = part if counts is None else counts + part
+        frames += len(clip.keypoints)
+    if counts is not None:
+        protocol = "jhmdb val clips, boxes from the detector, longer side of the box"
+        yield Bar("PCK@0.2 of the box", protocol, 100 * float(counts.pooled()[0]), 85, 94, frames)
+
+
+def _clip_counts(
+    clip: LabelledClip, detector: Detector, estimator: TopDownEstimator, min_score: float, every: int
+) -> PckCounts:
+    images = [_tensor(frame) for frame in read_clip(clip.path)][: len(clip.keypoints)]
+    truth = clip.keypoints[: len(images)]
+    boxes = boxes_around(truth)
+    window = 16 // every * every
+    records = [Record(Frame(index, index / CLIP_RATE, image)) for index, image in enumerate(images)]
+    detected = DetectPeople(detector, every, window)(records)
+    chosen = (_of_person(record, boxes[record.frame.index], min_score) for record in detected)
+    predicted = np.full((*truth.shape[:2], 3), np.nan, np.float32)
+    for record in EstimatePoses(estimator, window)(chosen):
+        if record.poses is not None and len(record.poses):
+            predicted[record.frame.index] = jhmdb_from(record.poses.keypoints[0], estimator.skeleton)
+    return count_pck(predicted, truth, longer_side(boxes), [0.2])
+
+
+def _of_person(record: Record, box: F32, min_score: float) -> Record:
+    """Keep the one detection that overlaps a box most, none if none does; a record not looked at stays so."""
+    if record.detections is None:
+        return record
+    found = record.detections[record.detections.score >= min_score]
+    overlap = iou(found.xyxy, box[None])[:, 0]
+    kept = found[np.argsort(-overlap, kind="stable")[:1]] if (overlap > 0).any() else Detections.empty()
+    return replace(record, detections=kept)
+
+
+def jhmdb_from(keypoints: F32, skeleton: Skeleton) -> F32:
+    """Give JHMDB's 15 keypoints: neck and limbs as they are, face and belly derived.
+
+    The face is the middle of the head, the belly lies 0.77 of the way from the shoulders' middle to the hips'. Both
+    were read off the medians of JHMDB's training clips.
+
+    Args:
+        keypoints: (K, 3) of one person.
+        skeleton: of those keypoints; it must have a neck (`head_bottom`).
+    """
+    target = skeleton_named("jhmdb15")
+    source_rows, target_rows = shared_keypoints(skeleton, target)
+    out = np.full((len(target), 3), np.nan, np.float32)
+    out[target_rows] = keypoints[source_rows]
+
+    def middle(*names: str) -> F32:
+        return np.asarray(keypoints[[skeleton.index_of(name) for name in names]].mean(0), np.float32)
+
+    shoulders, hips = middle("left_shoulder", "right_shoulder"), middle("left_hip", "right_hip")
+    out[target.index_of("face")] = middle("head_top", "head_bottom")
+    out[target.index_of("belly")] = shoulders + 0.77 * (hips - shoulders)
+    return out

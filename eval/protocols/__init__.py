@@ -1,0 +1,1 @@
+"""Protocols of scoring: which frames and people count, which ignore rules hold; formulas are in `videopose.metrics`."""

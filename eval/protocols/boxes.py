@@ -1,0 +1,60 @@
+"""Person boxes: COCO's AP and AR by intersection over union, with ignore regions and a smallest size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from videopose.io.exchange.table import PoseTable
+from videopose.metrics.ap import Outcomes, box_numbers, box_outcomes, join_ranges
+
+from .coco import person_scores
+from .tables import read_pair
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The result of one set of images.
+
+    Attributes:
+        images: outcomes of each, per area range, in the order of the truth.
+        numbers: COCO's box numbers in [0, 1]; NaN = no true person counts.
+    """
+
+    images: tuple[Mapping[str, Outcomes], ...]
+    numbers: dict[str, float]
+
+
+def score_files(truth: Path, predictions: Path, *, min_side: float = 0.0, origin: str | None = None) -> Scored:
+    """Score the boxes of two files.
+
+    Args:
+        truth: annotations in any format with boxes; `iscrowd` marks ignore regions.
+        predictions: boxes with scores, in any format; poses without boxes get one around the keypoints.
+        min_side: people with a shorter side in pixels do not count, nor do unmatched predictions with one.
+        origin: format of the truth, recognised by default.
+
+    Raises:
+        DatasetError: a file breaks its format.
+    """
+    return score_tables(*read_pair(truth, predictions, origin), min_side=min_side)
+
+
+def score_tables(truth: PoseTable, predicted: PoseTable, *, min_side: float = 0.0) -> Scored:
+    """Score boxes against annotations on the same frames."""
+    real, found, score = truth.boxes(), predicted.boxes(), person_scores(predicted)
+    images = tuple(
+        box_outcomes(
+            np.nan_to_num(found[right]),
+            score[right],
+            np.nan_to_num(real[left]),
+            crowd=truth.crowd[left],
+            min_side=min_side,
+        )
+        for position in range(len(truth.frames))
+        for left, right in ((truth.rows_of(position), predicted.rows_of(position)),)
+    )
+    return Scored(images, box_numbers(join_ranges(images)))

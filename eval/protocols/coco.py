@@ -1,0 +1,124 @@
+"""COCO keypoints and CrowdPose: AP and AR by object keypoint similarity, equal to their tools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from videopose.errors import DatasetError, UnknownNameError, nearest_name
+from videopose.io.exchange.mapping import to_skeleton
+from videopose.io.exchange.table import PoseTable
+from videopose.metrics.ap import Outcomes, average_precision, join_ranges, pose_numbers, pose_outcomes
+from videopose.types import F64
+
+from .explanation import Explanation, explain_sequence
+from .tables import CROWD_AREA, read_pair, visible_truth
+
+CROWD_SPLITS: dict[str, tuple[float, float]] = {
+    "Easy": (-np.inf, 0.2),
+    "Medium": (0.2, 0.8),
+    "Hard": (0.8, np.inf),
+}
+"""Ranges of the crowd index, the upper end excluded, as the tool splits them (the paper says 0.1 and 0.8)."""
+
+PROTOCOLS = ("coco", "crowdpose")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The result of one set of images.
+
+    Attributes:
+        protocol: `coco` or `crowdpose`.
+        images: outcomes of each, per area range, in the order of the truth.
+        numbers: as the tool prints them, in [0, 1]; NaN = no true person counts.
+        crowd_index: (F,) of the images; NaN = not given.
+        explanation: where the errors come from; None if it was not asked for.
+    """
+
+    protocol: str
+    images: tuple[Mapping[str, Outcomes], ...]
+    numbers: dict[str, float]
+    crowd_index: F64
+    explanation: Explanation | None = None
+
+
+def score_files(
+    truth: Path, predictions: Path, protocol: str = "coco", *, origin: str | None = None, explain: bool = False
+) -> Scored:
+    """Score a file of results against annotations.
+
+    Args:
+        truth: COCO or CrowdPose annotations.
+        predictions: COCO results, or any format `videopose convert` reads.
+        protocol: `coco` or `crowdpose`.
+        origin: format of the truth, recognised by default.
+        explain: count where the errors come from.
+
+    Raises:
+        UnknownNameError: there is no such protocol.
+        DatasetError: a file breaks its format, or a prediction has no score.
+    """
+    return score_tables(*read_pair(truth, predictions, origin), protocol, explain=explain)
+
+
+def score_tables(truth: PoseTable, predicted: PoseTable, protocol: str = "coco", *, explain: bool = False) -> Scored:
+    """Score predictions against annotations on the same frames.
+
+    Raises:
+        UnknownNameError: there is no such protocol.
+        DatasetError: a prediction has no score.
+    """
+    if protocol not in PROTOCOLS:
+        raise UnknownNameError(f"no protocol is named {protocol!r}. {nearest_name(protocol, PROTOCOLS)}")
+    predicted = to_skeleton(predicted, truth.skeleton)
+    score = person_scores(predicted)
+    images = tuple(
+        _image(truth[truth.rows_of(position)], predicted.xy[rows], score[rows], protocol)
+        for position in range(len(truth.frames))
+        for rows in (predicted.rows_of(position),)
+    )
+    crowding = np.array([np.nan if frame.crowd_index is None else frame.crowd_index for frame in truth.frames])
+    explanation = explain_sequence(truth[~truth.crowd], predicted) if explain else None
+    return Scored(protocol, images, numbers(images, protocol, crowding), crowding, explanation)
+
+
+def person_scores(predicted: PoseTable) -> F64:
+    """Return (N,) scores of people; where none is given, the mean of the keypoints'.
+
+    Raises:
+        DatasetError: a person has neither.
+    """
+    known = np.isfinite(predicted.keypoint_score)
+    mean = np.where(known, predicted.keypoint_score, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    score = np.where(np.isfinite(predicted.score), predicted.score, np.where(known.any(axis=1), mean, np.nan))
+    if np.isnan(score).any():
+        row = int(np.flatnonzero(np.isnan(score))[0])
+        raise DatasetError(f"{predicted.source}: person {row} has no score, without which predictions have no order")
+    return score
+
+
+def _image(truth: PoseTable, predicted: F64, score: F64, protocol: str) -> Mapping[str, Outcomes]:
+    boxes = np.nan_to_num(truth.boxes())
+    box_area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    area = CROWD_AREA * box_area if protocol == "crowdpose" else np.where(np.isnan(truth.area), box_area, truth.area)
+    outcomes = pose_outcomes(
+        np.nan_to_num(predicted), score, visible_truth(truth), area, boxes, truth.skeleton.oks_sigmas, crowd=truth.crowd
+    )
+    return {"all": outcomes["all"]} if protocol == "crowdpose" else outcomes
+
+
+def numbers(images: Sequence[Mapping[str, Outcomes]], protocol: str, crowd_index: F64) -> dict[str, float]:
+    """Turn outcomes into the protocol's numbers in [0, 1]."""
+    joined = join_ranges(images)
+    if protocol == "coco":
+        return pose_numbers(joined)
+    everyone = pose_numbers({"all": joined["all"], "medium": joined["all"], "large": joined["all"]})
+    out = {name: everyone[name] for name in ("AP", "AP50", "AP75", "AR", "AR50", "AR75")}
+    for title, (least, most) in CROWD_SPLITS.items():
+        chosen = [image for image, index in zip(images, crowd_index, strict=True) if least <= index < most]
+        out[f"AP{title}"] = float(average_precision(join_ranges(chosen)["all"]).mean()) if chosen else float("nan")
+    return out

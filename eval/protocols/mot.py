@@ -1,0 +1,182 @@
+"""Box tracking: CLEAR MOT, IDF1 and HOTA by intersection over union, over folders of sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from videopose.errors import DatasetError
+from videopose.geometry.boxes import iou
+from videopose.io.exchange.formats import read_table
+from videopose.io.exchange.table import PoseTable
+from videopose.metrics.clear import ClearCounts, count_clear
+from videopose.metrics.hota import HotaSums, sum_hota
+from videopose.metrics.identity import IdentityCounts, count_identity
+from videopose.metrics.similarity import coco_box_overlap
+from videopose.types import F64, I64, UNTRACKED, Bool
+
+from .parallel import run_all
+from .tables import numbered_as, onto_frames, padded_rows
+
+_PADDING = int(np.iinfo(np.int64).min)
+
+
+@dataclass(frozen=True)
+class SequenceCounts:
+    """All counts of one sequence, one channel."""
+
+    name: str
+    clear: ClearCounts
+    identity: IdentityCounts
+    hota: HotaSums
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The result of one set of sequences.
+
+    Attributes:
+        sequences: counts of each, in the order of their names.
+        numbers: per cent, then counts; NaN = cannot be said.
+    """
+
+    sequences: tuple[SequenceCounts, ...]
+    numbers: dict[str, float]
+
+
+def score_folders(
+    truth: Path, predictions: Path, *, threshold: float = 0.5, origin: str | None = None, workers: int | None = None
+) -> Scored:
+    """Score tracked boxes against ground truth.
+
+    Args:
+        truth: a file, or a folder with a file per sequence; MOT text, or any format with boxes and ids.
+        predictions: likewise; files are paired by their names without suffix.
+        threshold: overlap from which on a prediction can be an object.
+        origin: format of the truth, recognised by default.
+        workers: processes; one per core by default.
+
+    Raises:
+        DatasetError: a file is missing or breaks its format, or ids are missing or repeated in a frame.
+    """
+    jobs = [(left, right, threshold, origin) for left, right in _pairs(truth, predictions)]
+    counts = run_all(_score_files, jobs, workers)
+    return Scored(tuple(counts), numbers(counts))
+
+
+def _pairs(truth: Path, predictions: Path) -> list[tuple[Path, Path]]:
+    if truth.is_file():
+        return [(truth, predictions)]
+    files = sorted(path for path in truth.glob("*") if path.suffix in (".txt", ".json", ".parquet", ".csv"))
+    if not files:
+        raise DatasetError(f"{truth}: no ground truth here; a folder with one file per sequence is needed")
+    pairs = []
+    for file in files:
+        found = sorted(path for path in predictions.glob(f"{file.stem}.*") if path.is_file())
+        if not found:
+            raise DatasetError(f"{predictions}: has no file {file.stem}.*, which {truth} asks for")
+        pairs.append((file, found[0]))
+    return pairs
+
+
+def _score_files(job: tuple[Path, Path, float, str | None]) -> SequenceCounts:
+    truth, predicted, threshold, origin = job
+    real = read_table(truth, origin)
+    found = numbered_as(read_table(predicted), real)
+    if all(frame.number is not None for frame in (*real.frames, *found.frames)):
+        found = _on_known_frames(found, real)
+    return score_sequence(real, onto_frames(found, real), threshold)
+
+
+def _on_known_frames(found: PoseTable, real: PoseTable) -> PoseTable:
+    """Leave out what lies in frames beyond the truth, which a MOT file may mention."""
+    known = {frame.number for frame in real.frames}
+    inside = np.array([frame.number in known for frame in found.frames], bool)
+    frames = [frame for frame, kept in zip(found.frames, inside, strict=True) if kept]
+    return found.on_frames(frames, np.where(inside, np.cumsum(inside) - 1, -1))
+
+
+def score_sequence(truth: PoseTable, predicted: PoseTable, threshold: float = 0.5) -> SequenceCounts:
+    """Count everything one sequence contributes.
+
+    Predictions that lie mostly in an ignored region (`crowd`) and are no object's are left out.
+
+    Raises:
+        DatasetError: a box or an id is missing, or an id stands twice in a frame.
+    """
+    for table in (truth, predicted):
+        _check(table)
+    regions = truth[truth.crowd]
+    truth = truth[~truth.crowd]
+    predicted = predicted[~_in_regions(truth, predicted, regions, threshold)]
+    left, right = padded_rows(truth), padded_rows(predicted)
+    overlap = np.zeros((len(left), 1, left.shape[1], right.shape[1]))
+    for position in range(len(truth.frames)):
+        rows, columns = left[position] >= 0, right[position] >= 0
+        pairs = iou(truth.boxes()[left[position][rows]], predicted.boxes()[right[position][columns]])
+        overlap[position, 0][np.ix_(rows, columns)] = pairs
+    sides = (left >= 0)[:, None], (right >= 0)[:, None], _ids(truth, left), _ids(predicted, right)
+    near = overlap >= threshold
+    return SequenceCounts(
+        truth.name,
+        count_clear(np.where(near, 1 - overlap, np.nan), *sides, nearest_keeps=True),
+        count_identity(near, *sides),
+        sum_hota(overlap, *sides),
+    )
+
+
+def _check(table: PoseTable) -> None:
+    people = ~table.crowd
+    if (table.track_id[people] == UNTRACKED).any():
+        raise DatasetError(f"{table.source}: somebody has no track id; tracking cannot be scored without")
+    if not np.isfinite(table.boxes()[people]).all():
+        raise DatasetError(f"{table.source}: somebody has no box; tracking of boxes cannot be scored without")
+    keys = np.stack([table.frame, table.track_id], axis=1)[people]
+    unique, times = np.unique(keys, axis=0, return_counts=True)
+    if (times > 1).any():
+        frame, track_id = unique[times > 1][0]
+        raise DatasetError(f"{table.source}: track id {track_id} stands twice in frame {frame + 1}")
+
+
+def _in_regions(truth: PoseTable, predicted: PoseTable, regions: PoseTable, threshold: float) -> Bool:
+    inside = np.zeros(len(predicted), bool)
+    if not len(regions):
+        return inside
+    for position in np.unique(regions.frame):
+        rows = predicted.rows_of(int(position))
+        boxes = predicted.boxes()[rows]
+        ignored = regions.boxes()[regions.rows_of(int(position))]
+        covered = coco_box_overlap(boxes, ignored, np.ones(len(ignored), bool)).max(axis=1, initial=0) > 0.5
+        owned = iou(boxes, truth.boxes()[truth.rows_of(int(position))]).max(axis=1, initial=0) >= threshold
+        inside[rows] = covered & ~owned
+    return inside
+
+
+def _ids(table: PoseTable, rows: I64) -> I64:
+    ids = table.track_id[rows] if len(table) else np.zeros(rows.shape, np.int64)
+    return np.where(rows >= 0, ids, _PADDING)
+
+
+def numbers(counts: Sequence[SequenceCounts], times: Sequence[int] | None = None) -> dict[str, float]:
+    """Turn counts into per cent and sums.
+
+    Args:
+        counts: of the sequences.
+        times: how often each counts, once by default; a bootstrap draws these.
+    """
+    repeat = [1] * len(counts) if times is None else times
+    clear, identity, hota = ClearCounts.zero(1), IdentityCounts.zero(1), HotaSums.zero(1)
+    for each, weight in zip(counts, repeat, strict=True):
+        for _ in range(weight):
+            clear, identity, hota = clear + each.clear, identity + each.identity, hota + each.hota
+    shares: dict[str, F64] = {
+        "mota": clear.mota(), "motp": clear.motp(), "precision": clear.precision(), "recall": clear.recall(),
+        "idf1": identity.idf1(), "idp": identity.precision(), "idr": identity.recall(),
+    } | {name.lower(): value for name, value in hota.numbers().items()}  # fmt: skip
+    sums = ("objects", "detections", "misses", "false_positives", "switches", "fragmentations")
+    return {name: 100 * float(value[0]) for name, value in shares.items()} | {
+        name: float(getattr(clear, name)[0]) for name in sums
+    }

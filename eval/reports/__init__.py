@@ -1,0 +1,1 @@
+"""What scoring found, for people: tables, HTML, intervals, explanations."""

@@ -1,0 +1,1 @@
+"""Leaderboard files: written and checked."""

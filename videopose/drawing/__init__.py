@@ -1,0 +1,1 @@
+"""People drawn on images: pixels only, no files."""

@@ -1,0 +1,1 @@
+"""How pixels move between images: optical flow, camera motion, appearance, paths along flow."""

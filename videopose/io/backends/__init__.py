@@ -1,0 +1,1 @@
+"""Decoders behind one reader: PyAV, OpenCV, decord, folders of images."""

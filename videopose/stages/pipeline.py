@@ -1,0 +1,254 @@
+"""How records flow: the stage protocol, pipelines, batches, windows, running ahead. Nothing here knows a network.
+
+A stage is a callable from a stream of records to a stream of records: one in, one out, in order, lazily. State lives
+in the generator, so one stage object serves many videos.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import chain, islice, repeat
+from typing import Generic, Protocol, TypeVar, cast
+
+import torch
+
+from videopose.errors import InputError, VideoPoseError
+from videopose.types import Record
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Stage(Protocol):
+    """One step of a pipeline."""
+
+    def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
+        """Return one record for each record, in order, pulling no more than it needs to look ahead."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Stages in a row; itself a stage.
+
+    A `VideoPoseError` that passes through gets one note, from the stage it arose in: the stage, the last frame that
+    stage gave, and the video.
+
+    Attributes:
+        stages: first to last.
+        video: name of the video, for the note.
+    """
+
+    stages: tuple[Stage, ...]
+    video: str | None = None
+
+    def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
+        """Send the records through the stages."""
+        source = _noted(records, "reading", self.video)
+        return reduce(
+            lambda stream, stage: _noted(stage(stream), type(stage).__name__, self.video), self.stages, source
+        )
+
+
+def _noted(records: Iterable[Record], stage: str, video: str | None) -> Iterator[Record]:
+    last: int | None = None
+    try:
+        for record in records:
+            last = record.frame.index
+            yield record
+    except VideoPoseError as error:
+        if not getattr(error, "__notes__", None):
+            where = "before its first frame" if last is None else f"after frame {last}"
+            error.add_note(f"in {stage}, {where}" + (f" of {video}" if video else ""))
+        raise
+
+
+def run(pipeline: Stage, records: Iterable[Record]) -> int:
+    """Drain a pipeline for what its stages do on the way.
+
+    Returns:
+        How many records came out.
+    """
+    return sum(1 for _ in pipeline(records))
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield lists of `size` items, in order; the last may be shorter.
+
+    Example:
+        >>> list(batched("abcde", 2))
+        [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    if size < 1:
+        raise InputError(f"batch size {size}: give 1 or more")
+    stream = iter(items)
+    while batch := list(islice(stream, size)):
+        yield batch
+
+
+@dataclass(frozen=True, slots=True)
+class Window(Generic[T]):
+    """One item with its neighbours in time.
+
+    Attributes:
+        past: the items before, oldest first; fewer at the beginning of the stream.
+        center: the item itself.
+        future: the items after; fewer at the end of the stream.
+    """
+
+    past: tuple[T, ...]
+    center: T
+    future: tuple[T, ...]
+
+
+def windows(items: Iterable[T], *, before: int = 0, after: int = 0) -> Iterator[Window[T]]:
+    """Yield one window per item, in order; shorter at both ends of the stream.
+
+    Example:
+        >>> [w.past + (w.center,) + w.future for w in windows("abc", before=1, after=1)]
+        [('a', 'b'), ('a', 'b', 'c'), ('b', 'c')]
+    """
+    padded: Iterator[object] = chain(repeat(_GAP, before), items, repeat(_GAP, after))
+    row = deque(islice(padded, before + after), maxlen=before + 1 + after)
+    for item in padded:
+        row.append(item)
+        real = list(row)
+        yield Window(_real(real[:before]), cast(T, real[before]), _real(real[before + 1 :]))
+
+
+_GAP = object()
+
+
+def _real(items: list[object]) -> tuple[T, ...]:
+    return tuple(cast(T, item) for item in items if item is not _GAP)
+
+
+def prefetch(items: Iterable[T], depth: int = 8) -> Generator[T, None, None]:
+    """Run ahead of the consumer in a thread of its own, by at most `depth` items.
+
+    What goes wrong there is raised here, in its place in the stream. When the consumer stops early, the thread
+    finishes the item at hand, closes the source and ends.
+    """
+    if depth < 1:
+        raise InputError(f"prefetch depth {depth}: give 1 or more")
+    free = threading.Semaphore(depth)
+    ready: queue.SimpleQueue[_Item[T]] = queue.SimpleQueue()
+    stop = threading.Event()
+    worker = threading.Thread(target=_fill, args=(items, free, ready, stop), name="prefetch", daemon=True)
+    worker.start()
+    try:
+        while True:
+            item = ready.get()
+            free.release()
+            if item.error is not None:
+                raise item.error
+            if item.is_last:
+                return
+            yield cast(T, item.value)
+    finally:
+        stop.set()
+        free.release()
+        worker.join()
+
+
+def map_concurrently(work: Callable[[T], R], items: Iterable[T], at_once: int = 2) -> Generator[R, None, None]:
+    """Do the same work on several items at once, in threads; the answers come in the items' order.
+
+    While the consumer holds an answer, and while the last of an item's work leaves processors free, the next item is
+    under way. Items are pulled in the consumer's thread. When the consumer stops early, what is under way is finished
+    and thrown away.
+
+    Args:
+        work: from an item to its answer; it runs in up to `at_once` threads at the same time.
+        items: what is to be done; at most `at_once` are held.
+        at_once: 1 = one after the other.
+    """
+    if at_once < 1:
+        raise InputError(f"{at_once} items at once: give 1 or more")
+    running: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(at_once, thread_name_prefix="overlapped") as pool:
+        try:
+            for item in items:
+                running.append(pool.submit(work, item))
+                if len(running) == at_once:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            for left in running:
+                left.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Item(Generic[T]):
+    value: T | None = None
+    error: BaseException | None = None
+    is_last: bool = False
+
+
+def _fill(
+    items: Iterable[T], free: threading.Semaphore, ready: queue.SimpleQueue[_Item[T]], stop: threading.Event
+) -> None:
+    stream = iter(items)
+    try:
+        while free.acquire() and not stop.is_set():
+            try:
+                ready.put(_Item(next(stream)))
+            except StopIteration:
+                ready.put(_Item(is_last=True))
+                return
+    except BaseException as error:  # noqa: BLE001 - not swallowed: it is raised in the consumer's thread
+        ready.put(_Item(error=error))
+    finally:
+        close = getattr(stream, "close", None)
+        if close is not None:
+            close()
+
+
+@dataclass(frozen=True)
+class Prefetch:
+    """Let everything before this stage run ahead in a thread.
+
+    Attributes:
+        depth: how many records it may be ahead.
+    """
+
+    depth: int = 8
+
+    def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
+        """Return the records that were made ahead."""
+        return prefetch(records, self.depth)
+
+
+@dataclass(frozen=True)
+class ToDevice:
+    """Bring each image to the device the networks run on: the one upload.
+
+    Attributes:
+        device: where to.
+    """
+
+    device: torch.device
+
+    def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
+        """Return the records with their images moved."""
+        for record in records:
+            image = record.frame.image
+            moved = None if image is None else image.to(self.device, non_blocking=True)
+            yield replace(record, frame=replace(record.frame, image=moved))
+
+
+@dataclass(frozen=True)
+class DropImages:
+    """Let go of the pixels; no stage after this one needs them, and whole videos of records fit into memory."""
+
+    def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
+        """Return the records without their images."""
+        for record in records:
+            yield replace(record, frame=replace(record.frame, image=None))

@@ -1,0 +1,197 @@
+"""All poses of a video in a few long arrays: what linking, filling and smoothing work on.
+
+A million poses of 19 keypoints take about 250 MB here; as separate containers per frame they would take several times
+that.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from videopose.types import F32, F64, I64, UNTRACKED, Bool, Frame, Gap, Poses, Record
+
+_BLOCK = 256
+"""Frames whose rows are joined into one array while collecting."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrackTable:
+    """M poses of F frames, rows in frame order.
+
+    Attributes:
+        index: (F,) frame indices.
+        time: (F,) seconds.
+        has_poses: (F,) False where nobody has looked for people.
+        gaps: frame number (0 … F - 1) → frames lost immediately before it.
+        frame: (M,) frame number 0 … F - 1 of each pose, not falling.
+        keypoints: (M, K, 3) x, y in image pixels and score.
+        score: (M,) pose scores.
+        xyxy: (M, 4) boxes in image pixels.
+        track_id: (M,) -1 = not tracked.
+        appearance: (M, D) embeddings of unit length, zeros where nothing was measured; None = nowhere.
+    """
+
+    index: I64
+    time: F64
+    has_poses: Bool
+    gaps: dict[int, tuple[Gap, ...]]
+    frame: I64
+    keypoints: F32
+    score: F32
+    xyxy: F32
+    track_id: I64
+    appearance: F32 | None = None
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def pose_time(self) -> F64:
+        """(M,) seconds of each pose."""
+        return self.time[self.frame]
+
+    def frames(self) -> Iterator[tuple[int, float, Poses]]:
+        """Return frame number, time and people of each frame; the arrays are views."""
+        edges = np.searchsorted(self.frame, np.arange(len(self.time) + 1)).tolist()
+        times = self.time.tolist()
+        for number in range(len(times)):
+            rows = slice(edges[number], edges[number + 1])
+            people = Poses(self.keypoints[rows], self.score[rows], self.xyxy[rows], self.track_id[rows])
+            yield number, times[number], people
+
+    def by_track(self) -> tuple[I64, I64]:
+        """Sort tracked poses by track, then time; see `by_track`."""
+        return by_track(self.frame, self.track_id)
+
+    def records(self, filled: TrackTable | None = None, *, keep_untracked: bool = True) -> Iterator[Record]:
+        """Turn the table back into a stream; images, detections and features have been let go.
+
+        Args:
+            filled: further poses of the same frames. With them, people of a frame come in the order of their ids, those
+                of no track last; without, in the order in which they were given.
+            keep_untracked: False leaves out people who belong to no track.
+        """
+        more = None if filled is None or not len(filled) else filled.frames()
+        for number, time, people in self.frames():
+            if not keep_untracked and (people.track_id == UNTRACKED).any():
+                people = people[people.track_id != UNTRACKED]
+            if more is not None:
+                people = _stack([people, next(more)[2]])
+            if filled is not None:
+                people = people[_by_id(people.track_id)]
+            frame = Frame(int(self.index[number]), time, None)
+            yield Record(frame, poses=people if self.has_poses[number] else None, gaps=self.gaps.get(number, ()))
+
+
+def _by_id(track_id: I64) -> I64:
+    last = np.iinfo(np.int64).max
+    return np.argsort(np.where(track_id == UNTRACKED, last, track_id), kind="stable")
+
+
+def by_track(frame: I64, track_id: I64) -> tuple[I64, I64]:
+    """Sort tracked poses by track, then time.
+
+    Args:
+        frame: (M,) frame numbers.
+        track_id: (M,) -1 = not tracked.
+
+    Returns:
+        order (T,) rows of all tracked poses, and edges (number of tracks + 1,): track i is `order[edges[i]:
+        edges[i + 1]]`, ids increasing.
+    """
+    tracked = np.flatnonzero(track_id >= 0)
+    order = tracked[np.lexsort((frame[tracked], track_id[tracked]))]
+    ids = track_id[order]
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(ids)) + 1, [len(ids)]])
+    return order, edges if len(ids) else np.zeros(1, np.int64)
+
+
+def collect(records: Iterable[Record]) -> TrackTable:
+    """Read a whole stream into a table, whose arrays belong to the caller alone."""
+    index, time, has_poses = array("q"), array("d"), bytearray()  # a list of numbers takes four times as much
+    gaps: dict[int, tuple[Gap, ...]] = {}
+    blocks: deque[tuple[I64, Poses]] = deque()
+    pending: list[tuple[int, Poses]] = []
+    appearance: list[tuple[int, F32]] = []  # first row, embeddings
+    num_rows = 0
+    for number, record in enumerate(records):
+        index.append(record.frame.index)
+        time.append(record.frame.time)
+        has_poses.append(record.poses is not None)
+        if record.gaps:
+            gaps[number] = record.gaps
+        if record.features is not None and record.features.appearance is not None:
+            appearance.append((num_rows, record.features.appearance))
+        num_rows += 0 if record.poses is None else len(record.poses)
+        if record.poses is not None and (len(record.poses) or not (blocks or pending)):
+            pending.append((number, record.poses))
+        if len(pending) >= _BLOCK:
+            blocks.append(_joined(pending))
+            pending = []
+    if pending:
+        blocks.append(_joined(pending))
+    frame, people = _assembled(blocks, num_rows)
+    return TrackTable(
+        np.array(index, np.int64),
+        np.array(time, np.float64),
+        np.array(has_poses, bool),
+        gaps,
+        frame,
+        people.keypoints,
+        people.score,
+        people.xyxy,
+        people.track_id,
+        _looks(appearance, num_rows),
+    )
+
+
+def _assembled(blocks: deque[tuple[I64, Poses]], num_rows: int) -> tuple[I64, Poses]:
+    """Join the blocks, letting go of each once it is copied: all poses are never held twice."""
+    num_keypoints = blocks[0][1].keypoints.shape[1] if blocks else 0
+    frame = np.empty(num_rows, np.int64)
+    people = Poses(
+        np.empty((num_rows, num_keypoints, 3), np.float32),
+        np.empty(num_rows, np.float32),
+        np.empty((num_rows, 4), np.float32),
+        np.empty(num_rows, np.int64),
+    )
+    first = 0
+    while blocks:
+        numbers, block = blocks.popleft()
+        rows = slice(first, first + len(numbers))
+        frame[rows] = numbers
+        people.keypoints[rows], people.score[rows] = block.keypoints, block.score
+        people.xyxy[rows], people.track_id[rows] = block.xyxy, block.track_id
+        first += len(numbers)
+    return frame, people
+
+
+def _looks(parts: list[tuple[int, F32]], num_rows: int) -> F32 | None:
+    if not parts:
+        return None
+    out = np.zeros((num_rows, parts[0][1].shape[1]), np.float32)
+    for first, rows in parts:
+        out[first : first + len(rows)] = rows
+    return out
+
+
+def _joined(pending: list[tuple[int, Poses]]) -> tuple[I64, Poses]:
+    frame = np.repeat(
+        np.array([number for number, _ in pending], np.int64), np.array([len(poses) for _, poses in pending], np.int64)
+    )
+    return frame, _stack([poses for _, poses in pending])
+
+
+def _stack(parts: list[Poses]) -> Poses:
+    parts = [part for part in parts if len(part)] or parts[:1]
+    return Poses(
+        np.concatenate([part.keypoints for part in parts]),
+        np.concatenate([part.score for part in parts]),
+        np.concatenate([part.xyxy for part in parts]),
+        np.concatenate([part.track_id for part in parts]),
+    )

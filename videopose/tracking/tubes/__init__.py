@@ -1,0 +1,1 @@
+"""People in tubes of frames: merged and linked."""

@@ -1,0 +1,1 @@
+"""Use cases from files to files: run, track again, propagate labels, render."""

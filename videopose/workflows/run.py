@@ -1,0 +1,140 @@
+"""`videopose run` and `videopose.run`: everything a user may ask for, checked before the work begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from videopose import catalog
+from videopose.config import Options, merge, parse_overrides, read_yaml, validate
+from videopose.errors import ConfigError, InputError
+from videopose.io.identity import file_identity
+from videopose.io.reader import open_video
+from videopose.io.result import JsonObject
+from videopose.io.results import check_suffix
+from videopose.workflows.running import Progress, Recipe, Run
+
+
+def load_pipeline(name: str, overrides: Iterable[str] = ()) -> tuple[Recipe, Options]:
+    """Find a pipeline's config, lay overrides over it and check it against its recipe.
+
+    Args:
+        name: of a shipped config, or a path to a YAML file.
+        overrides: `dotted.key=value` texts.
+
+    Raises:
+        ConfigError: a key or a value is wrong; the message names the nearest valid key.
+        UnknownNameError: there is no such config or recipe.
+    """
+    path = catalog.config_file("pipelines", name)
+    overrides = list(overrides)
+    values = merge(read_yaml(path), parse_overrides(overrides))
+    if not isinstance(values.get("recipe"), str):
+        raise ConfigError(f"{path}: `recipe` must name a recipe in pipelines/, as in `recipe: topdown`")
+    recipe = cast(Recipe, catalog.recipe(values["recipe"]))
+    source = f"{path}" + (" with --set" if overrides else "")
+    return recipe, validate(recipe.PipelineOptions, values, source=source)
+
+
+def choose_device(name: str) -> torch.device:
+    """Turn `auto`, `cpu`, `cuda` or `cuda:1` into a device.
+
+    Raises:
+        InputError: there is no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, colon, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (colon and not (kind == "cuda" and number.isdecimal())):
+        raise InputError(f"device {name!r} is unknown. Give auto, cpu, cuda or cuda:1")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"device {name!r}: no CUDA GPU was found. Leave --device out to use the CPU")
+    if number and int(number) >= torch.cuda.device_count():
+        raise InputError(f"device {name!r}: the GPUs here are cuda:0 to cuda:{torch.cuda.device_count() - 1}")
+    return torch.device(name)
+
+
+def run(
+    clip: str | Path,
+    output: str | Path | None = None,
+    *,
+    pipeline: str = "default",
+    overrides: Iterable[str] = (),
+    device: str = "auto",
+    backend: str = "pyav",
+    start: float | None = None,
+    end: float | None = None,
+    frames: tuple[int, int | None] | None = None,
+    every: int = 1,
+    frame_rate: float | None = None,
+    strict: bool = False,
+    overwrite: bool = False,
+    restart: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Find everybody in a video: boxes, keypoints and ids. Iterate over the answer to do the work.
+
+    Args:
+        clip: a video file, a folder of images or a glob.
+        output: write the result here too, `.json`, `.parquet` or `.csv`; such a run can be interrupted and goes on
+            when it is asked for again.
+        pipeline: name of a shipped pipeline (fast, default, accurate), or a YAML file.
+        overrides: `dotted.key=value` texts laid over the pipeline's config.
+        device: auto, cpu, cuda, cuda:1 …
+        backend: what decodes, `pyav`, `opencv` or `decord`.
+        start: first presentation time wanted, seconds.
+        end: presentation time to stop before, seconds.
+        frames: first and last index wanted, inclusive; a last of None is the end.
+        every: take every nth of these frames.
+        frame_rate: images to the second, for a folder of images.
+        strict: frames that cannot be decoded are an error; otherwise they become gaps.
+        overwrite: replace a result that is there.
+        restart: throw away what an unfinished run has left.
+        progress: called with (frames done, all frames), first with 0, when the networks are loaded.
+
+    Raises:
+        VideoPoseError: with one line that says what is wrong, where, and what to do.
+    """
+    recipe, options = load_pipeline(pipeline, overrides)
+    if output is not None:
+        check_output(Path(output), overwrite=overwrite)
+        keep_inputs(Path(output), recipe.input_files(options))
+    chosen = choose_device(device)
+    reader = open_video(
+        clip, backend=backend, start=start, end=end, frames=frames, every=every, frame_rate=frame_rate, strict=strict
+    )
+    recipe.check_inputs(options, reader.info)
+    request: JsonObject = {
+        "video": _identity(Path(clip)),
+        "backend": backend,
+        "start": start,
+        "end": end,
+        "frames": None if frames is None else list(frames),
+        "every": every,
+        "frame_rate": frame_rate,
+        "files": {str(path): _identity(path) for path in recipe.input_files(options)},
+    }
+    return Run(clip, output, reader, recipe, options, chosen, restart=restart, request=request, progress=progress)
+
+
+def check_output(path: Path, *, overwrite: bool) -> None:
+    """Raise `InputError` unless a result may be written there."""
+    check_suffix(path)
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: is already there. Add --overwrite to replace it, or choose another place with -o")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}. Make it, or choose another place with -o")
+
+
+def keep_inputs(output: Path, inputs: Iterable[Path]) -> None:
+    """Raise `InputError` where a result would replace a file it is made from."""
+    for path in inputs:
+        if path.exists() and path.resolve() == output.resolve():
+            raise InputError(f"{output}: is what the result is made from. Choose another place with -o")
+
+
+def _identity(path: Path) -> JsonObject:
+    return file_identity(path) if path.exists() else {"pattern": str(path)}

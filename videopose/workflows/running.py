@@ -1,0 +1,220 @@
+"""From a video to poses: a run's two halves, and what comes out of it.
+
+The costly half (decode, networks) goes through a journal on disk, so a kill costs little; the cheap one (track, link,
+smooth, write) sees every record from frame 0 on, kept or new, so ids cannot depend on an interruption.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from videopose import __version__
+from videopose.config import Options
+from videopose.io.base import VideoReader
+from videopose.io.journal_store import JournalStore
+from videopose.io.lock import exclusive_lock
+from videopose.io.result import JsonObject, ResultHeader
+from videopose.skeletons import Skeleton
+from videopose.stages.journal import Journal, TemporalContext
+from videopose.stages.pipeline import Pipeline, Stage, prefetch
+from videopose.stages.sink import WriteResult
+from videopose.types import F32, Gap, Record, VideoInfo
+
+LOOK_AHEAD = 8
+"""Frames decoded ahead of the networks."""
+
+Progress = Callable[[int, int], None]
+"""Called with the number of frames done and of all frames; first with 0, when the networks are loaded."""
+
+
+class Recipe(Protocol):
+    """What a module in `pipelines/` offers."""
+
+    PipelineOptions: type[Options]
+
+    def skeleton_of(self, options: Options) -> Skeleton:
+        """Return the skeleton of the poses."""
+
+    def build_networks(self, options: Options, device: torch.device) -> Pipeline:
+        """Put together the costly half."""
+
+    def build_tracks(self, options: Options, skeleton: Skeleton) -> Pipeline:
+        """Put together the cheap half."""
+
+    def describe_weights(self, options: Options) -> list[dict[str, str]]:
+        """Name the weights and their checksums."""
+
+    def reach(self, options: Options) -> TemporalContext:
+        """Return how far the networks look from a frame."""
+
+    def input_files(self, options: Options) -> list[Path]:
+        """List the files besides the video that the poses depend on."""
+
+    def check_inputs(self, options: Options, video: VideoInfo) -> None:
+        """Make sure that these files belong to the video; raise a `VideoPoseError` if one does not."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """One person in one frame.
+
+    Attributes:
+        track_id: stays with the person through the video; -1 = not tracked.
+        score: in [0, 1].
+        box: (4,) x1, y1, x2, y2 in image pixels.
+        keypoints: (K, 3) x, y in image pixels and score, in the skeleton's order.
+    """
+
+    track_id: int
+    score: float
+    box: F32
+    keypoints: F32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameResult:
+    """The people in one frame.
+
+    Attributes:
+        index: 0, 1, 2 … in presentation order, counted over the whole file.
+        time: presentation time, seconds.
+        people: everybody in the frame; empty where nobody is seen.
+    """
+
+    index: int
+    time: float
+    people: tuple[Person, ...]
+
+
+class Run:
+    """A video on its way to poses. Everything is checked when it is made; iterating does the work, once.
+
+    Attributes:
+        clip: the video, as given.
+        output: where the result goes; None for nowhere.
+        header: what is true of the result; its gaps are complete when the run is over.
+        num_frames: how many frames will come if none is missing.
+        resumed_frames: how many of them an earlier, unfinished run has left behind.
+        progress: called with (frames done, all frames) as the networks go; first with 0, when they are loaded.
+    """
+
+    def __init__(
+        self,
+        clip: str | Path,
+        output: str | Path | None,
+        reader: VideoReader,
+        recipe: Recipe,
+        options: Options,
+        device: torch.device,
+        *,
+        restart: bool,
+        request: JsonObject,
+        progress: Progress | None,
+    ) -> None:
+        self.clip = clip
+        self.output = None if output is None else Path(output)
+        self.num_frames = reader.num_frames
+        self._reader, self._recipe, self._options, self._device = reader, recipe, options, device
+        self.progress = progress
+        self._wrap: Callable[[Pipeline], Pipeline] = lambda stages: stages
+        provenance = {
+            "version": __version__,
+            "weights": recipe.describe_weights(options),
+            "config": options.model_dump(mode="json"),
+            "device": str(device),
+        }
+        self.header = ResultHeader(reader.info, recipe.skeleton_of(options), provenance)
+        self._store = None
+        if self.output is not None:
+            identity = {**provenance, "torch": torch.__version__, "asked": request}
+            self._store = JournalStore(journal_folder(self.output), identity, restart=restart)
+        self.resumed_frames = 0 if self._store is None else self._store.num_records
+
+    def instrument(self, wrap: Callable[[Pipeline], Pipeline]) -> None:
+        """Have both halves put through a function before they run; for stopwatches and the like."""
+        self._wrap = wrap
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Frames that could not be decoded; complete when the run is over."""
+        return self.header.gaps
+
+    def __iter__(self) -> Iterator[FrameResult]:
+        for record in self.records():
+            yield _frame_result(record)
+
+    def records(self) -> Iterator[Record]:
+        """Do the work and give the records, tracked and smoothed.
+
+        Raises:
+            VideoPoseError: as the stages do; what is kept stays kept.
+        """
+        tracks = self._recipe.build_tracks(self._options, self.header.skeleton)
+        tracks = self._wrap(replace(tracks, video=str(self.clip)))
+        if self.output is None or self._store is None:
+            yield from tracks(self._posed(self._networks()))
+            self._close_header(self._reader.gaps)
+            return
+        with exclusive_lock(self._store.folder):
+            tracked = tracks(self._kept(self._store))
+            first = list(islice(tracked, 1))
+            if not self._store.is_complete:
+                # These tracks answer at once, which is too early: gaps stand above the frames in every format.
+                deque(tracked, maxlen=0)
+                first, tracked = [], tracks(self._store)
+            self._close_header(self._store.gaps())
+            yield from WriteResult(self.output, self.header)(chain(first, tracked))
+            self._store.remove()
+
+    def _kept(self, store: JournalStore) -> Iterator[Record]:
+        """Return what the store has and then what the networks still have to give, which it keeps."""
+        if store.is_complete:
+            yield from store
+            return
+        reach = self._recipe.reach(self._options)
+        yield from self._posed(Journal(self._networks(), store, reach), since=store.index_before(reach.before))
+        known = {gap.first for gap in store.gaps()}
+        store.finish([gap for gap in self._reader.gaps if gap.first not in known])
+
+    def _posed(self, networks: Stage, *, since: int = 0) -> Iterator[Record]:
+        """Run the costly half, frames decoded ahead in a thread, and tell how far it is."""
+        ahead = prefetch(self._reader.records(since=since), LOOK_AHEAD)
+        if self.progress is not None:
+            self.progress(0, self.num_frames)
+        try:
+            for done, record in enumerate(networks(ahead), start=1):
+                if self.progress is not None:
+                    self.progress(done, self.num_frames)
+                yield record
+        finally:
+            ahead.close()
+
+    def _networks(self) -> Pipeline:
+        networks = self._recipe.build_networks(self._options, self._device)
+        return self._wrap(replace(networks, video=str(self.clip)))
+
+    def _close_header(self, gaps: Iterable[Gap]) -> None:
+        self.header = replace(self.header, gaps=tuple(gaps))
+
+
+def journal_folder(output: Path) -> Path:
+    """Name the folder in which an unfinished run keeps its chunks."""
+    return output.with_name(output.name + ".partial")
+
+
+def _frame_result(record: Record) -> FrameResult:
+    poses = record.poses
+    if poses is None:
+        return FrameResult(record.frame.index, record.frame.time, ())
+    people = tuple(
+        Person(int(poses.track_id[row]), float(poses.score[row]), poses.xyxy[row], poses.keypoints[row])
+        for row in range(len(poses))
+    )
+    return FrameResult(record.frame.index, record.frame.time, people)
