@@ -1,16 +1,11 @@
-"""Keypoints: OKS, mirroring, the box around a pose."""
+"""Keypoints: OKS, the box around a pose."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from videopose.errors import check_shape
 from videopose.types import F32
-
-if TYPE_CHECKING:
-    from videopose.skeletons import Skeleton
 
 
 def oks(predicted: F32, truth: F32, area: F32, oks_sigmas: F32) -> F32:
@@ -44,19 +39,6 @@ def oks(predicted: F32, truth: F32, area: F32, oks_sigmas: F32) -> F32:
     falloff = 2 * (area[:, None] + np.spacing(1)) * (2 * oks_sigmas) ** 2  # the guard against area 0 is COCO's
     similarity = np.exp(-distance2 / falloff) * labelled
     return np.asarray(similarity.sum(-1) / np.maximum(labelled.sum(-1), 1))
-
-
-def mirror_keypoints(keypoints: F32, width: float, skeleton: Skeleton) -> F32:
-    """Return the keypoints as they are in the mirrored image: x reversed, left and right exchanged.
-
-    Args:
-        keypoints: (..., K, 2 or 3) x, y and anything else, in an image `width` pixels wide.
-        width: of the image, pixels.
-        skeleton: whose K keypoints these are.
-    """
-    out = keypoints[..., skeleton.flip_index, :].copy()
-    out[..., 0] = width - 1 - out[..., 0]
-    return out
 
 
 def boxes_around(keypoints: F32, *, min_score: float = 0.0, padding: float = 1.0) -> F32:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from videopose.errors import ShapeError
-from videopose.geometry.keypoints import boxes_around, mirror_keypoints, oks
+from videopose.geometry.keypoints import boxes_around, oks
 from videopose.skeletons import skeleton_named
 
 COCO = skeleton_named("coco17")
@@ -39,14 +39,6 @@ def test_a_person_without_labels_is_like_nobody():
 def test_a_different_number_of_keypoints_is_refused():
     with pytest.raises(ShapeError, match=r"predicted has shape \(1, 3, 2\), but \(any, 2, 2\) is needed"):
         oks(np.zeros((1, 3, 2)), np.zeros((1, 2, 3)), np.array([1.0]), np.array([0.1, 0.1]))
-
-
-@given(POSES)
-@settings(max_examples=30, deadline=None)
-def test_mirroring_twice_gives_the_pose_back(points):
-    twice = mirror_keypoints(mirror_keypoints(points, 640, COCO), 640, COCO)
-
-    assert np.abs(twice - points).max() < 1e-3
 
 
 def test_boxes_hold_the_keypoints_that_count():
