@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
+
 import numpy as np
 import torch
 
@@ -39,6 +41,27 @@ def some_records(
         )
         for k in range(count)
     ]
+
+
+def assert_same(got: object, expected: object, *, atol: float = 0.0, where: str = "") -> None:
+    """Compare two containers field by field, whatever they hold; a difference is named by its place."""
+    where = where or type(expected).__name__
+    assert type(got) is type(expected), f"{where}: {type(got).__name__}, not {type(expected).__name__}"
+    if is_dataclass(expected) and type(expected).__eq__ is object.__eq__:
+        for field in fields(expected):
+            assert_same(
+                getattr(got, field.name), getattr(expected, field.name), atol=atol, where=f"{where}.{field.name}"
+            )
+    elif isinstance(expected, np.ndarray | torch.Tensor):
+        a, b = (np.asarray(value.cpu() if isinstance(value, torch.Tensor) else value) for value in (got, expected))
+        assert a.dtype == b.dtype, f"{where}: {a.dtype}, not {b.dtype}"
+        np.testing.assert_allclose(a, b, rtol=0, atol=atol, err_msg=where)
+    elif isinstance(expected, tuple | list):
+        assert len(got) == len(expected), f"{where}: {len(got)} entries, not {len(expected)}"
+        for number, (a, b) in enumerate(zip(got, expected, strict=True)):
+            assert_same(a, b, atol=atol, where=f"{where}[{number}]")
+    else:
+        assert got == expected, f"{where}: {got!r}, not {expected!r}"
 
 
 def assert_same_records(got: list[Record], expected: list[Record], *, atol: float = 0.0) -> None:

@@ -81,6 +81,22 @@ def check_shape(name: str, array: Any, *expected: int | None) -> None:
     raise ShapeError(name, tuple(int(length) for length in actual), expected)
 
 
+def check_dtype(name: str, array: Any, dtype: Any) -> None:
+    """Raise `InputError` unless `array` holds numbers of one type.
+
+    Args:
+        name: what the array is, as the caller would say it (`Poses.keypoints`).
+        array: anything with a `dtype` (hence `Any`).
+        dtype: what numpy takes for one, such as `np.float32`.
+
+    Raises:
+        InputError: the array is of another type.
+    """
+    if array.dtype != dtype:
+        wanted = dtype.__name__
+        raise InputError(f"{name} is {array.dtype}, but {wanted} is needed; use .astype(np.{wanted})")
+
+
 def nearest_name(word: str, known: Iterable[str]) -> str:
     """Return a "did you mean" sentence for an unknown word, or the list of known ones.
 

@@ -6,18 +6,20 @@ Results are numpy arrays, images are torch tensors. Containers are frozen and ch
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from videopose.errors import check_shape
+from videopose.errors import InputError, check_dtype, check_shape
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from videopose.skeletons import Skeleton
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -27,6 +29,24 @@ Bool = NDArray[np.bool_]
 
 UNTRACKED = -1
 """The `track_id` of a person no tracker has seen yet."""
+
+
+class ShowsShapes:
+    """A container that prints as the shapes of its arrays: what is looked for in a debugger or a failed test."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        values = ((each.name, getattr(self, each.name)) for each in fields(self))  # type: ignore[arg-type]
+        return f"{type(self).__name__}({', '.join(f'{name}={_shown(value)}' for name, value in values)})"
+
+
+def _shown(value: Any) -> str:  # Any: whatever a field of a container holds
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"{str(value.dtype).removeprefix('torch.')}{tuple(value.shape)}"
+    if isinstance(value, tuple) and value and not isinstance(value[0], int | float):
+        return f"({', '.join(map(_shown, value))})"
+    return str(getattr(value, "name", None) or repr(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +89,8 @@ class VideoInfo:
     rotation: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Frame:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Frame(ShowsShapes):
     """One displayed image of a video.
 
     Attributes:
@@ -84,8 +104,8 @@ class Frame:
     image: Tensor | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Detections:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Detections(ShowsShapes):
     """The people a detector sees in one frame.
 
     Attributes:
@@ -99,12 +119,22 @@ class Detections:
     def __post_init__(self) -> None:
         check_shape("Detections.xyxy", self.xyxy, None, 4)
         check_shape("Detections.score", self.score, len(self.xyxy))
+        check_dtype("Detections.xyxy", self.xyxy, np.float32)
+        check_dtype("Detections.score", self.score, np.float32)
 
     def __len__(self) -> int:
         return len(self.xyxy)
 
-    def __getitem__(self, rows: Any) -> Detections:  # Any: a mask, a slice or an index array, as numpy takes them
+    def __getitem__(self, rows: Any) -> Detections:  # Any: a mask, a slice, an index array or a number, as `Poses`
+        rows = _as_rows(rows)
         return Detections(self.xyxy[rows], self.score[rows])
+
+    @staticmethod
+    def concatenate(parts: Sequence[Detections]) -> Detections:
+        """Put people one after another; no parts are nobody."""
+        if not parts:
+            return Detections.empty()
+        return Detections(np.concatenate([part.xyxy for part in parts]), np.concatenate([part.score for part in parts]))
 
     @staticmethod
     def empty() -> Detections:
@@ -112,8 +142,8 @@ class Detections:
         return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Poses:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Poses(ShowsShapes):
     """The people in one frame.
 
     Attributes:
@@ -121,12 +151,15 @@ class Poses:
         score: (N,) in [0, 1].
         xyxy: (N, 4) person boxes in image pixels.
         track_id: (N,) -1 = not tracked.
+        skeleton: whose K keypoints these are, None if whoever made them does not say. A pointer: it is not written with
+            every frame.
     """
 
     keypoints: F32
     score: F32
     xyxy: F32
     track_id: I64
+    skeleton: Skeleton | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         n = len(self.keypoints)
@@ -134,26 +167,71 @@ class Poses:
         check_shape("Poses.score", self.score, n)
         check_shape("Poses.xyxy", self.xyxy, n, 4)
         check_shape("Poses.track_id", self.track_id, n)
+        check_dtype("Poses.keypoints", self.keypoints, np.float32)
+        check_dtype("Poses.score", self.score, np.float32)
+        check_dtype("Poses.xyxy", self.xyxy, np.float32)
+        check_dtype("Poses.track_id", self.track_id, np.int64)
+        if self.skeleton is not None and len(self.skeleton) != self.keypoints.shape[1]:
+            raise InputError(
+                f"Poses.skeleton: {self.skeleton.name} has {len(self.skeleton)} keypoints, Poses.keypoints "
+                f"{self.keypoints.shape[1]}; give the skeleton they belong to"
+            )
 
     def __len__(self) -> int:
         return len(self.keypoints)
 
-    def __getitem__(self, rows: Any) -> Poses:  # Any: a mask, a slice or an index array, as numpy takes them
-        return Poses(self.keypoints[rows], self.score[rows], self.xyxy[rows], self.track_id[rows])
+    def __getitem__(self, rows: Any) -> Poses:  # Any: a mask, a slice, an index array or a number, as numpy takes them
+        """Choose people; a number gives one row, because a container always holds rows."""
+        rows = _as_rows(rows)
+        return Poses(
+            self.keypoints[rows], self.score[rows], self.xyxy[rows], self.track_id[rows], skeleton=self.skeleton
+        )
 
     @staticmethod
-    def empty(num_keypoints: int) -> Poses:
+    def empty(num_keypoints: int, *, skeleton: Skeleton | None = None) -> Poses:
         """Return the poses of a frame in which nobody is there."""
         return Poses(
             np.zeros((0, num_keypoints, 3), np.float32),
             np.zeros(0, np.float32),
             np.zeros((0, 4), np.float32),
             np.zeros(0, np.int64),
+            skeleton=skeleton,
+        )
+
+    @staticmethod
+    def concatenate(parts: Sequence[Poses]) -> Poses:
+        """Put people one after another; what a subclass adds is left out.
+
+        The skeleton is the parts' if they agree on it; parts that do not say theirs do not object.
+
+        Raises:
+            InputError: there are no parts, so nobody knows the number of keypoints; or their skeletons differ.
+            ShapeError: they have different numbers of keypoints.
+        """
+        if not parts:
+            raise InputError("no poses to concatenate; use Poses.empty(num_keypoints) for nobody")
+        for part in parts[1:]:
+            check_shape("Poses.keypoints", part.keypoints, None, parts[0].keypoints.shape[1], 3)
+        skeletons = list(dict.fromkeys(part.skeleton for part in parts if part.skeleton is not None))
+        if len(skeletons) > 1:
+            raise InputError(
+                f"poses of {skeletons[0].name} and {skeletons[1].name} are different; map one to the other"
+            )
+        return Poses(
+            np.concatenate([part.keypoints for part in parts]),
+            np.concatenate([part.score for part in parts]),
+            np.concatenate([part.xyxy for part in parts]),
+            np.concatenate([part.track_id for part in parts]),
+            skeleton=skeletons[0] if skeletons else None,
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TrackingFeatures:
+def _as_rows(rows: Any) -> Any:  # Any: as numpy takes them
+    return [int(rows)] if isinstance(rows, int | np.integer) and not isinstance(rows, bool) else rows
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TrackingFeatures(ShowsShapes):
     """What a tracker takes from the pixels of one frame, as small arrays that outlive the image.
 
     Attributes:
@@ -176,8 +254,8 @@ class TrackingFeatures:
             check_shape("Cues.appearance", self.appearance, None, None)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Record:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Record(ShowsShapes):
     """What flows through a pipeline: a frame and what is known of it so far.
 
     Attributes:
@@ -199,8 +277,8 @@ TrackRow = tuple[int, float, F32, np.float32, F32]
 """One person in one frame: frame index, seconds, (K, 3) keypoints, pose score, (4,) box."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Track:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Track(ShowsShapes):
     """One person through time.
 
     Attributes:
@@ -241,28 +319,3 @@ class Track:
             np.array(score, np.float32),
             np.stack(xyxy),
         )
-
-
-def tracks_from(records: Iterable[Record]) -> list[Track]:
-    """Collect the view along time: one `Track` per id, in the order in which the ids first appear.
-
-    Untracked people (id -1) and records without poses are left out.
-    """
-    rows: dict[int, list[TrackRow]] = {}
-    for record in records:
-        if record.poses is None:
-            continue
-        poses = record.poses
-        for row, track_id in enumerate(poses.track_id.tolist()):
-            if track_id == UNTRACKED:
-                continue
-            rows.setdefault(track_id, []).append(
-                (
-                    record.frame.index,
-                    record.frame.time,
-                    poses.keypoints[row],
-                    poses.score[row],
-                    poses.xyxy[row],
-                )
-            )
-    return [Track.from_rows(track_id, parts) for track_id, parts in rows.items()]

@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from builders import some_poses, some_records
 
 from videopose import catalog, config
-from videopose.errors import ConfigError, InputError, ShapeError, UnknownNameError, VideoError, VideoPoseError
+from videopose.errors import ConfigError, InputError, UnknownNameError, VideoError, VideoPoseError
 from videopose.skeletons import SKELETONS, Skeleton, make_skeleton, shared_keypoints, skeleton_named
-from videopose.types import Detections, Poses, Track, tracks_from
 
 
 class Inner(config.Options):
@@ -19,31 +17,6 @@ class Outer(config.Options):
     inner: Inner = Inner()
     number: int = 3
     several: tuple[Inner, ...] = ()
-
-
-def test_containers_check_their_shapes_at_birth():
-    with pytest.raises(ShapeError, match=r"Detections.score has shape \(1,\), but \(2\) is needed"):
-        Detections(np.zeros((2, 4), np.float32), np.zeros(1, np.float32))
-    with pytest.raises(ShapeError, match=r"Poses.keypoints has shape \(1, 17, 2\), but \(any, any, 3\) is needed"):
-        Poses(np.zeros((1, 17, 2), np.float32), np.zeros(1), np.zeros((1, 4)), np.zeros(1))
-
-
-def test_a_mask_moves_every_field_together():
-    poses = some_poses(4)
-    kept = poses[np.array([True, False, False, True])]
-
-    assert kept.track_id.tolist() == [1, 4]
-    assert (kept.keypoints == poses.keypoints[[0, 3]]).all()
-    assert len(Poses.empty(17)) == 0
-
-
-def test_tracks_are_the_view_along_time():
-    tracks = tracks_from(some_records(9))
-
-    assert [track.track_id for track in tracks] == [1, 2]
-    assert tracks[0].index.tolist() == [1, 2, 4, 5, 7, 8]
-    assert tracks[1].time.tolist() == pytest.approx([2 / 25, 5 / 25, 8 / 25])
-    assert isinstance(tracks[0], Track)
 
 
 @pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=lambda s: s.name)

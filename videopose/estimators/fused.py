@@ -60,7 +60,8 @@ class FusedEstimator:
         """
         people = [(window, row) for window in windows for row in range(len(window.center.people))]
         if not people:
-            return [Poses.empty(len(self.single.skeleton)) for _ in windows]
+            nobody = Poses.empty(len(self.single.skeleton), skeleton=self.single.skeleton)
+            return [nobody for _ in windows]
         places = self._warp.measure(windows)
         links = self._looked_at([match_neighbors(*each, reach=self._reach, recrop=self._recrop) for each in people])
 
@@ -74,7 +75,7 @@ class FusedEstimator:
         keypoints = np.concatenate(run_batches(work, batches, self.single.single.device))
         starts = np.cumsum([0, *(len(window.center.people) for window in windows)])
         return [
-            poses_of(keypoints[start:end], window.center.people.boxes)
+            poses_of(keypoints[start:end], window.center.people.boxes, self.single.skeleton)
             for start, end, window in zip(starts[:-1], starts[1:], windows, strict=True)
         ]
 

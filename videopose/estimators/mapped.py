@@ -16,7 +16,7 @@ from videopose.skeletons import Skeleton
 from videopose.types import F32, F64, Detections, Poses
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PosesWithHeatmaps(Poses):
     """The people in one frame, and what the network saw of each.
 
@@ -38,7 +38,7 @@ class PosesWithHeatmaps(Poses):
         check_shape("PosesWithHeatmaps.box_score", self.box_score, len(self.score))
 
     def __getitem__(self, rows: Any) -> PosesWithHeatmaps:  # Any: as in `Poses`
-        few = np.arange(len(self))[rows]
+        few = np.atleast_1d(np.arange(len(self))[rows])
         return PosesWithHeatmaps(
             self.keypoints[few],
             self.score[few],
@@ -47,6 +47,7 @@ class PosesWithHeatmaps(Poses):
             self.heatmaps[torch.from_numpy(few).to(self.heatmaps.device)],
             self.crop_from_image[few],
             self.box_score[few],
+            skeleton=self.skeleton,
         )
 
     @property
@@ -79,7 +80,9 @@ class HeatmapEstimator:
         keypoints = in_image(single.network.codec.decode(heatmaps[:, self.channels]), crop_from_image)
         starts = np.cumsum([0, *(len(people) for people in boxes)])
         return [
-            single.oks_nms(_mapped(poses_of(keypoints[rows], people), heatmaps[rows], crop_from_image[rows], people))
+            single.oks_nms(
+                _mapped(poses_of(keypoints[rows], people, self.skeleton), heatmaps[rows], crop_from_image[rows], people)
+            )
             for rows, people in zip(map(slice, starts[:-1], starts[1:]), boxes, strict=True)
         ]
 
@@ -93,11 +96,18 @@ class HeatmapEstimator:
 
     def _nobody(self) -> PosesWithHeatmaps:
         num_keypoints = len(self.skeleton)
-        none = Poses.empty(num_keypoints)
+        none = Poses.empty(num_keypoints, skeleton=self.skeleton)
         return _mapped(none, torch.zeros(0, num_keypoints, 1, 1), np.zeros((0, 3, 3)), Detections.empty())
 
 
 def _mapped(poses: Poses, heatmaps: Tensor, crop_from_image: F64, people: Detections) -> PosesWithHeatmaps:
     return PosesWithHeatmaps(
-        poses.keypoints, poses.score, poses.xyxy, poses.track_id, heatmaps, crop_from_image, np.nan_to_num(people.score)
+        poses.keypoints,
+        poses.score,
+        poses.xyxy,
+        poses.track_id,
+        heatmaps,
+        crop_from_image,
+        np.nan_to_num(people.score),
+        skeleton=poses.skeleton,
     )

@@ -88,7 +88,7 @@ class RecurrentEstimator:
                     parts = tuple(part[place] for part in new)
                     kept[int(people.track_id[row])] = RecurrentState(moment.time, people.crop_from_image[row], parts)
         kept.pop(UNTRACKED, None)
-        return poses_of(keypoints, people.boxes), kept
+        return poses_of(keypoints, people.boxes, self.single.skeleton), kept
 
     def _state(self, moment: FrameContext, rows: I64, memories: Mapping[int, RecurrentState]) -> tuple[Tensor, ...]:
         """Bring states into the current crops; outside of what they have seen they are zero."""

@@ -64,13 +64,13 @@ class TopDownEstimator:
         """Estimate a pose for each box of each image; see `Estimator`."""
         owners = [row for row, people in enumerate(boxes) for _ in range(len(people))]
         if not owners:
-            return [Poses.empty(len(self.skeleton)) for _ in images]
+            return [Poses.empty(len(self.skeleton), skeleton=self.skeleton) for _ in images]
         crop_from_image = self.crop_from_image(np.concatenate([people.xyxy for people in boxes]))
         in_crop = self.run(self.network, [images[row] for row in owners], crop_from_image)
         keypoints = in_image(in_crop, crop_from_image)
         starts = np.cumsum([0, *(len(people) for people in boxes)])
         return [
-            self.oks_nms(poses_of(keypoints[start:end], people))
+            self.oks_nms(poses_of(keypoints[start:end], people, self.skeleton))
             for start, end, people in zip(starts[:-1], starts[1:], boxes, strict=True)
         ]
 
@@ -123,12 +123,17 @@ def in_image(in_crop: Tensor, crop_from_image: F64) -> F32:
     return keypoints
 
 
-def poses_of(keypoints: F32, people: Detections) -> Poses:
+def poses_of(keypoints: F32, people: Detections, skeleton: Skeleton) -> Poses:
     """Score the poses of detected people: the mean of the certain keypoints' scores times the box's.
 
     A score that is no number counts as 0.
+
+    Args:
+        keypoints: (N, K, 3) x, y in image pixels and score.
+        people: the N boxes they were found in.
+        skeleton: of the K keypoints.
     """
     certain = keypoints[..., 2] > LOW_KEYPOINT_SCORE
     mean = (keypoints[..., 2] * certain).sum(1) / np.maximum(certain.sum(1), 1)
     score = np.clip(np.nan_to_num(mean * people.score), 0, 1).astype(np.float32)
-    return Poses(keypoints, score, people.xyxy, np.full(len(people), UNTRACKED, np.int64))
+    return Poses(keypoints, score, people.xyxy, np.full(len(people), UNTRACKED, np.int64), skeleton=skeleton)

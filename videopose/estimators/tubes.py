@@ -72,7 +72,8 @@ class TubeEstimator:
             For each tube a `Poses` per frame, untracked, in image pixels. Row i is the same person in all of them; its
             box is the one found in the middle frame, moved along with the pose.
         """
-        found: list[list[Poses]] = [[Poses.empty(len(self.single.skeleton))] * len(tube.images) for tube in tubes]
+        nobody = Poses.empty(len(self.single.skeleton), skeleton=self.single.skeleton)
+        found: list[list[Poses]] = [[nobody] * len(tube.images) for tube in tubes]
         lengths = sorted({len(tube.images) for tube in tubes})
         for length in lengths:  # batches hold tubes of one length
             people = [
@@ -122,7 +123,8 @@ class TubeEstimator:
         frames = []
         for number in range(keypoints.shape[1]):
             moved = tube.people.xyxy + np.tile(_shift(middle, keypoints[:, number]), 2)
-            frames.append(poses_of(keypoints[:, number], Detections(moved.astype(np.float32), tube.people.score)))
+            boxes = Detections(moved.astype(np.float32), tube.people.score)
+            frames.append(poses_of(keypoints[:, number], boxes, self.single.skeleton))
         kept = self._without_duplicates(frames, tube.middle)
         return [poses[kept] for poses in frames]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from videopose.errors import DatasetError, InputError
@@ -42,7 +42,10 @@ class StoredResult:
     header: ResultHeader
 
     def __iter__(self) -> Iterator[Record]:
-        return FORMATS[self.path.suffix.lower()].read_records(self.path)
+        for record in FORMATS[self.path.suffix.lower()].read_records(self.path):
+            if record.poses is not None:
+                record = replace(record, poses=replace(record.poses, skeleton=self.header.skeleton))
+            yield record
 
 
 def check_suffix(path: Path) -> None:
