@@ -8,7 +8,7 @@ import pytest
 import torch
 from reference_inputs import crop_keypoints, noisy_heatmaps, reference_boxes
 
-from videopose.codecs import create_codec, crop_alignment
+from videopose.codecs import create_codec
 from videopose.geometry.affine import apply, crop_from_box, invert
 from videopose.skeletons import skeleton_named
 
@@ -69,7 +69,7 @@ def to_image(decoded, alignment, *, padded_centerless=4):
     """Undo the crops of the reference boxes; the releases do not pad the box whose centre is at x = -1."""
     boxes = reference_boxes().astype(np.float64)
     boxes[:, 2:] += boxes[:, :2]
-    crop_from_image = alignment @ crop_from_box(boxes, INPUT_HW)
+    crop_from_image = alignment @ crop_from_box(boxes, INPUT_HW, padding=1.25)
     crop_from_image[padded_centerless] = alignment @ crop_from_box(boxes[padded_centerless], INPUT_HW, padding=1.0)
     return apply(invert(crop_from_image), decoded[..., :2])
 
@@ -77,7 +77,7 @@ def to_image(decoded, alignment, *, padded_centerless=4):
 def test_msra_and_the_crop_lead_back_to_hrnets_image_pixels(theirs, heatmaps):
     decoded = create_codec("msra", INPUT_HW).decode(heatmaps).numpy()
 
-    places = to_image(decoded, crop_alignment("msra", INPUT_HW))
+    places = to_image(decoded, create_codec("msra", INPUT_HW).crop_alignment)
 
     assert show("msra image pixels", places, theirs["hrnet_final_preds"]) <= IMAGE_PIXELS
 
@@ -85,7 +85,7 @@ def test_msra_and_the_crop_lead_back_to_hrnets_image_pixels(theirs, heatmaps):
 def test_udp_and_its_aligned_crop_lead_back_to_udps_image_pixels(theirs, heatmaps):
     decoded = create_codec("udp", INPUT_HW).decode(heatmaps).numpy()
 
-    places = to_image(decoded, crop_alignment("udp", INPUT_HW))
+    places = to_image(decoded, create_codec("udp", INPUT_HW).crop_alignment)
 
     expected = theirs["udp_final_preds_k11"].copy()
     expected[0, :2] = places[0, :2]
@@ -128,7 +128,7 @@ def test_targets_of_tall_crops_are_the_release_s(theirs):
 def test_megvii_finds_what_mmpose_finds(theirs, heatmaps):
     decoded = create_codec("megvii", INPUT_HW).decode(heatmaps).numpy()
 
-    places = to_image(decoded, crop_alignment("megvii", INPUT_HW))
+    places = to_image(decoded, create_codec("megvii", INPUT_HW).crop_alignment)
 
     expected = theirs["megvii_final_preds"].copy()
     expected[0, :2] = places[0, :2]  # NaN there: maps without a positive value

@@ -5,11 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from videopose.errors import UnknownNameError, nearest_name
-from videopose.geometry.affine import scaling
-from videopose.types import F64
 
 if TYPE_CHECKING:
     from videopose.codecs.base import Codec
@@ -33,31 +29,8 @@ def create_codec(name: str, input_hw: tuple[int, int]) -> Codec:
     Raises:
         UnknownNameError: there is no such codec.
     """
-    module, member = _entry(name)
-    codec: Codec = getattr(importlib.import_module(f"videopose.codecs.{module}"), member)(input_hw)
-    return codec
-
-
-def crop_alignment(name: str, input_hw: tuple[int, int]) -> F64:
-    """Return the (3, 3) transform from plain crop pixels to those the codec's networks were trained on.
-
-    Compose it as `crop_alignment(...) @ crop_from_box(...)`. It is the identity except for UDP, which counts the
-    intervals between pixel centres instead of pixels, so that its crops are smaller by (size - 1) / size.
-
-    Raises:
-        UnknownNameError: there is no such codec.
-
-    Source:
-        Huang et al., The Devil Is in the Details: Delving Into Unbiased Data Processing, CVPR 2020, section 3.2.
-    """
-    _entry(name)
-    if name != "udp":
-        return np.eye(3)
-    height, width = input_hw
-    return scaling((width - 1) / width, (height - 1) / height)
-
-
-def _entry(name: str) -> tuple[str, str]:
     if name not in CODECS:
         raise UnknownNameError(f"no codec is named {name!r}. {nearest_name(name, CODECS)}")
-    return CODECS[name]
+    module, member = CODECS[name]
+    codec: Codec = getattr(importlib.import_module(f"videopose.codecs.{module}"), member)(input_hw)
+    return codec

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
+import numpy as np
 from torch import Tensor
+
+from videopose.types import F64
 
 
 class Codec(Protocol):
@@ -13,6 +16,10 @@ class Codec(Protocol):
     Attributes:
         name: as weights entries and checkpoints store it.
         input_hw: (height, width) of the crop, crop pixels.
+        crop_alignment: (3, 3) transform from plain crop pixels to those the codec's networks were trained on; composed
+            as `crop_alignment @ crop_from_box(...)`.
+        is_logits: whether the output's softmax over a keypoint's cells is a distribution; else it is a heatmap's
+            height, or something that is no map at all.
     """
 
     @property
@@ -20,6 +27,12 @@ class Codec(Protocol):
 
     @property
     def input_hw(self) -> tuple[int, int]: ...  # noqa: D102
+
+    @property
+    def crop_alignment(self) -> F64: ...  # noqa: D102
+
+    @property
+    def is_logits(self) -> bool: ...  # noqa: D102
 
     def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
         """Make training targets.
@@ -50,3 +63,14 @@ class Codec(Protocol):
         The codec owns the shift this needs, so no user can set it wrong.
         """
         ...
+
+
+class PlainCodec:
+    """What most codecs have in common: crops as they are cut, and an output that is no distribution."""
+
+    is_logits: ClassVar[bool] = False
+
+    @property
+    def crop_alignment(self) -> F64:
+        """(3, 3) from plain crop pixels to the codec's: they are the same."""
+        return np.eye(3)

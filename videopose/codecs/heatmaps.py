@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from videopose.codecs.base import PlainCodec
 from videopose.errors import check_shape
 from videopose.geometry.affine import scaling
 from videopose.types import F64
@@ -19,7 +20,7 @@ def default_sigma(input_hw: tuple[int, int]) -> float:
 
 
 @dataclass(frozen=True)
-class HeatmapLayout:
+class HeatmapLayout(PlainCodec):
     """Where a codec's heatmap pixels lie in the crop, and how wide its targets are.
 
     Attributes:

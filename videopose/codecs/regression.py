@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from videopose.codecs.base import PlainCodec
 from videopose.errors import check_shape
 
 
 @dataclass(frozen=True)
-class RegressionCodec:
+class RegressionCodec(PlainCodec):
     """Keypoints <-> coordinates as fractions of the crop: 0 is the left or upper edge's pixel, 1 lies beyond the last.
 
     Attributes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from videopose.codecs.base import PlainCodec
 from videopose.errors import check_shape
 
 _PIXELS_PER_VARIANCE = 8
@@ -14,7 +15,7 @@ _PIXELS_PER_VARIANCE = 8
 
 
 @dataclass(frozen=True)
-class SimCCCodec:
+class SimCCCodec(PlainCodec):
     """Keypoints <-> two rows of bins per keypoint, side by side: first the bins of x, then those of y.
 
     Attributes:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from videopose.codecs.base import PlainCodec
 from videopose.geometry.affine import scaling, translation
 from videopose.types import F32, F64
 
@@ -22,7 +24,7 @@ STRIDE = 4
 
 
 @dataclass(frozen=True)
-class SpatialCodec:
+class SpatialCodec(PlainCodec):
     """Keypoints <-> logits of a distribution over cells, `STRIDE` crop pixels each.
 
     Cell (i, j) stands for the crop pixel (STRIDE * i + (STRIDE - 1) / 2, …): its own centre.
@@ -41,6 +43,7 @@ class SpatialCodec:
     heatmap_sigma: float = 1.5
     window: int = 3
     name: str = "spatial"
+    is_logits: ClassVar[bool] = True
 
     @property
     def heatmap_hw(self) -> tuple[int, int]:

@@ -29,13 +29,19 @@ _RIDGE = 1e-7
 class UDPCodec(HeatmapLayout):
     """Keypoints <-> heatmaps; heatmap pixel i is crop pixel i (W - 1) / (w - 1).
 
-    The crop itself is UDP's too: see `videopose.codecs.crop_alignment`.
+    The crop itself is UDP's too: see `crop_alignment`.
 
     Source:
-        Huang et al., The Devil Is in the Details: Delving Into Unbiased Data Processing, CVPR 2020.
+        Huang et al., The Devil Is in the Details: Delving Into Unbiased Data Processing, CVPR 2020, section 3.2.
     """
 
     name: str = "udp"
+
+    @property
+    def crop_alignment(self) -> F64:
+        """(3, 3) from plain crop pixels: intervals between pixel centres are counted, so (size - 1) / size of them."""
+        height, width = self.input_hw
+        return scaling((width - 1) / width, (height - 1) / height)
 
     @property
     def crop_from_heatmap(self) -> F64:

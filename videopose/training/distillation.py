@@ -7,7 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from videopose.codecs import create_codec, crop_alignment
+from videopose.codecs import create_codec
 from videopose.codecs.heatmaps import HeatmapLayout
 from videopose.codecs.spatial import SpatialCodec
 from videopose.config import Options
@@ -50,6 +50,7 @@ class Teacher:
     Attributes:
         options: as given.
         input_hw: (height, width) of the teacher's crops, pixels.
+        antialias: whether its crops were averaged before they were shrunk.
 
     Source:
         Hinton et al., Distilling the Knowledge in a Neural Network, 2015, section 2; on heatmaps, Zhang et al., Fast
@@ -66,7 +67,7 @@ class Teacher:
         """
         self.options = options
         card = describe_pose(PoseOptions(model=options.model, weights=options.weights))
-        self.input_hw = card.input_hw
+        self.input_hw, self.antialias = card.input_hw, card.antialias
         codec = create_codec(card.codec, card.input_hw)
         if not isinstance(codec, (HeatmapLayout, SpatialCodec)):
             raise ConfigError(f"pose.distill.model = {options.model}: gives no heatmaps ({card.codec}); choose another")
@@ -83,7 +84,7 @@ class Teacher:
         to_middle = translation(self.input_hw[1] / 2, self.input_hw[0] / 2)
         map_of_areas = to_middle @ scaling(scale) @ translation(-student_hw[1] / 2, -student_hw[0] / 2)
         plain = translation(-0.5, -0.5) @ map_of_areas @ translation(0.5, 0.5)
-        return np.asarray(crop_alignment(self._codec.name, self.input_hw) @ plain)
+        return np.asarray(self._codec.crop_alignment @ plain)
 
     @torch.no_grad()
     def targets(self, crops: Tensor, student: SpatialCodec) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videopose.codecs import CODECS, create_codec, crop_alignment
+from videopose.codecs import CODECS, create_codec
 from videopose.codecs.heatmaps import blur
 from videopose.errors import ShapeError, UnknownNameError
 from videopose.geometry.affine import apply
@@ -127,10 +127,12 @@ def test_an_unknown_codec_is_answered_with_the_nearest():
 
 
 def test_only_udp_moves_the_crop():
-    moved = {name for name in CODECS if not np.allclose(crop_alignment(name, INPUT_HW), np.eye(3))}
+    moved = {name for name in CODECS if not np.allclose(create_codec(name, INPUT_HW).crop_alignment, np.eye(3))}
 
     assert moved == {"udp"}
-    assert np.allclose(apply(crop_alignment("udp", INPUT_HW), [[192, 256], [96, 128]]), [[191, 255], [95.5, 127.5]])
+    assert np.allclose(
+        apply(create_codec("udp", INPUT_HW).crop_alignment, [[192, 256], [96, 128]]), [[191, 255], [95.5, 127.5]]
+    )
 
 
 def test_heatmaps_of_another_rank_are_an_error():
