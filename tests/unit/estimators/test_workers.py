@@ -1,7 +1,13 @@
 """Batches side by side, whichever thread asks."""
 
+import os
+import subprocess
+import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
+import cv2
 import pytest
 import torch
 
@@ -56,3 +62,78 @@ def test_no_gradients_are_recorded_whichever_thread_works(two_threads, num_batch
     assert not any(
         out.requires_grad for out in workers.run_batches(lambda batch: batch * weight, [1] * num_batches, CPU)
     )
+
+
+def test_opencv_computes_alone_beside_the_workers_and_as_before_afterwards(two_threads):
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    try:
+        inside = workers.run_batches(lambda batch: cv2.getNumThreads(), [1, 2], CPU)
+        assert (set(inside), cv2.getNumThreads()) == ({1}, 3)
+        with pytest.raises(ZeroDivisionError, match="by zero"):
+            workers.run_batches(lambda batch: 1 // batch, [1, 0], CPU)
+        assert cv2.getNumThreads() == 3
+    finally:
+        cv2.setNumThreads(before)
+
+
+def videopose_threads():
+    return {thread for thread in threading.enumerate() if thread.name.startswith("videopose")}
+
+
+def test_another_number_of_threads_ends_the_workers_there_were(two_threads):
+    for threads in (2, 3, 4, 5, 6, 2):
+        torch.set_num_threads(threads)
+        workers.run_batches(name_of_the_thread, list(range(8)), CPU)
+
+    deadline = time.monotonic() + 5
+    while len(videopose_threads()) > 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(videopose_threads()) == 2
+
+
+def test_twelve_threads_may_ask_at_once(two_threads):
+    before = cv2.getNumThreads()
+
+    def ask(number):
+        torch.set_num_threads(2 + number % 3)
+        return [workers.run_batches(lambda batch: batch * number, list(range(9)), CPU) for _ in range(20)]
+
+    with ThreadPoolExecutor(12) as callers:
+        found = list(callers.map(ask, range(12)))
+
+    for number, answers in enumerate(found):
+        assert answers == [[batch * number for batch in range(9)]] * 20
+    assert cv2.getNumThreads() == before
+
+
+FORK = """
+import faulthandler, os, sys
+import cv2, numpy as np, torch
+from videopose.runtime.workers import run_batches
+
+def work(batch):
+    cv2.resize(image, (333, 222))
+    return float((matrix @ matrix).sum()) * batch
+
+torch.set_num_threads(2)
+cv2.setNumThreads(2)
+image, matrix = np.zeros((999, 999, 3), np.uint8), torch.ones(400, 400)
+expected = run_batches(work, [1, 2, 3], torch.device("cpu"))
+matrix @ matrix
+child = os.fork()
+if child == 0:
+    faulthandler.dump_traceback_later(20, exit=True)
+    found = run_batches(work, [1, 2, 3], torch.device("cpu"))
+    torch.set_num_threads(2)
+    again = run_batches(lambda batch: batch, [1, 2, 3], torch.device("cpu"))
+    os._exit(0 if found == expected and again == [1, 2, 3] else 3)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_fork_after_the_workers_began_works():
+    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stderr
