@@ -11,7 +11,7 @@ import numpy as np
 from videopose.io.exchange.table import PoseTable
 from videopose.metrics.ap import Outcomes, box_numbers, box_outcomes, join_ranges
 
-from .coco import person_scores
+from .coco import check_entries, in_order_of_ids, person_scores
 from .tables import read_pair
 
 
@@ -20,7 +20,7 @@ class Scored:
     """The result of one set of images.
 
     Attributes:
-        images: outcomes of each, per area range, in the order of the truth.
+        images: outcomes of each, per area range, in the order of their ids.
         numbers: COCO's box numbers in [0, 1]; NaN = no true person counts.
     """
 
@@ -44,14 +44,26 @@ def score_files(truth: Path, predictions: Path, *, min_side: float = 0.0, origin
 
 
 def score_tables(truth: PoseTable, predicted: PoseTable, *, min_side: float = 0.0) -> Scored:
-    """Score boxes against annotations on the same frames."""
+    """Score boxes against annotations on the same frames.
+
+    A true person's area is the file's where it gives one, as in COCO's tool; else the box's.
+
+    Raises:
+        DatasetError: two annotations have the same id, or a prediction has no score.
+    """
+    check_entries(truth)
+    truth, predicted = in_order_of_ids(truth, predicted)
     real, found, score = truth.boxes(), predicted.boxes(), person_scores(predicted)
+    sides = np.round(np.nan_to_num(real[:, 2:] - real[:, :2]), 9)
+    area = np.where(np.isnan(truth.area), sides.prod(axis=1), truth.area)
     images = tuple(
         box_outcomes(
             np.nan_to_num(found[right]),
             score[right],
             np.nan_to_num(real[left]),
             crowd=truth.crowd[left],
+            area=area[left],
+            void=truth.zero_id[left],
             min_side=min_side,
         )
         for position in range(len(truth.frames))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ CROWD_SPLITS: dict[str, tuple[float, float]] = {
 }
 """Ranges of the crowd index, the upper end excluded, as the tool splits them (the paper says 0.1 and 0.8)."""
 
+_log = logging.getLogger(__name__)
+_DECIMALS = 9  # a box is stored by its corners; its size is that of the file to so many decimals
+
 PROTOCOLS = ("coco", "crowdpose")
 
 
@@ -37,6 +41,7 @@ class Scored:
         numbers: as the tool prints them, in [0, 1]; NaN = no true person counts.
         crowd_index: (F,) of the images; NaN = not given.
         explanation: where the errors come from; None if it was not asked for.
+        keypoints: names of the truth's keypoints.
     """
 
     protocol: str
@@ -44,6 +49,7 @@ class Scored:
     numbers: dict[str, float]
     crowd_index: F64
     explanation: Explanation | None = None
+    keypoints: tuple[str, ...] = ()
 
 
 def score_files(
@@ -74,16 +80,25 @@ def score_tables(truth: PoseTable, predicted: PoseTable, protocol: str = "coco",
     """
     if protocol not in PROTOCOLS:
         raise UnknownNameError(f"no protocol is named {protocol!r}. {nearest_name(protocol, PROTOCOLS)}")
-    predicted = to_skeleton(predicted, truth.skeleton)
-    score = person_scores(predicted)
+    check_entries(truth)
+    truth, predicted = in_order_of_ids(truth, to_skeleton(predicted, truth.skeleton))
+    score, extent = person_scores(predicted), _extents(predicted)
     images = tuple(
-        _image(truth[truth.rows_of(position)], predicted.xy[rows], score[rows], protocol)
+        _image(
+            truth[truth.rows_of(position)],
+            predicted.xy[rows],
+            score[rows],
+            None if extent is None else extent[rows],
+            protocol,
+        )
         for position in range(len(truth.frames))
         for rows in (predicted.rows_of(position),)
     )
     crowding = np.array([np.nan if frame.crowd_index is None else frame.crowd_index for frame in truth.frames])
     explanation = explain_sequence(truth[~truth.crowd], predicted) if explain else None
-    return Scored(protocol, images, numbers(images, protocol, crowding), crowding, explanation)
+    return Scored(
+        protocol, images, numbers(images, protocol, crowding), crowding, explanation, truth.skeleton.keypoints
+    )
 
 
 def person_scores(predicted: PoseTable) -> F64:
@@ -101,13 +116,46 @@ def person_scores(predicted: PoseTable) -> F64:
     return score
 
 
-def _image(truth: PoseTable, predicted: F64, score: F64, protocol: str) -> Mapping[str, Outcomes]:
+def check_entries(truth: PoseTable) -> None:
+    """Refuse what COCO's tool would count in a way nobody means, and say where it does so to a single person.
+
+    Raises:
+        DatasetError: two entries have the same id; COCO's tool counts the last of them for both.
+    """
+    if truth.unscorable:
+        raise DatasetError(truth.unscorable)
+    if truth.zero_id.any():
+        _log.warning(
+            "%s: %d annotations have the id 0; COCO's tool counts a match with them as wrong, and so do these numbers. "
+            "Number annotations from 1",
+            *(truth.source, truth.zero_id.sum()),
+        )
+
+
+def in_order_of_ids(truth: PoseTable, predicted: PoseTable) -> tuple[PoseTable, PoseTable]:
+    """Sort the images by id, as COCO's tool does: of equal scores the one in the first image is ranked first."""
+    numbers = [frame.number for frame in truth.frames if frame.number is not None]
+    if len(numbers) < len(truth.frames):
+        return truth, predicted
+    order = np.argsort(np.array(numbers, np.int64), kind="stable")
+    frames, place = [truth.frames[row] for row in order], np.argsort(order)
+    return truth.on_frames(frames, place), predicted.on_frames(frames, place)
+
+
+def _extents(predicted: PoseTable) -> F64 | None:
+    """Return the areas of the predictions' boxes where all have one, as COCO's tool does; None: go by the keypoints."""
+    size = np.round(predicted.xyxy[:, 2:] - predicted.xyxy[:, :2], _DECIMALS)
+    return np.asarray(size.prod(axis=1)) if len(size) and np.isfinite(size).all() else None
+
+
+def _image(truth: PoseTable, predicted: F64, score: F64, extent: F64 | None, protocol: str) -> Mapping[str, Outcomes]:
     boxes = np.nan_to_num(truth.boxes())
     box_area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     area = CROWD_AREA * box_area if protocol == "crowdpose" else np.where(np.isnan(truth.area), box_area, truth.area)
     outcomes = pose_outcomes(
-        np.nan_to_num(predicted), score, visible_truth(truth), area, boxes, truth.skeleton.oks_sigmas, crowd=truth.crowd
-    )
+        np.nan_to_num(predicted), score, visible_truth(truth), area, boxes, truth.skeleton.oks_sigmas,
+        crowd=truth.crowd, blank=truth.blank, void=truth.zero_id, extent=extent,
+    )  # fmt: skip
     return {"all": outcomes["all"]} if protocol == "crowdpose" else outcomes
 
 

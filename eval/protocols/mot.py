@@ -85,7 +85,7 @@ def _pairs(truth: Path, predictions: Path) -> list[tuple[Path, Path]]:
 def _score_files(job: tuple[Path, Path, float, str | None]) -> SequenceCounts:
     truth, predicted, threshold, origin = job
     real = read_table(truth, origin)
-    found = numbered_as(read_table(predicted), real)
+    found = numbered_as(read_table(predicted, category=real.category), real)
     if all(frame.number is not None for frame in (*real.frames, *found.frames)):
         found = _on_known_frames(found, real)
     return score_sequence(real, onto_frames(found, real), threshold)

@@ -27,7 +27,7 @@ def read_pair(truth: Path, predictions: Path, origin: str | None = None) -> tupl
         DatasetError: a file breaks its format, or the two are not about the same images.
     """
     real = read_table(truth, origin)
-    return real, onto_frames(numbered_as(read_table(predictions), real), real)
+    return real, onto_frames(numbered_as(read_table(predictions, category=real.category), real), real)
 
 
 def read_pairs(truth: Path, predictions: Path, origin: str | None = None) -> list[tuple[PoseTable, PoseTable]]:
@@ -49,7 +49,7 @@ def read_pairs(truth: Path, predictions: Path, origin: str | None = None) -> lis
         found = next((path for path in sorted(predictions.glob(f"{real.name}.*")) if path.suffix in SUFFIXES), None)
         if found is None:
             raise DatasetError(f"{predictions}: has no file {real.name}.*, which {file} asks for")
-        pairs.append((real, onto_frames(numbered_as(read_table(found), real), real)))
+        pairs.append((real, onto_frames(numbered_as(read_table(found, category=real.category), real), real)))
     return pairs
 
 

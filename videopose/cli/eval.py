@@ -67,13 +67,11 @@ def coco(
 ) -> None:  # fmt: skip
     """COCO keypoints or CrowdPose: AP and AR by object keypoint similarity."""
     from videopose import catalog
-    from videopose.io.exchange.formats import read_table
 
     score = catalog.protocol("coco").score_files
     scored = score(truth, predictions, protocol, origin=origin, explain=True)
     other = score(truth, compare, protocol, origin=origin) if compare is not None else None
-    keypoints = read_table(truth, origin).skeleton.keypoints
-    _finish(_reports().coco(scored, keypoints, repeats=repeats, other=other), output, html)
+    _finish(_reports().coco(scored, scored.keypoints, repeats=repeats, other=other), output, html)
 
 
 @command.command()

@@ -56,6 +56,7 @@ def match_image(
     unmatched_ignored: ArrayLike | None = None,
     thresholds: ArrayLike = THRESHOLDS,
     max_predictions: int | None = None,
+    void: ArrayLike | None = None,
 ) -> Outcomes:
     """Match the predictions of one image greedily, best score first, each to the most similar free true person.
 
@@ -70,6 +71,7 @@ def match_image(
         unmatched_ignored: (P,) predictions that are not wrong when nobody matches (outside the area range).
         thresholds: (T,) similarities from which on a match is a match.
         max_predictions: only that many best predictions of the image take part.
+        void: (G,) true people a match with whom counts as none, though they are taken; none by default.
 
     Returns:
         Outcomes, predictions ordered by falling score.
@@ -86,6 +88,7 @@ def match_image(
     taken = np.zeros((len(limits), len(skipped)), bool)
     right, wrong = (np.zeros((len(limits), len(order)), bool) for _ in range(2))
     excused = np.zeros(len(rank), bool) if unmatched_ignored is None else np.asarray(unmatched_ignored, bool)
+    nothing = np.zeros(len(skipped), bool) if void is None else np.asarray(void, bool)
     for column, row in enumerate(order):
         open_ = (alike[row] >= limits) & (~taken | free_for_all)
         counted = open_ & ~skipped
@@ -94,6 +97,9 @@ def match_image(
         matched = choice.any(axis=1)
         best = _last_best(alike[row], choice)
         taken[matched, best[matched]] = True
+        if nothing.any():
+            lost = matched & nothing[best]
+            hit, matched = hit & ~lost, matched & ~(lost & hit)
         right[:, column] = hit
         wrong[:, column] = ~matched & ~excused[row]
     return Outcomes(rank[order], right, wrong, int((~skipped).sum()))
@@ -164,12 +170,14 @@ def pose_outcomes(
     oks_sigmas: ArrayLike,
     *,
     crowd: ArrayLike | None = None,
+    blank: ArrayLike | None = None,
+    void: ArrayLike | None = None,
+    extent: ArrayLike | None = None,
     max_predictions: int = 20,
 ) -> dict[str, Outcomes]:
     """Score the poses of one image at COCO's thresholds, in COCO's area ranges.
 
-    True people without labelled keypoints, of a crowd, or outside the area range are ignored. The area of a
-    prediction is that of the box around all its keypoints.
+    True people without labelled keypoints, of a crowd, or outside the area range are ignored.
 
     Args:
         predicted: (P, K, 2 or more) x, y in image pixels.
@@ -179,6 +187,9 @@ def pose_outcomes(
         truth_xyxy: (G, 4) boxes in image pixels; they matter only for people without labelled keypoints.
         oks_sigmas: (K,) falloff constants.
         crowd: (G,) `iscrowd`; none by default.
+        blank: (G,) people who do not count, COCO's `num_keypoints` 0; by default those without labelled keypoints.
+        void: (G,) people a match with whom counts as none.
+        extent: (P,) area of each prediction; by default that of the box around all its keypoints.
         max_predictions: per image.
 
     Returns:
@@ -188,20 +199,26 @@ def pose_outcomes(
     size = np.asarray(area, np.float64)
     many = np.zeros(len(real), bool) if crowd is None else np.asarray(crowd, bool)
     alike = coco_oks(guess, real, size, truth_xyxy, oks_sigmas)
-    blank = ~(real[..., 2] > 0).any(axis=1)
-    low, high = guess[..., :2].min(axis=1, initial=np.inf), guess[..., :2].max(axis=1, initial=-np.inf)
-    extent = (high - low).prod(axis=1) if len(guess) else np.zeros(0)
+    nobody = ~(real[..., 2] > 0).any(axis=1) if blank is None else np.asarray(blank, bool)
+    span = _spans(guess) if extent is None else np.asarray(extent, np.float64)
     return {
         name: match_image(
             alike,
             score,
-            many | blank | (size < least) | (size > most),
+            many | nobody | (size < least) | (size > most),
             crowd=many,
-            unmatched_ignored=(extent < least) | (extent > most),
+            unmatched_ignored=(span < least) | (span > most),
             max_predictions=max_predictions,
+            void=void,
         )
         for name, (least, most) in POSE_AREAS.items()
     }
+
+
+def _spans(guess: F64) -> F64:
+    """Measure the boxes around all keypoints of each pose, square pixels."""
+    low, high = guess[..., :2].min(axis=1, initial=np.inf), guess[..., :2].max(axis=1, initial=-np.inf)
+    return np.asarray((high - low).prod(axis=1) if len(guess) else np.zeros(0))
 
 
 def box_outcomes(
@@ -212,6 +229,7 @@ def box_outcomes(
     crowd: ArrayLike | None = None,
     area: ArrayLike | None = None,
     ignored: ArrayLike | None = None,
+    void: ArrayLike | None = None,
     min_side: float = 0.0,
     max_predictions: int = 100,
 ) -> dict[str, Outcomes]:
@@ -225,6 +243,7 @@ def box_outcomes(
             prediction that is covered.
         area: (G,) area of each true person; the box's by default.
         ignored: (G,) further people who do not count, matched by IoU.
+        void: (G,) people a match with whom counts as none.
         min_side: true boxes with a shorter side in pixels are ignored, and so are unmatched predictions with one.
         max_predictions: per image.
 
@@ -250,6 +269,7 @@ def box_outcomes(
             crowd=many,
             unmatched_ignored=tiny | (extent < least) | (extent > most),
             max_predictions=max_predictions,
+            void=void,
         )
         for name, (least, most) in BOX_AREAS.items()
     }

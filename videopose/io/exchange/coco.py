@@ -6,87 +6,130 @@ and frames of a video, which have no file names, are called as CVAT calls them.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from videopose.errors import DatasetError
 from videopose.geometry.boxes import area as box_area
+from videopose.io.exchange.coco_people import annotated_people, listed_people, skeleton_by_count
 from videopose.io.exchange.cursor import Cursor, Json, read_json
 from videopose.io.exchange.table import FrameEntry, PoseTable, make_table
-from videopose.skeletons import SKELETONS, Skeleton, make_skeleton
-from videopose.types import F64, UNTRACKED
+from videopose.skeletons import Skeleton, make_skeleton
+from videopose.types import F64, I64, UNTRACKED
 
-_ALIASES = {"neck": "head_bottom", "head": "head_top", "top_head": "head_top"}  # CrowdPose's names
-_BY_COUNT = {17: "coco17", 14: "crowdpose14", 19: "body19", 15: "posetrack15", 16: "mpii16", 13: "penn13"}
+_log = logging.getLogger(__name__)
 
 
-def read(path: Path) -> PoseTable:
+def read(path: Path, category: int | None = None) -> PoseTable:
     """Read an annotation file or a result list; all its images make one table.
+
+    Args:
+        path: of the file.
+        category: number of the people's category in a result list, if the ground truth gives it.
 
     Raises:
         DatasetError: the file is not of this format; entry and key are named.
     """
     top = read_json(path)
-    return results_from_json(top) if isinstance(top.value, list) else annotations_from_json(top)
+    is_list = isinstance(top.value, list)
+    return results_from_json(top, category=category) if is_list else annotations_from_json(top)
 
 
 def annotations_from_json(top: Cursor) -> PoseTable:
     """Build a table from an annotation file.
 
-    People without a `keypoints` key have none labelled. Categories without keypoints other than `person` are skipped.
+    A keypoint whose flag is 0 is not labelled, whatever coordinates stand beside it. People without a `keypoints` key
+    have none labelled. What is of another category than people is left out (`coco_people`).
 
     Raises:
         DatasetError: the file is not of this format; entry and key are named.
     """
-    skeleton, category = _category(top)
+    people, skeleton, category = annotated_people(top)
     frames, position = image_entries(top)
     k = len(skeleton)
     rows: dict[str, list[Json]] = {
-        name: [] for name in ("frame", "triples", "box", "head", "area", "crowd", "track_id", "score")
+        name: [] for name in ("frame", "triples", "box", "head", "area", "crowd", "track_id", "score", "zero_id")
     }
-    for entry in top.key("annotations").items():
-        kind = entry.get("category_id")
-        if kind is not None and category is not None and kind.integer() != category:
-            continue
+    for entry in people:
         rows["frame"].append(position_of(entry, position))
         listed = entry.get("keypoints")
         rows["triples"].append(np.zeros(3 * k) if listed is None or listed.value == [] else listed.numbers(3 * k))
         rows["box"].append(_box(entry, "bbox"))
         rows["head"].append(_box(entry, "bbox_head"))
         size, crowd = entry.get("area"), entry.get("iscrowd")
-        rows["area"].append(np.nan if size is None else size.number())
-        rows["crowd"].append(crowd is not None and bool(crowd.integer()))
+        rows["area"].append(np.nan if size is None else _not_negative(size))
+        rows["crowd"].append(crowd is not None and crowd.truth())
         rows["track_id"].append(_track_id(entry))
         score = entry.get("score")
         rows["score"].append(np.nan if score is None else score.number())
+        rows["zero_id"].append(_identity(entry) == 0)
     triples = np.array(rows["triples"], np.float64).reshape(len(rows["frame"]), k, 3)
-    absent = (triples == 0).all(axis=2)
+    labelled = triples[..., 2] > 0
     return make_table(
-        Path(top.file).stem, skeleton, frames, rows["frame"], source=top.file,
-        xy=np.where(absent[..., None], np.nan, triples[..., :2]), visibility=triples[..., 2].astype(np.int64),
+        Path(top.file).stem, skeleton, frames, rows["frame"], source=top.file, category=category,
+        xy=np.where(labelled[..., None], triples[..., :2], np.nan),
+        visibility=np.where(labelled, np.ceil(triples[..., 2]).clip(1, 2), 0).astype(np.int64),
         xyxy=np.array(rows["box"]).reshape(-1, 4), head_xyxy=np.array(rows["head"]).reshape(-1, 4), area=rows["area"],
-        crowd=rows["crowd"], track_id=rows["track_id"], score=rows["score"],
+        crowd=rows["crowd"], track_id=rows["track_id"], score=rows["score"], zero_id=rows["zero_id"],
+        blank=_blank(people, labelled.sum(axis=1)), unscorable=_repeated(top),
     )  # fmt: skip
 
 
-def results_from_json(top: Cursor, skeleton: Skeleton | None = None) -> PoseTable:
+def _blank(people: list[Cursor], labelled: I64) -> list[bool]:
+    """Say whose `num_keypoints` is 0; where it is not given, who has no labelled keypoint."""
+    given = [entry.get("num_keypoints") for entry in people]
+    said = [None if each is None else each.integer() for each in given]
+    wrong = [row for row, number in enumerate(said) if number is not None and bool(number) != bool(labelled[row])]
+    if wrong:
+        first = people[wrong[0]]
+        _log.warning(
+            "%s: num_keypoints contradicts the flags of %d people, first %s: %d, but %d are labelled; who counts when "
+            "scored goes by num_keypoints, as in COCO's tool",
+            *(first.file, len(wrong), first.where, said[wrong[0]], labelled[wrong[0]]),
+        )
+    if sum(bool(each.value) for entry in people for each in (entry.get("ignore"),) if each is not None):
+        _log.warning("%s: `ignore` has no effect, as in COCO's tool; only iscrowd has", people[0].file)
+    return [number == 0 if number is not None else labelled[row] == 0 for row, number in enumerate(said)]
+
+
+def _identity(entry: Cursor) -> Json:
+    found = entry.get("id")
+    return None if found is None else found.value
+
+
+def _repeated(top: Cursor) -> str:
+    """Return a sentence about the first entry whose id an earlier one has; "" if there is none."""
+    seen: dict[Json, str] = {}
+    for entry in top.key("annotations").items():
+        identity = _identity(entry)
+        if not isinstance(identity, int | float | str):
+            continue
+        if identity in seen:
+            return f"{top.file}: {entry.where}.id is {identity}, which {seen[identity]} has too; give each its own"
+        seen[identity] = entry.where
+    return ""
+
+
+def results_from_json(top: Cursor, skeleton: Skeleton | None = None, *, category: int | None = None) -> PoseTable:
     """Build a table from a result list; its frames are the images it mentions, in order of their ids.
 
     Args:
         top: the parsed list.
         skeleton: of the keypoints; told by their number if not given.
+        category: of people; see `coco_people.listed_people`.
 
     Raises:
         DatasetError: the file is not of this format; entry and key are named.
     """
     rows: list[tuple[int, F64, float, F64, int]] = []
-    for entry in top.items():
+    for entry in listed_people(top, category):
         listed = entry.get("keypoints")
         if listed is None:
             count = 0
         else:
-            skeleton = skeleton or _skeleton_of(listed)
+            skeleton = skeleton or skeleton_by_count(listed)
             count = 3 * len(skeleton)
         triples = np.zeros(0) if listed is None else listed.numbers(count)
         score = entry.get("score")
@@ -112,43 +155,6 @@ def results_from_json(top: Cursor, skeleton: Skeleton | None = None) -> PoseTabl
     )  # fmt: skip
 
 
-def _skeleton_of(listed: Cursor) -> Skeleton:
-    count = len(listed.value) // 3 if isinstance(listed.value, list) else 0
-    if not isinstance(listed.value, list) or len(listed.value) % 3 or count not in _BY_COUNT:
-        listed.fail(
-            f"has {len(listed.value) if isinstance(listed.value, list) else 'no'} entries; "
-            f"three per keypoint are needed, for {', '.join(map(str, sorted(_BY_COUNT)))} keypoints"
-        )
-    return SKELETONS[_BY_COUNT[count]]
-
-
-def _category(top: Cursor) -> tuple[Skeleton, int | None]:
-    listed = top.get("categories")
-    people = [] if listed is None else [entry for entry in listed.items() if entry.get("keypoints") is not None]
-    if not people:
-        for entry in top.key("annotations").items():
-            keypoints = entry.get("keypoints")
-            if keypoints is not None:
-                return _skeleton_of(keypoints), None
-        return make_skeleton("boxes", [], []), _person_category(listed)
-    names = tuple(_ALIASES.get(each.text(), each.text()) for each in people[0].key("keypoints").items())
-    identity = people[0].key("id").integer()
-    for skeleton in SKELETONS.values():
-        if skeleton.keypoints == names:
-            return skeleton, identity
-    if len(set(names)) != len(names):
-        people[0].key("keypoints").fail("names a keypoint twice")
-    return make_skeleton(f"file{len(names)}", list(names), []), identity
-
-
-def _person_category(listed: Cursor | None) -> int | None:
-    for entry in [] if listed is None else listed.items():
-        name = entry.get("name")
-        if name is not None and name.value == "person":
-            return entry.key("id").integer()
-    return None
-
-
 def image_entries(top: Cursor) -> tuple[list[FrameEntry], dict[int, int]]:
     """Read `images`, of COCO or of any layout made after it.
 
@@ -171,12 +177,30 @@ def image_entries(top: Cursor) -> tuple[list[FrameEntry], dict[int, int]]:
             FrameEntry(
                 name=name.text() if name else "",
                 number=identity,
-                size_hw=(height.integer(), width.integer()) if height and width else None,
+                size_hw=_size(height, width),
                 crowd_index=crowding.number() if crowding else None,
                 time=time.number() if time else None,
             )
         )
     return frames, position
+
+
+def _size(height: Cursor | None, width: Cursor | None) -> tuple[int, int] | None:
+    """Return an image's size; 0 by 0, which some tools write, is not known."""
+    if height is None or width is None:
+        return None
+    for side in (height, width):
+        if side.integer() < 0:
+            side.fail(f"is {side.value}; a size is not negative")
+    size = height.integer(), width.integer()
+    return size if all(size) else None
+
+
+def _not_negative(size: Cursor) -> float:
+    value = size.number()
+    if value < 0:
+        size.fail(f"is {value}; an area is not negative")
+    return value
 
 
 def position_of(entry: Cursor, position: dict[int, int]) -> int:
@@ -196,6 +220,8 @@ def _box(entry: Cursor, name: str) -> F64:
     if box is None or box.value == []:
         return np.full(4, np.nan)
     corners = box.numbers(4)
+    if (corners[2:] < 0).any():
+        box.fail(f"has a size of {corners[2]:g}x{corners[3]:g} pixels; a box is x, y, width, height")
     corners[2:] += corners[:2]
     return corners
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ Json = Any
 """A parsed JSON value: its kind is what a `Cursor` checks, hence `Any`."""
 
 _MAX_ID = 2**62
+_MAX_NUMBER = 10**300
+"""Longer whole numbers do not become floating-point ones."""
 
 
 class Cursor:
@@ -90,9 +93,23 @@ class Cursor:
         value = self.value
         if isinstance(value, bool) or not isinstance(value, int | float):
             self.fail(f"is {_kind(value)}; a number is needed")
+        if isinstance(value, int) and abs(value) > _MAX_NUMBER:
+            self.fail(f"is a whole number of {len(str(abs(value)))} digits; a number is needed")
         if not math.isfinite(value):
             self.fail(f"is {value}; a finite number is needed")
         return float(value)
+
+    def truth(self) -> bool:
+        """Read a yes or no: true, false, 0 or 1.
+
+        Raises:
+            DatasetError: this is something else.
+        """
+        if isinstance(self.value, bool):
+            return self.value
+        if self.number() not in (0, 1):
+            self.fail(f"is {self.value}; 0, 1, false or true is needed")
+        return bool(self.value)
 
     def integer(self) -> int:
         """Read a whole number; 3.0 will do, "3" will not.
@@ -125,7 +142,7 @@ class Cursor:
             self.fail(f"is {_kind(self.value)}; a list of {count} numbers is needed")
         if len(self.value) != count:
             self.fail(f"has {len(self.value)} entries; {count} are needed")
-        if not all(type(value) in (int, float) for value in self.value):
+        if not all(type(value) is float or (type(value) is int and abs(value) < _MAX_NUMBER) for value in self.value):
             return np.array([entry.number() for entry in self.items()], np.float64)
         array = np.array(self.value, np.float64)
         if not np.isfinite(array).all():
@@ -154,6 +171,20 @@ def read_json(path: Path) -> Cursor:
         raise DatasetError(f"{path}: not JSON text ({type(error).__name__}); is this the right file?") from error
     except ValueError as error:  # whole numbers beyond Python's digit limit
         raise DatasetError(f"{path}: not usable JSON ({error})") from error
+
+
+def text_of(content: bytes, errors: str = "strict") -> str:
+    """Decode a text file: UTF-8, or what its byte order mark says; the mark itself is dropped.
+
+    Args:
+        content: of the file.
+        errors: as of `bytes.decode`.
+
+    Raises:
+        UnicodeDecodeError: it is no such text.
+    """
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_wide else "utf-8-sig", errors)
 
 
 def _kind(value: Json) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
 from videopose.errors import DatasetError, InputError, UnknownNameError, nearest_name
 from videopose.io.exchange import ai_challenger, coco, matlab, mot, own_result, posetrack17, posetrack18
-from videopose.io.exchange.cursor import Json
+from videopose.io.exchange.cursor import Json, text_of
 from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.exchange.table import PoseTable
 from videopose.io.result import atomic_write
@@ -159,9 +161,9 @@ def recognise(path: Path) -> str:
         return "videopose"
     if suffix == ".mat":
         return "lsp"
-    if suffix == ".txt":
-        return "mot"
     text = _beginning(path)
+    if text.lstrip()[:1] not in ("{", "["):
+        return "mot" if suffix == ".txt" or _is_of_numbers(text) else _unknown(path)
     if '"videopose/1"' in text:
         return "videopose"
     if '"annolist"' in text:
@@ -171,25 +173,36 @@ def recognise(path: Path) -> str:
     if text.lstrip().startswith("["):
         return "coco-results"
     if '"annotations"' in text or '"images"' in text:
-        whole = path.read_text(encoding="utf-8", errors="replace")
+        whole = text_of(path.read_bytes(), errors="replace")
         return "posetrack18" if '"head_bottom"' in whole and '"area"' not in whole else "coco"
+    return _unknown(path)
+
+
+def _unknown(path: Path) -> NoReturn:
     raise DatasetError(f"{path}: of no format known here; name it with --from ({', '.join(FORMATS)})")
+
+
+def _is_of_numbers(text: str) -> bool:
+    """Tell MOT text: its first line that is not blank begins with a number, or there is none."""
+    first = next((line for line in text.splitlines() if line.strip()), "0")
+    return re.match(r"\s*[-+]?[\d.]", first) is not None
 
 
 def _beginning(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return file.read(65536).decode("utf-8", errors="replace")
+            return text_of(file.read(65536), errors="replace")
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def read_table(path: Path, name: str | None = None) -> PoseTable:
+def read_table(path: Path, name: str | None = None, *, category: int | None = None) -> PoseTable:
     """Read a file.
 
     Args:
         path: of the file.
         name: of its format; recognised if not given.
+        category: number of the people's category, for a list of results, which has no names of categories.
 
     Raises:
         UnknownNameError: there is no such format.
@@ -198,7 +211,7 @@ def read_table(path: Path, name: str | None = None) -> PoseTable:
     reader = format_named(name or recognise(path)).read
     if reader is None:
         raise InputError(f"{path}: the format {name} can be written, but not read")
-    return reader(path)
+    return coco.read(path, category) if reader is coco.read else reader(path)
 
 
 def write_table(table: PoseTable, path: Path, name: str, *, derive: bool = True) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from videopose.errors import InputError, check_shape
+from videopose.io.result import ResultHeader
 from videopose.skeletons import Skeleton
 from videopose.types import F64, I64, UNTRACKED, Bool
 
@@ -59,8 +60,14 @@ class PoseTable:
         area: (N,) square pixels; NaN = not given.
         crowd: (N,) the row is a region of many people, not a person.
         posed: (N,) the file lists keypoints for this row, though perhaps none of them is present.
+        blank: (N,) as truth the pose does not count: no keypoint is labelled, or COCO's `num_keypoints` is 0.
+        zero_id: (N,) the entry's own id is 0, which COCO's tool takes for "no match".
         derived: names of keypoints that were computed from others, not read.
         source: file the table was read from, for messages.
+        first_number: what the format calls the first frame of a video, where frames have no names (MOT: 1).
+        category: the file's number for people, where it numbers categories.
+        unscorable: why a protocol that goes by the entries' ids cannot score this; "" = it can.
+        header: of the result the table was read from; None if it was none.
     """
 
     name: str
@@ -77,8 +84,14 @@ class PoseTable:
     area: F64
     crowd: Bool
     posed: Bool
+    blank: Bool
+    zero_id: Bool
     derived: frozenset[str] = field(default=frozenset())
     source: str = ""
+    first_number: int = 0
+    category: int | None = None
+    unscorable: str = ""
+    header: ResultHeader | None = None
 
     def __post_init__(self) -> None:
         n, k = len(self.frame), len(self.skeleton)
@@ -87,7 +100,7 @@ class PoseTable:
         check_shape("PoseTable.visibility", self.visibility, n, k)
         check_shape("PoseTable.xyxy", self.xyxy, n, 4)
         check_shape("PoseTable.head_xyxy", self.head_xyxy, n, 4)
-        for name in ("score", "track_id", "area", "crowd", "posed"):
+        for name in ("score", "track_id", "area", "crowd", "posed", "blank", "zero_id"):
             check_shape(f"PoseTable.{name}", getattr(self, name), n)
         if n and (self.frame[0] < 0 or self.frame[-1] >= len(self.frames) or (np.diff(self.frame) < 0).any()):
             raise InputError(
@@ -135,6 +148,7 @@ class PoseTable:
 
 ROW_COLUMNS = (
     "frame", "xy", "keypoint_score", "visibility", "score", "xyxy", "head_xyxy", "track_id", "area", "crowd", "posed",
+    "blank", "zero_id",
 )  # fmt: skip
 
 
@@ -146,6 +160,10 @@ def make_table(
     *,
     source: str = "",
     derived: frozenset[str] = frozenset(),
+    first_number: int = 0,
+    category: int | None = None,
+    unscorable: str = "",
+    header: ResultHeader | None = None,
     **columns: Any,  # Any: whatever numpy takes for a column of `PoseTable`
 ) -> PoseTable:
     """Build a table from the columns a format has; the others are filled with "not given".
@@ -168,6 +186,7 @@ def make_table(
         "area": ((n,), np.float64, np.nan),
         "crowd": ((n,), np.bool_, False),
         "posed": ((n,), np.bool_, True),
+        "zero_id": ((n,), np.bool_, False),
     }
     filled = {}
     for column, (shape, kind, missing) in shapes.items():
@@ -177,10 +196,17 @@ def make_table(
         else:
             array = np.asarray(given, kind)
             filled[column] = array.reshape(shape) if array.size == 0 else array
+    blank = columns.pop("blank", None)
+    if blank is None:
+        blank = ~(np.isfinite(filled["xy"][..., 0]) & (filled["visibility"] != 0)).any(axis=1)
+    filled["blank"] = np.asarray(blank, np.bool_).reshape(n)
     if columns:
         raise TypeError(f"PoseTable has no column {', '.join(columns)}")
     if n and (np.diff(position) < 0).any():
         order = np.argsort(position, kind="stable")
         position = position[order]
         filled = {column: array[order] for column, array in filled.items()}
-    return PoseTable(name, skeleton, tuple(frames), frame=position, derived=derived, source=source, **filled)
+    return PoseTable(
+        name, skeleton, tuple(frames), frame=position, derived=derived, source=source, first_number=first_number,
+        category=category, unscorable=unscorable, header=header, **filled,
+    )  # fmt: skip
