@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from videopose.errors import DatasetError
+from videopose.errors import DatasetError, UnknownNameError, nearest_name
 from videopose.geometry.boxes import iou
-from videopose.io.exchange.formats import read_table
-from videopose.io.exchange.table import PoseTable
-from videopose.metrics.clear import ClearCounts, count_clear
+from videopose.io.exchange.formats import read_table, recognise
+from videopose.io.exchange.frames import in_frame_order
+from videopose.io.exchange.table import FrameEntry, PoseTable
+from videopose.metrics.clear import ClearCounts, count_box_clear
 from videopose.metrics.hota import HotaSums, sum_hota
 from videopose.metrics.identity import IdentityCounts, count_identity
 from videopose.metrics.similarity import coco_box_overlap
 from videopose.types import F64, I64, UNTRACKED, Bool
 
+from .._mot_benchmark import (
+    BENCHMARKS,
+    excused,
+    read_truth,
+    refuse_other_classes,
+    unique_ids,
+)
 from .parallel import run_all
 from .tables import numbered_as, onto_frames, padded_rows
 
+_log = logging.getLogger(__name__)
+_SUFFIXES = (".txt", ".json", ".parquet", ".csv")
 _PADDING = int(np.iinfo(np.int64).min)
 
 
@@ -48,55 +59,81 @@ class Scored:
 
 
 def score_folders(
-    truth: Path, predictions: Path, *, threshold: float = 0.5, origin: str | None = None, workers: int | None = None
+    truth: Path,
+    predictions: Path,
+    *,
+    threshold: float = 0.5,
+    origin: str | None = None,
+    workers: int | None = None,
+    benchmark: str | None = None,
 ) -> Scored:
     """Score tracked boxes against ground truth.
 
     Args:
-        truth: a file, or a folder with a file per sequence; MOT text, or any format with boxes and ids.
+        truth: a file, or a folder with a file or a folder `SEQUENCE/gt/gt.txt` per sequence; MOT text, or any format
+            with boxes and ids.
         predictions: likewise; files are paired by their names without suffix.
         threshold: overlap from which on a prediction can be an object.
         origin: format of the truth, recognised by default.
         workers: processes; one per core by default.
+        benchmark: whose rules hold for MOT text, `MOT15` … `MOT20`; told by names and columns by default.
 
     Raises:
+        UnknownNameError: there is no such benchmark.
         DatasetError: a file is missing or breaks its format, or ids are missing or repeated in a frame.
     """
-    jobs = [(left, right, threshold, origin) for left, right in _pairs(truth, predictions)]
+    if benchmark is not None and benchmark not in BENCHMARKS:
+        raise UnknownNameError(f"no benchmark is named {benchmark!r}. {nearest_name(benchmark, BENCHMARKS)}")
+    jobs = [(*pair, threshold, origin, benchmark) for pair in _pairs(truth, predictions)]
     counts = run_all(_score_files, jobs, workers)
     return Scored(tuple(counts), numbers(counts))
 
 
-def _pairs(truth: Path, predictions: Path) -> list[tuple[Path, Path]]:
+def _pairs(truth: Path, predictions: Path) -> list[tuple[str, Path, Path]]:
+    """Pair files by the name of their sequence: name, truth, predictions."""
     if truth.is_file():
-        return [(truth, predictions)]
-    files = sorted(path for path in truth.glob("*") if path.suffix in (".txt", ".json", ".parquet", ".csv"))
+        return [("", truth, predictions)]
+    files = [(path.stem, path) for path in sorted(truth.glob("*")) if path.suffix in _SUFFIXES]
+    files = files or [(path.parent.parent.name, path) for path in sorted(truth.glob("*/gt/gt.txt"))]
     if not files:
         raise DatasetError(f"{truth}: no ground truth here; a folder with one file per sequence is needed")
     pairs = []
-    for file in files:
-        found = sorted(path for path in predictions.glob(f"{file.stem}.*") if path.is_file())
+    for name, file in files:
+        found = sorted(path for path in predictions.glob(f"{name}.*") if path.is_file())
         if not found:
-            raise DatasetError(f"{predictions}: has no file {file.stem}.*, which {truth} asks for")
-        pairs.append((file, found[0]))
+            raise DatasetError(f"{predictions}: has no file {name}.*, which {truth} asks for")
+        pairs.append((name, file, found[0]))
     return pairs
 
 
-def _score_files(job: tuple[Path, Path, float, str | None]) -> SequenceCounts:
-    truth, predicted, threshold, origin = job
+def _score_files(job: tuple[str, Path, Path, float, str | None, str | None]) -> SequenceCounts:
+    name, truth, predicted, threshold, origin, benchmark = job
+    if (origin or recognise(truth)) == "mot":
+        return replace(_score_benchmark(truth, predicted, threshold, benchmark), name=name or truth.stem)
     real = read_table(truth, origin)
     found = numbered_as(read_table(predicted, category=real.category), real)
-    if all(frame.number is not None for frame in (*real.frames, *found.frames)):
-        found = _on_known_frames(found, real)
     return score_sequence(real, onto_frames(found, real), threshold)
 
 
-def _on_known_frames(found: PoseTable, real: PoseTable) -> PoseTable:
-    """Leave out what lies in frames beyond the truth, which a MOT file may mention."""
-    known = {frame.number for frame in real.frames}
-    inside = np.array([frame.number in known for frame in found.frames], bool)
-    frames = [frame for frame, kept in zip(found.frames, inside, strict=True) if kept]
-    return found.on_frames(frames, np.where(inside, np.cumsum(inside) - 1, -1))
+def _score_benchmark(file: Path, predicted: Path, threshold: float, benchmark: str | None) -> SequenceCounts:
+    """Score one sequence as MOT Challenge does; boxes behind the last labelled frame are wrong, which is said."""
+    truth = read_truth(file, benchmark)
+    if recognise(predicted) == "mot":
+        refuse_other_classes(predicted)
+    found = in_frame_order(read_table(predicted))
+    found = found[~found.crowd]
+    length = max(truth.length, 1 + max((frame.number or 0 for frame in found.frames), default=-1))
+    frames = [FrameEntry(number=number) for number in range(1, length + 1)]
+    found = found.on_frames(frames, np.array([frame.number for frame in found.frames], np.int64))
+    behind = int((found.frame >= truth.length).sum())
+    if behind:
+        _log.warning(
+            "%s: %d boxes behind the last frame of %s, %d, count as wrong", predicted, behind, file, truth.length
+        )
+    truth = replace(truth, table=truth.table.on_frames(frames, np.arange(len(truth.table.frames))))
+    _check(found)
+    found = found[~excused(truth, found)]
+    return score_sequence(truth.table[truth.counts], found, threshold)
 
 
 def score_sequence(truth: PoseTable, predicted: PoseTable, threshold: float = 0.5) -> SequenceCounts:
@@ -122,7 +159,7 @@ def score_sequence(truth: PoseTable, predicted: PoseTable, threshold: float = 0.
     near = overlap >= threshold
     return SequenceCounts(
         truth.name,
-        count_clear(np.where(near, 1 - overlap, np.nan), *sides, nearest_keeps=True),
+        count_box_clear(overlap[:, 0], left >= 0, right >= 0, sides[2], sides[3], threshold),
         count_identity(near, *sides),
         sum_hota(overlap, *sides),
     )
@@ -134,11 +171,7 @@ def _check(table: PoseTable) -> None:
         raise DatasetError(f"{table.source}: somebody has no track id; tracking cannot be scored without")
     if not np.isfinite(table.boxes()[people]).all():
         raise DatasetError(f"{table.source}: somebody has no box; tracking of boxes cannot be scored without")
-    keys = np.stack([table.frame, table.track_id], axis=1)[people]
-    unique, times = np.unique(keys, axis=0, return_counts=True)
-    if (times > 1).any():
-        frame, track_id = unique[times > 1][0]
-        raise DatasetError(f"{table.source}: track id {track_id} stands twice in frame {frame + 1}")
+    unique_ids(table)
 
 
 def _in_regions(truth: PoseTable, predicted: PoseTable, regions: PoseTable, threshold: float) -> Bool:

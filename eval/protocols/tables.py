@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -10,8 +11,11 @@ from scipy.optimize import linear_sum_assignment
 
 from videopose.errors import DatasetError
 from videopose.io.exchange.formats import read_table
+from videopose.io.exchange.frames import frame_indices
 from videopose.io.exchange.table import PoseTable
 from videopose.types import F64, I64
+
+_log = logging.getLogger(__name__)
 
 CROWD_AREA = 0.53
 """CrowdPose has no masks: a person's area is this share of the box."""
@@ -59,6 +63,8 @@ def onto_frames(predicted: PoseTable, truth: PoseTable) -> PoseTable:
     Raises:
         DatasetError: a prediction is of an image the truth does not have.
     """
+    if predicted.frames == truth.frames:
+        return predicted
     if not predicted.frames:  # an empty list of results: nobody was found anywhere
         return replace(predicted, frames=truth.frames)
     for identity in (_numbers, _names):
@@ -84,26 +90,38 @@ def onto_frames(predicted: PoseTable, truth: PoseTable) -> PoseTable:
 
 
 def numbered_as(predicted: PoseTable, truth: PoseTable) -> PoseTable:
-    """Return the frames of a video's result, which count from 0, the numbers of the truth's images.
+    """Put the frames of a video's result on the images of the truth, by the rule of `io.exchange.frames`.
 
-    MOT, JHMDB and Penn Action count from 1, PoseTrack 2018 from a large number: frame 0 is the first image. Results
-    that are not a video's, and truth that is, are left alone.
+    Frames of the result that are no images of the truth are left out, which is said. Results that are not a video's
+    are left alone.
+
+    Raises:
+        DatasetError: none of the frames is an image of the truth.
     """
-    if not _is_of_video(predicted) or _is_of_video(truth):
+    if not _is_of_video(predicted):
         return predicted
-    numbers = [frame.number for frame in truth.frames]
-    place = [frame.number for frame in predicted.frames]
-    beyond = max((number for number in numbers if number is not None), default=0) + 1
-    frames = [
-        replace(frame, number=numbers[at] if at < len(numbers) else beyond + at)
-        for frame, at in zip(predicted.frames, place, strict=True)
-        if at is not None
-    ]
-    return replace(predicted, frames=tuple(frames))
+    given = frame_indices(predicted)
+    is_whole = np.array_equal(np.sort(given), np.arange(len(given)))
+    wanted = frame_indices(truth, count=len(given) if is_whole else None)
+    position = {index: place for place, index in enumerate(wanted.tolist())}
+    place = np.array([position.get(index, -1) for index in given.tolist()], np.int64)
+    if len(place) and (place < 0).all():
+        raise DatasetError(
+            f"{predicted.source}: none of its {len(place)} frames is an image of {truth.source}, whose frames are "
+            f"{wanted.min(initial=0)} to {wanted.max(initial=0)}, counted from 0"
+        )
+    if (place < 0).any():
+        _log.warning(
+            "%s: %d of %d frames are no images of %s and are not scored",
+            *(predicted.source, (place < 0).sum(), len(place), truth.source),
+        )
+    return replace(predicted.on_frames(truth.frames, place), placed=truth.placed, first_number=truth.first_number)
 
 
 def _is_of_video(table: PoseTable) -> bool:
-    return all(frame.time is not None and frame.number is not None and not frame.name for frame in table.frames)
+    """Say whether frames are counted, as in our results and in MOT text, rather than named or numbered at will."""
+    numbered = all(frame.number is not None and not frame.name for frame in table.frames)
+    return numbered and (table.first_number > 0 or all(frame.time is not None for frame in table.frames))
 
 
 def _numbers(table: PoseTable) -> list[int] | None:

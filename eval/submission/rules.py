@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from videopose.errors import DatasetError
-from videopose.io.exchange.formats import read_table
+from videopose.io.exchange.formats import read_frames, read_table
 from videopose.io.exchange.table import PoseTable
 from videopose.types import UNTRACKED, Bool
 
@@ -141,7 +141,7 @@ def check_folder(folder: Path, truth: Path | None) -> list[Verdict]:
 def _truths(truth: Path | None, names: set[str]) -> dict[str, PoseTable]:
     if truth is None:
         return {}
-    return {file.stem: read_table(file) for file in sorted(truth.glob("*.json")) if file.stem in names}
+    return {file.stem: read_frames(file) for file in sorted(truth.glob("*.json")) if file.stem in names}
 
 
 def _names(folder: Path, files: list[Path], truth: Path) -> Verdict:

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from videopose.errors import DatasetError, InputError, UnknownNameError, nearest_name
-from videopose.io.exchange.formats import read_table, write_table
+from videopose.io.exchange.formats import read_frames, read_table, write_table
+from videopose.io.exchange.frames import frame_indices
 from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.exchange.table import PoseTable
 from videopose.types import I64, UNTRACKED
@@ -89,7 +90,7 @@ def make(
     files: list[Path] = []
     notes: set[str] = set()
     for file in sequences:
-        table, said = _sequence(read_table(found[file.stem]), read_table(file), cut)
+        table, said = _sequence(read_table(found[file.stem]), read_frames(file), cut)
         notes.update(said)
         files.append(output / file.name)
         notes.update(write_table(table, files[-1], "posetrack18"))
@@ -127,15 +128,21 @@ def _sequence(predicted: PoseTable, truth: PoseTable, cut: float) -> tuple[PoseT
 
 
 def _by_number(predicted: PoseTable, truth: PoseTable, said: list[str]) -> PoseTable:
-    """Put the frames of a video result on those of the sequence: frame 0 is the first image."""
-    numbers = np.array([frame.number or 0 for frame in predicted.frames], np.int64)
-    if len(numbers) and numbers.max() >= len(truth.frames):
+    """Put the frames of a video result on those of the sequence, by the rule of `io.exchange.frames`."""
+    given = frame_indices(predicted)
+    is_whole = np.array_equal(np.sort(given), np.arange(len(given)))
+    position = {
+        index: place for place, index in enumerate(frame_indices(truth, count=len(given) if is_whole else None))
+    }
+    beyond = [index for index in given.tolist() if index not in position]
+    if beyond:
         raise DatasetError(
-            f"{predicted.source}: has a frame {numbers.max()}, but {truth.source} only {len(truth.frames)} frames"
+            f"{predicted.source}: has a frame {beyond[-1]}, which none of the {len(truth.frames)} images of "
+            f"{truth.source} is"
         )
-    if len(numbers) < len(truth.frames):
+    if len(given) < len(truth.frames):
         said.append("frames that the result does not have are written without people")
-    return predicted.on_frames(truth.frames, numbers)
+    return predicted.on_frames(truth.frames, np.array([position[index] for index in given.tolist()], np.int64))
 
 
 def _with_scores(table: PoseTable, said: list[str]) -> PoseTable:

@@ -17,8 +17,8 @@ def command() -> None:
 @click.argument("labels", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Result to write.")
 @click.option("--from", "origin", metavar="FORMAT", help="Format of LABELS; recognised by default.")
-@click.option("--first", "first_number", type=int, default=0, show_default=True, metavar="N",
-              help="What the first frame is called in the labels' image names.")  # fmt: skip
+@click.option("--first", "first_number", type=int, metavar="N",
+              help="What the first frame is called in the labels' image names [told by them].")  # fmt: skip
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value, as max_span=100.")
 @click.option("--overwrite", is_flag=True, help="Replace a finished result.")
 def propagate_command(
@@ -26,7 +26,7 @@ def propagate_command(
     labels: Path,
     output: Path,
     origin: str | None,
-    first_number: int,
+    first_number: int | None,
     overrides: tuple[str, ...],
     overwrite: bool,
 ) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from videopose.io.exchange.table import PoseTable
 
 
 @click.command(name="convert")
@@ -12,14 +18,21 @@ import click
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File or, for a folder, folder.")
 @click.option("--to", "target", required=True, metavar="FORMAT", help="Format to write; see --list.")
 @click.option("--from", "origin", metavar="FORMAT", help="Format of SOURCE; recognised by default.")
+@click.option("--clip", type=click.Path(path_type=Path), help="The video: its size, frame rate and times are taken.")
+@click.option("--size", metavar="WxH", help="Size of the images in pixels, where SOURCE does not say.")
+@click.option("--first", type=int, metavar="N", help="What the first frame is called in image names [told by them].")
 @click.option("--no-derive", is_flag=True, help="Leave keypoints absent that could be computed from others (a neck).")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("--list", "show", is_flag=True, is_eager=True, expose_value=False, callback=lambda *args: _list(*args),
               help="List the formats and exit.")  # fmt: skip
-def command(source: Path, output: Path, target: str, origin: str | None, no_derive: bool, overwrite: bool) -> None:
+def command(
+    source: Path, output: Path, target: str, origin: str | None, clip: Path | None, size: str | None, first: int | None,
+    no_derive: bool, overwrite: bool,
+) -> None:  # fmt: skip
     """Convert SOURCE, a file or a folder of files, to another format.
 
-    What the target format has no place for is said once on stderr. Keypoints are matched by name.
+    What the target format has no place for is said once on stderr. Keypoints are matched by name, images with frames
+    of a video by the last number in their names (docs/formats.md).
     """
     from videopose.errors import DatasetError, InputError
     from videopose.io.exchange.formats import format_named, read_table, write_table
@@ -36,14 +49,41 @@ def command(source: Path, output: Path, target: str, origin: str | None, no_deri
     else:
         pairs = [(source, output)]
     said: set[str] = set()
+    placed = _placing(clip, size, first)
     for file, written in pairs:
         if written.exists() and not overwrite:
             raise InputError(f"{written}: exists already. Give another -o, or --overwrite")
-        for sentence in write_table(read_table(file, origin), written, target, derive=not no_derive):
+        for sentence in write_table(placed(read_table(file, origin)), written, target, derive=not no_derive):
             if sentence not in said:
                 said.add(sentence)
                 click.echo(f"note: {sentence}", err=True)
         click.echo(str(written))
+
+
+def _placing(clip: Path | None, size: str | None, first: int | None) -> Callable[[PoseTable], PoseTable]:
+    """Return what says of a table which frames, sizes and times its images have."""
+    from dataclasses import replace
+
+    from videopose.errors import InputError
+    from videopose.io.exchange.frames import in_frame_order
+    from videopose.io.exchange.own_result import of_video
+    from videopose.io.reader import open_video
+
+    if clip is not None:
+        reader = open_video(clip)
+        times = reader.times()
+        return lambda table: of_video(table, reader.info, times, first=first)
+    sides = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", size or "1x1")
+    if sides is None:
+        raise InputError(f"--size {size}: write it as width x height in pixels, such as 1280x720")
+    size_hw = (int(sides[2]), int(sides[1])) if size else None
+
+    def placed(table: PoseTable) -> PoseTable:
+        if size_hw is not None:
+            table = replace(table, frames=tuple(replace(frame, size_hw=size_hw) for frame in table.frames))
+        return table if first is None else in_frame_order(table, first=first)
+
+    return placed
 
 
 def _list(context: click.Context, _option: click.Parameter, asked: bool) -> None:

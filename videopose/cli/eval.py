@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -116,18 +117,19 @@ def pcp(
     help="Overlap from which on a box can be an object's [0.5].",
 )
 @click.option("--workers", type=click.IntRange(1), help="Processes [one per core].")
+@click.option("--benchmark", metavar="NAME", help="MOT15, MOT16, MOT17 or MOT20 [told by names and columns].")
 def mot(
     truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
-    compare: Path | None, threshold: float, workers: int | None,
+    compare: Path | None, threshold: float, workers: int | None, benchmark: str | None,
 ) -> None:  # fmt: skip
-    """Box tracking: MOTA, IDF1 and HOTA by overlap."""
+    """Box tracking: MOTA, IDF1 and HOTA by overlap, as MOT Challenge's kit counts them."""
     from videopose import catalog
 
-    score = catalog.protocol("mot").score_folders
-    scored = score(truth, predictions, threshold=threshold, origin=origin, workers=workers)
-    other = None
-    if compare is not None:
-        other = score(truth, compare, threshold=threshold, origin=origin, workers=workers)
+    score = partial(
+        catalog.protocol("mot").score_folders, threshold=threshold, origin=origin, workers=workers, benchmark=benchmark
+    )
+    scored = score(truth, predictions)
+    other = score(truth, compare) if compare is not None else None
     _finish(_reports().mot(scored, repeats=repeats, other=other), output, html)
 
 

@@ -120,6 +120,10 @@ class VideoReader(ABC):
         """Seconds per tick of the container's clock; every frame's time is a whole number of ticks."""
         return self._timeline.time_base
 
+    def times(self) -> list[float]:
+        """Return the presentation time of every frame of the video in seconds, whichever are selected."""
+        return [self._timeline.time(index) for index in range(len(self._timeline))]
+
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
 

@@ -94,8 +94,8 @@ def header_facts(header: ResultHeader) -> JsonObject:
         "schema": SCHEMA,
         "video": {
             "path": video.path,
-            "width": video.size_hw[1],
-            "height": video.size_hw[0],
+            "width": video.size_hw[1] or None,  # 0 x 0 = not known
+            "height": video.size_hw[0] or None,
             "frame_rate": f"{video.frame_rate.numerator}/{video.frame_rate.denominator}",
             "frames": video.frames,
             "duration": None if video.duration is None else round(video.duration, 6),
@@ -145,7 +145,7 @@ def header_from(facts: JsonObject, source: str) -> ResultHeader:
 def _video_from(facts: JsonObject) -> VideoInfo:
     return VideoInfo(
         path=str(facts["path"]),
-        size_hw=(int(facts["height"]), int(facts["width"])),
+        size_hw=(int(facts["height"] or 0), int(facts["width"] or 0)),
         frame_rate=Fraction(facts["frame_rate"]),
         frames=facts["frames"],
         duration=facts["duration"],

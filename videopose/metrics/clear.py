@@ -15,6 +15,7 @@ from videopose.errors import check_shape
 from videopose.types import F64, I64, Bool
 
 _NEVER = -1
+_EPS = float(np.finfo(np.float64).eps)
 _TOO_FAR = 1e6  # cost of a pair that must not be matched: above any sum of true costs
 
 
@@ -171,3 +172,62 @@ def _match(distance: F64, before: I64, hypotheses: I64, *, nearest_keeps: bool) 
         near = np.isfinite(cost[left, right])
         chosen[open_rows[left[near]]] = open_columns[right[near]]
     return chosen, contested
+
+
+def count_box_clear(
+    similarity: F64,
+    truth_present: Bool,
+    predicted_present: Bool,
+    truth_id: I64,
+    predicted_id: I64,
+    threshold: float = 0.5,
+) -> ClearCounts:
+    """Follow the boxes of one sequence through its frames and count, as MOT Challenge's kit does.
+
+    Each frame is matched at once: pairs of the last frame that had both sides come first, then the greatest sum of
+    similarities. A switch is another id than at the object's last match, however long ago.
+
+    Args:
+        similarity: (F, G, P) overlap of true and predicted boxes, in [0, 1].
+        truth_present: (F, G) boxes that are there.
+        predicted_present: (F, P) likewise.
+        truth_id: (F, G) any integers, unique among those present in a frame.
+        predicted_id: (F, P) likewise.
+        threshold: similarity from which on a pair can be matched.
+
+    Returns:
+        Counts of one channel; distances are 1 - similarity.
+
+    Source:
+        Luiten et al., TrackEval, `CLEAR`; Bernardin & Stiefelhagen, EURASIP JIVP 2008, section 2.
+    """
+    last: dict[int, int] = {}  # of each object, the prediction it was last matched with
+    before: dict[int, int] = {}  # likewise, in the last frame with both sides only
+    begun: dict[int, int] = {}  # how often an object's matches began anew
+    detections = switches = 0
+    distance = 0.0
+    for frame in range(len(similarity)):
+        rows, columns = np.flatnonzero(truth_present[frame]), np.flatnonzero(predicted_present[frame])
+        if not len(rows) or not len(columns):
+            continue
+        alike = similarity[frame][np.ix_(rows, columns)]
+        ids, guesses = truth_id[frame, rows].tolist(), predicted_id[frame, columns]
+        goes_on = np.array([before.get(identity) == guess for identity in ids for guess in guesses.tolist()])
+        value = 1000 * goes_on.reshape(alike.shape) + alike
+        value[alike < threshold - _EPS] = 0
+        left, right = linear_sum_assignment(-value)
+        near = value[left, right] > _EPS
+        now = {ids[row]: int(guesses[column]) for row, column in zip(left[near], right[near], strict=True)}
+        switches += sum(last.get(identity, guess) != guess for identity, guess in now.items())
+        for identity in now.keys() - before.keys():
+            begun[identity] = begun.get(identity, 0) + 1
+        last |= now
+        before = now
+        detections += len(now)
+        distance += float((1 - alike[left[near], right[near]]).sum())
+    objects, predictions = int(truth_present.sum()), int(predicted_present.sum())
+    fragmentations = sum(times - 1 for times in begun.values())
+    numbers = (
+        objects, detections, objects - detections, predictions - detections, switches, fragmentations, distance, 0.0,
+    )  # fmt: skip
+    return ClearCounts(*(np.array([number], np.float64) for number in numbers))

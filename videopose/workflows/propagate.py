@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,6 +32,7 @@ from videopose.image_motion.propagation import (
     without_drift,
 )
 from videopose.io.exchange.formats import read_table
+from videopose.io.exchange.frames import in_frame_order
 from videopose.io.exchange.own_result import records_from
 from videopose.io.exchange.table import PoseTable
 from videopose.io.reader import open_video
@@ -204,29 +204,27 @@ def _joined(people: list[Poses], num_keypoints: int) -> Poses:
     return Poses(*(np.concatenate([getattr(poses, name) for poses in people]) for name in names))
 
 
-def labels_of(table: PoseTable, *, first_number: int = 0) -> dict[int, Poses]:
-    """Return the people of each labelled frame: each frame with people.
+def labels_of(table: PoseTable, *, first_number: int | None = None, count: int | None = None) -> dict[int, Poses]:
+    """Return the people of each labelled frame: of those with people, and of those somebody looked at in vain.
 
-    A frame's index is the last number in its image's name, less `first_number`; without names, its number in the file.
+    That somebody looked is said by a result, which lists no frame without, and by PoseTrack's `is_labeled`. Which frame
+    an image is says `io.exchange.frames`.
+
+    Args:
+        table: the labels.
+        first_number: what the video's first frame is called in the images' names; told by them if not given.
+        count: how many frames the video has, if that is known.
 
     Raises:
-        DatasetError: a frame has neither, or two have the same.
+        DatasetError: an image has no frame number, or two have the same.
     """
-    frames = []
-    for frame in table.frames:
-        digits = re.findall(r"\d+", Path(frame.name).stem)
-        number = int(digits[-1]) - first_number if digits else frame.number
-        if number is None or number < 0:
-            raise DatasetError(f"{table.source}: image {frame.name!r} has no frame number; name images as 000012.jpg")
-        frames.append(replace(frame, number=number))
-    order = sorted(range(len(frames)), key=lambda place: frames[place].number or 0)
-    if len({frame.number for frame in frames}) < len(frames):
-        raise DatasetError(f"{table.source}: has two images of one frame; give the labels of one video")
-    place = np.empty(len(frames), np.int64)
-    place[order] = np.arange(len(frames))
-    sorted_table = table.on_frames([frames[row] for row in order], place)
-    records = records_from(sorted_table)
-    return {record.frame.index: record.poses for record in records if record.poses is not None and len(record.poses)}
+    table = in_frame_order(table, first=first_number, count=count, needs_numbers=True)
+    looked = {frame.number for frame in table.frames if frame.labelled or table.header is not None}
+    return {
+        record.frame.index: record.poses
+        for record in records_from(table)
+        if record.poses is not None and (len(record.poses) or record.frame.index in looked)
+    }
 
 
 def create_fusion(options: PropagateOptions, skeleton: Skeleton) -> LabelFusion | None:
@@ -252,7 +250,7 @@ def propagate(
     options: PropagateOptions,
     *,
     origin: str | None = None,
-    first_number: int = 0,
+    first_number: int | None = None,
     overwrite: bool = False,
 ) -> str:
     """Carry labels through a video and write a result with poses in every frame between them.
@@ -263,7 +261,7 @@ def propagate(
         output: where to write; the suffix chooses the format.
         options: how labels are carried.
         origin: the labels' format; recognised if not given.
-        first_number: what the video's first frame is called in the labels' image names.
+        first_number: what the video's first frame is called in the labels' image names; told by them if not given.
         overwrite: replace a file that is there.
 
     Returns:
@@ -280,10 +278,10 @@ def propagate(
     if output.exists() and not overwrite:
         raise InputError(f"{output}: is already there. Add --overwrite to replace it, or choose another place with -o")
     table = read_table(labels, origin)
-    people = labels_of(table, first_number=first_number)
-    if not people or not len(table.skeleton):
-        raise DatasetError(f"{labels}: labels nobody's keypoints; give poses in at least two frames")
     reader = open_video(clip)
+    people = labels_of(table, first_number=first_number, count=reader.info.frames)
+    if not any(map(len, people.values())) or not len(table.skeleton):
+        raise DatasetError(f"{labels}: labels nobody's keypoints; give poses in at least two frames")
     facts = {"version": __version__, "labels": str(labels), "propagation": options.model_dump(mode="json")}
     header = ResultHeader(reader.info, table.skeleton, {**facts, "labelled_frames": sorted(people)})
     flow = create_flow(options.flow, Path(options.flow_path) if options.flow_path else None)

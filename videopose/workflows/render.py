@@ -65,7 +65,8 @@ def render(
     if first is None:
         raise InputError(f"{poses}: holds no frame, so there is nothing to draw on")
     reader = open_video(clip, frames=(first.frame.index, None), frame_rate=_frame_rate(clip, result, frame_rate))
-    if reader.info.size_hw != result.header.video.size_hw:
+    known = all(result.header.video.size_hw)  # what was converted from another format may not say
+    if known and reader.info.size_hw != result.header.video.size_hw:
         raise InputError(
             f"{poses}: is of a video of {_size(result.header.video.size_hw)} pixels, but {clip} has "
             f"{_size(reader.info.size_hw)}. Give the video it was made of"

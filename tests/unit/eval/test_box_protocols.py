@@ -21,8 +21,9 @@ def a_table(rows, frames=3, **columns):
     entries = [FrameEntry(number=number) for number in range(1, frames + 1)]
     columns = {"score": np.linspace(0.9, 0.5, len(rows)), **columns}
     return make_table(
-        "seq", NOTHING, entries, rows[:, 0], track_id=rows[:, 1], xyxy=corners, source="seq.txt", **columns
-    )
+        "seq", NOTHING, entries, rows[:, 0], track_id=rows[:, 1], xyxy=corners, source="seq.txt", first_number=1,
+        **columns,
+    )  # fmt: skip
 
 
 WALK = [
@@ -115,13 +116,29 @@ def test_a_missing_sequence_is_named(tmp_path):
         mot.score_folders(tmp_path / "gt", tmp_path / "pred", workers=1)
 
 
-def test_predictions_beyond_the_last_true_frame_are_left_out(tmp_path):
+def test_predictions_behind_the_last_true_frame_are_wrong_and_that_is_said(tmp_path, caplog):
     write_table(a_table(WALK), tmp_path / "gt.txt", "mot")
     write_table(a_table([*WALK, (3, 1, 0, 0, 50)], frames=4), tmp_path / "pred.txt", "mot")
 
     scored = mot.score_folders(tmp_path / "gt.txt", tmp_path / "pred.txt")
 
-    assert scored.numbers["false_positives"] == 0
+    assert scored.numbers["false_positives"] == 1
+    assert "1 boxes behind the last frame of" in caplog.text
+
+
+def test_the_benchmarks_own_folders_and_length_are_read(tmp_path, caplog):
+    sequence = tmp_path / "train" / "MOT17-02-FRCNN"
+    (sequence / "gt").mkdir(parents=True)
+    (tmp_path / "pred").mkdir()
+    (sequence / "seqinfo.ini").write_text("[Sequence]\nname=MOT17-02-FRCNN\nseqLength=4\n")
+    write_table(a_table(WALK), sequence / "gt" / "gt.txt", "mot")
+    write_table(a_table([*WALK, (3, 1, 0, 0, 50)], frames=4), tmp_path / "pred" / "MOT17-02-FRCNN.txt", "mot")
+
+    scored = mot.score_folders(tmp_path / "train", tmp_path / "pred", workers=1)
+
+    assert [each.name for each in scored.sequences] == ["MOT17-02-FRCNN"]
+    assert scored.numbers["false_positives"] == 1
+    assert "behind the last frame" not in caplog.text
 
 
 def test_a_videos_result_counts_from_0_where_the_truth_counts_from_1(tmp_path):

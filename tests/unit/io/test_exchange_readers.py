@@ -114,15 +114,39 @@ def test_the_cursor_says_where_it_stands():
         Cursor("f", "a[1].b", None).number()
 
 
-def test_mot_ground_truth_lines_that_do_not_count_become_crowds(tmp_path):
+def test_of_mot_ground_truth_pedestrians_count_distractors_excuse_and_the_rest_is_not_there(tmp_path, caplog):
     path = tmp_path / "gt.txt"
-    path.write_text("1,7,10,20,30,40,1,1,0.9\n1,8,0,0,5,5,0,1,1\n3,9,0,0,5,5,1,3,1\n")
+    path.write_text("1,7,10,20,30,40,1,1,0.9\n1,8,0,0,5,5,0,1,1\n2,5,0,0,5,5,0,8,1\n3,9,0,0,5,5,1,3,1\n")
 
     table = read_table(path)
 
     assert len(table.frames) == 3
-    assert table.crowd.tolist() == [False, True, True]
+    assert table.crowd.tolist() == [False, True]
     assert table.xyxy[0].tolist() == [10, 20, 40, 60]
+    assert "2 lines are left out: their flag is 0 or they are no pedestrians" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 7 10 20 30 40 0.5\n2 7 10 20 30 40 0.5\n",
+        "1;7;10;20;30;40;0.5\n2;7;10;20;30;40;0.5\n",
+        "1\t7\t10\t20\t30\t40\t0.5\n2\t7\t10\t20\t30\t40\t0.5\n",
+        "1,7,10,20,30,40,0.5,-1,-1,-1,\n2,7,10,20,30,40,0.5,-1,-1,-1,,\n",
+        "1, 7, 10, 20, 30, 40, 0.5\r\n\r\n   \r\n2, 7, 10, 20, 30, 40, 0.5\r\n",
+        "2.0,7,10,20,30,40,0.5\n1.0,7,10,20,30,40,0.5",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_mot_text_is_read_however_its_values_are_separated(text, encoding, tmp_path):
+    path = tmp_path / "det.txt"
+    path.write_bytes(text.encode(encoding))
+
+    table = read_table(path)
+
+    assert table.frame.tolist() == [0, 1]
+    assert table.xyxy.tolist() == [[10, 20, 40, 60]] * 2
+    assert table.score.tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -132,6 +156,10 @@ def test_mot_ground_truth_lines_that_do_not_count_become_crowds(tmp_path):
         ("1,2,x,4,5,6,1", "line 1: could not convert string to float: 'x'"),
         ("0,2,3,4,5,6,1", "line 1: frame and id are whole numbers, frames from 1"),
         ("1,2,nan,4,5,6,1", "line 1 holds a value that is not finite"),
+        ("1.5,2,3,4,5,6,1", "line 1: frame and id are whole numbers, frames from 1"),
+        ("1,2,3,4,-5,6,1", "line 1: a box of -5x6 pixels; sizes are not negative"),
+        ("1;2;3,5;4;5;6;1", "line 1: could not convert string to float: '3,5'"),
+        ("1,2,3,4,5,6,1,2,3,4,5", "line 1 has 11 columns; 7 to 10 are needed"),
     ],
 )
 def test_a_malformed_mot_line_is_named(line, message, tmp_path):

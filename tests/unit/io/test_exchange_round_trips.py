@@ -112,7 +112,7 @@ def test_own_results_round_trip_in_every_suffix(suffix, tmp_path):
     back = read_table(tmp_path / f"seq{suffix}")
     np.testing.assert_allclose(back.xy, table.xy, rtol=0, atol=0.006)
     np.testing.assert_array_equal(back.track_id, table.track_id)
-    assert [frame.number for frame in back.frames] == [1, 2, 3, 4]
+    assert [frame.number for frame in back.frames] == [0, 1, 2, 3]  # names count from 1
 
 
 def test_a_neck_is_derived_from_the_shoulders_and_marked():

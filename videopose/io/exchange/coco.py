@@ -20,6 +20,7 @@ from videopose.skeletons import Skeleton, make_skeleton
 from videopose.types import F64, I64, UNTRACKED
 
 _log = logging.getLogger(__name__)
+_MAX_NAME = 255
 
 
 def read(path: Path, category: int | None = None) -> PoseTable:
@@ -175,7 +176,7 @@ def image_entries(top: Cursor) -> tuple[list[FrameEntry], dict[int, int]]:
         crowding, time = entry.get("crowdIndex"), entry.get("time")
         frames.append(
             FrameEntry(
-                name=name.text() if name else "",
+                name=_file_name(name),
                 number=identity,
                 size_hw=_size(height, width),
                 crowd_index=crowding.number() if crowding else None,
@@ -183,6 +184,15 @@ def image_entries(top: Cursor) -> tuple[list[FrameEntry], dict[int, int]]:
             )
         )
     return frames, position
+
+
+def _file_name(name: Cursor | None) -> str:
+    """Return an image's file name, whose last part has at most 255 characters on every system."""
+    if name is None:
+        return ""
+    if len(name.text().replace("\\", "/").rpartition("/")[2]) > _MAX_NAME:
+        name.fail(f"has {len(name.text())} characters; a file's name has at most {_MAX_NAME}")
+    return name.text()
 
 
 def _size(height: Cursor | None, width: Cursor | None) -> tuple[int, int] | None:

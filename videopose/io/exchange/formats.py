@@ -13,7 +13,7 @@ import numpy as np
 
 from videopose.errors import DatasetError, InputError, UnknownNameError, nearest_name
 from videopose.io.exchange import ai_challenger, coco, matlab, mot, own_result, posetrack17, posetrack18
-from videopose.io.exchange.cursor import Json, text_of
+from videopose.io.exchange.cursor import Json, read_json, text_of
 from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.exchange.table import PoseTable
 from videopose.io.result import atomic_write
@@ -36,6 +36,7 @@ FACTS: dict[str, str] = {
     "name": "image names",
     "empty": "images without people",
     "crowd_index": "crowd indices",
+    "header": "frame rate, duration, rotation, gaps and provenance",
 }
 """What a table can hold beyond bare frames, in words for messages."""
 
@@ -52,6 +53,7 @@ class Format:
         holds: those of `FACTS` the format has a place for.
         skeleton: the only one it can hold, None for any.
         needs_boxes: every person must have a box; one that is not given is put around the keypoints.
+        fit: brings values into the ranges the format allows, and says what it changed.
     """
 
     title: str
@@ -61,6 +63,7 @@ class Format:
     holds: frozenset[str]
     skeleton: Skeleton | None = None
     needs_boxes: bool = False
+    fit: Callable[[PoseTable], tuple[PoseTable, list[str]]] | None = None
 
 
 def _as_json(build: Callable[[PoseTable], Json]) -> Callable[[PoseTable, Path], None]:
@@ -89,12 +92,13 @@ _COCO = frozenset(
     {"keypoints", "visibility", "score", "xyxy", "head_xyxy", "track_id", "area", "crowd", "size_hw", "time", "name",
      "empty", "crowd_index"}
 )  # fmt: skip
-_OWN = frozenset({"keypoints", "keypoint_score", "score", "xyxy", "track_id", "size_hw", "time", "empty"})
+_OWN = frozenset({"keypoints", "keypoint_score", "score", "xyxy", "track_id", "size_hw", "time", "empty", "header"})
 _MATLAB = frozenset({"keypoints", "visibility", "xyxy", "head_xyxy", "size_hw", "name", "empty", "track_id"})
 
 FORMATS: dict[str, Format] = {
     "videopose": Format(
-        "a result of videopose run", ".json", own_result.read, own_result.write, _OWN, needs_boxes=True
+        "a result of videopose run", ".json", own_result.read, own_result.write, _OWN, needs_boxes=True,
+        fit=own_result.fitted,
     ),
     "posetrack17": Format(
         "PoseTrack 2017", ".json", posetrack17.read, _as_json(posetrack17.to_json), _ANNOLIST | {"head_xyxy"},
@@ -214,6 +218,19 @@ def read_table(path: Path, name: str | None = None, *, category: int | None = No
     return coco.read(path, category) if reader is coco.read else reader(path)
 
 
+def read_frames(path: Path) -> PoseTable:
+    """Read which images a PoseTrack sequence has, and its people if they are in the file: test sets have none.
+
+    Raises:
+        DatasetError: the file breaks its format.
+    """
+    if recognise(path) == "posetrack17":
+        return posetrack17.read_frames(path)
+    if recognise(path) == "posetrack18":
+        return posetrack18.from_json(read_json(path), is_annotated=False)
+    return read_table(path)
+
+
 def write_table(table: PoseTable, path: Path, name: str, *, derive: bool = True) -> list[str]:
     """Write a table in a format, with the format's skeleton if it has only one.
 
@@ -240,6 +257,11 @@ def write_table(table: PoseTable, path: Path, name: str, *, derive: bool = True)
     if target.needs_boxes and not np.isfinite(table.xyxy).all():
         said.append("person boxes that are not given are put around the keypoints")
     said += [f"{FACTS[fact]} are lost: {target.title} has no place for them" for fact in facts(table) - target.holds]
+    if "crowd" not in target.holds:  # a region is nobody
+        table = table[~table.crowd]
+    if target.fit is not None:
+        table, changed = target.fit(table)
+        said += changed
     target.write(table, path)
     return sorted(said)
 
@@ -281,6 +303,7 @@ def facts(table: PoseTable) -> set[str]:
         "time": any(frame.time is not None for frame in table.frames),
         "name": any(frame.name for frame in table.frames),
         "crowd_index": any(frame.crowd_index is not None for frame in table.frames),
+        "header": table.header is not None,
         "empty": len(np.unique(table.frame)) < len(table.frames),
     }
     return {name for name, held in (people | frames).items() if held}

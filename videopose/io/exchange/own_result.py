@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from videopose.errors import DatasetError
+from videopose.io.exchange.frames import in_frame_order
 from videopose.io.exchange.table import FrameEntry, PoseTable, make_table
 from videopose.io.result import ResultHeader
 from videopose.io.results import read_result, write_result
-from videopose.types import F64, Frame, Poses, Record, VideoInfo
+from videopose.types import F64, UNTRACKED, Frame, Poses, Record, VideoInfo
 
-_ASSUMED_RATE = Fraction(25)
+ASSUMED_RATE = Fraction(25)
+"""Frames per second where a file does not say."""
+
+_IDS = 2**31
+"""Track ids from here up fit no other tool's column."""
+
 _PIXEL_DECIMALS, _SCORE_DECIMALS = 2, 4  # of the file: what single precision adds behind them is not in it
 
 
@@ -55,7 +61,7 @@ def _read(path: Path) -> PoseTable:
         np.repeat(np.arange(len(parts)), [len(part) for part in parts]), source=str(path),
         xy=np.where(absent[..., None], np.nan, keypoints[..., :2].round(_PIXEL_DECIMALS)),
         keypoint_score=np.where(absent, np.nan, keypoints[..., 2].round(_SCORE_DECIMALS)),
-        derived=_derived(stored.header.provenance.get("derived_keypoints")),
+        header=stored.header, derived=_derived(stored.header.provenance.get("derived_keypoints")),
         score=people.score.astype(np.float64).round(_SCORE_DECIMALS),
         xyxy=people.xyxy.astype(np.float64).round(_PIXEL_DECIMALS), track_id=people.track_id,
     )  # fmt: skip
@@ -74,34 +80,101 @@ def _check(poses: Poses, path: Path, index: int) -> None:
 def write(table: PoseTable, path: Path) -> None:
     """Write a table as a result; the suffix chooses JSON, Parquet or CSV.
 
-    A keypoint that is absent becomes 0, 0 with score 0. Without times, frames are taken to come at 25 per second.
+    A keypoint that is absent becomes 0, 0 with score 0. The header is that of the result the table was read from;
+    else frames are taken to come at 25 per second, and a size that is not known is left out.
 
     What the format cannot hold: visibility, head boxes, areas, ignore regions, image names.
 
     Raises:
         InputError: the suffix names no format.
+        DatasetError: an image is before the first frame of its video.
     """
-    sizes = [frame.size_hw for frame in table.frames if frame.size_hw is not None]
-    video = VideoInfo(table.source, sizes[0] if sizes else (0, 0), _ASSUMED_RATE, len(table.frames))
-    provenance = {"converted_from": table.source, "derived_keypoints": sorted(table.derived)}
-    with write_result(path, ResultHeader(video, table.skeleton, provenance)) as writer:
+    table = in_frame_order(fitted(table)[0])
+    with write_result(path, _header(table)) as writer:
         for record in records_from(table):
             writer.write(record)
 
 
+def _header(table: PoseTable) -> ResultHeader:
+    derived = {"derived_keypoints": sorted(table.derived)}
+    if table.header is not None:
+        extra = derived if table.derived or "derived_keypoints" in table.header.provenance else {}
+        return replace(table.header, skeleton=table.skeleton, provenance={**table.header.provenance, **extra})
+    sizes = [frame.size_hw for frame in table.frames if frame.size_hw is not None]
+    frames = 1 + max((frame.number or 0 for frame in table.frames), default=-1)
+    video = VideoInfo(table.source, sizes[0] if sizes else (0, 0), ASSUMED_RATE, frames)
+    return ResultHeader(video, table.skeleton, {"converted_from": table.source, **derived})
+
+
+def of_video(table: PoseTable, video: VideoInfo, times: Sequence[float], *, first: int | None = None) -> PoseTable:
+    """Say of which video a table's images are: its header and the times of its frames are the video's.
+
+    Args:
+        table: of labels or predictions.
+        video: what the header is to say.
+        times: (F,) presentation time of each of its frames, seconds.
+        first: as of `frame_indices`.
+
+    Raises:
+        DatasetError: an image is of a frame the video does not have.
+    """
+    table = in_frame_order(table, first=first, count=len(times))
+    frames = []
+    for frame in table.frames:
+        index = frame.number or 0
+        if index >= len(times):
+            raise DatasetError(
+                f"{table.source}: has an image of frame {index}, but {video.path} has frames 0-{len(times) - 1}"
+            )
+        frames.append(replace(frame, time=times[index], size_hw=video.size_hw))
+    header = table.header or ResultHeader(video, table.skeleton, {"converted_from": table.source})
+    return replace(table, frames=tuple(frames), header=replace(header, video=video))
+
+
+def fitted(table: PoseTable) -> tuple[PoseTable, list[str]]:
+    """Bring values into the ranges of a result, whose schema says what it may hold.
+
+    Scores of a file in which one is above 1 are divided by the highest; those below 0 become 0. Ids below -1 or from
+    2^31 on get new numbers behind the highest of the others.
+
+    Returns:
+        The table and a sentence for each kind of change.
+    """
+    said: list[str] = []
+    score = _within_one(table.score, "scores of people", said)
+    keypoint_score = _within_one(table.keypoint_score, "scores of keypoints", said)
+    ids = table.track_id
+    odd = (ids < UNTRACKED) | (ids >= _IDS)
+    if odd.any():
+        new, place = np.unique(ids[odd], return_inverse=True)
+        start = int(ids[~odd].max(initial=UNTRACKED)) + 1
+        ids = ids.copy()
+        ids[odd] = start + place
+        said.append(f"track ids out of range are numbered anew, {len(new)} of them from {start} on")
+    return replace(table, score=score, keypoint_score=keypoint_score, track_id=ids), said
+
+
+def _within_one(score: F64, what: str, said: list[str]) -> F64:
+    highest, lowest = np.nanmax(score, initial=0.0), np.nanmin(score, initial=0.0)
+    if highest > 1:
+        said.append(f"{what} are divided by the highest, {highest:g}, to lie in 0 to 1")
+        score = score / highest
+    if lowest < 0:
+        said.append(f"{what} below 0 become 0")
+    return np.maximum(score, 0.0)  # keeps NaN
+
+
 def records_from(table: PoseTable) -> Iterator[Record]:
-    """Return a table's frames as records, as `write` writes them."""
+    """Return a table's frames as records, as `write` writes them; `in_frame_order` comes before."""
     here = np.expand_dims(table.present, -1)
     keypoints = np.concatenate([table.xy, np.nan_to_num(table.keypoint_score, nan=1.0)[..., None]], axis=2)
     keypoints = np.where(here, keypoints, 0.0).astype(np.float32)
     boxes = np.nan_to_num(table.boxes())
     score = np.where(np.isfinite(table.score), table.score, _mean_score(table))
-    numbers = [frame.number for frame in table.frames]
-    rising = None not in numbers and all(a < b for a, b in pairwise(numbers))  # type: ignore[operator]
     for position, frame in enumerate(table.frames):
         rows = table.rows_of(position)
-        index = frame.number if rising and frame.number is not None else position
-        time = frame.time if frame.time is not None else float(position / _ASSUMED_RATE)
+        index = position if frame.number is None else frame.number
+        time = frame.time if frame.time is not None else float(index / ASSUMED_RATE)
         poses = Poses(
             keypoints[rows], score[rows].astype(np.float32), boxes[rows].astype(np.float32), table.track_id[rows]
         )

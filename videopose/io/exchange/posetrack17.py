@@ -87,8 +87,22 @@ def read(path: Path, layout: Layout = POSETRACK) -> PoseTable:
         return from_json(read_json(path), layout)
 
 
-def from_json(top: Cursor, layout: Layout = POSETRACK) -> PoseTable:
+def read_frames(path: Path) -> PoseTable:
+    """Read a sequence whose frames need not have rectangles, as in test sets.
+
+    Raises:
+        DatasetError: the file is not of this format; entry and key are named.
+    """
+    return from_json(read_json(path), is_annotated=False)
+
+
+def from_json(top: Cursor, layout: Layout = POSETRACK, *, is_annotated: bool = True) -> PoseTable:
     """Build the table from a parsed file, entry by entry.
+
+    Args:
+        top: of the file.
+        layout: what its numbers mean.
+        is_annotated: every frame must list rectangles; those of a test set need not.
 
     Raises:
         DatasetError: the file is not of this format; entry and key are named.
@@ -100,7 +114,8 @@ def from_json(top: Cursor, layout: Layout = POSETRACK) -> PoseTable:
     points: list[tuple[int, float, float, float, int]] = []
     for position, entry in enumerate(top.key("annolist").items()):
         frames.append(_frame(entry))
-        for rectangle in entry.key("annorect").items():
+        rectangles = entry.key("annorect") if is_annotated else entry.get("annorect")
+        for rectangle in () if rectangles is None else rectangles.items():
             drawn = _points_of(rectangle, layout)
             point_row += [len(frame)] * len(drawn or ())
             points += drawn or ()

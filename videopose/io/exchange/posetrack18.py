@@ -35,8 +35,12 @@ def read(path: Path) -> PoseTable:
     return from_json(read_json(path))
 
 
-def from_json(top: Cursor) -> PoseTable:
+def from_json(top: Cursor, *, is_annotated: bool = True) -> PoseTable:
     """Build the table from a parsed file. Ears that are absent everywhere are left out of the skeleton.
+
+    Args:
+        top: of the file.
+        is_annotated: annotations must be there; a file of a test set has none.
 
     Raises:
         DatasetError: the file is not of this format; entry and key are named.
@@ -44,7 +48,8 @@ def from_json(top: Cursor) -> PoseTable:
     names = _keypoint_names(top)
     frames, position = _frames(top)
     frame, rows, scores, columns = [], [], [], _Columns()
-    for entry in top.key("annotations").items():
+    listed = top.key("annotations") if is_annotated else top.get("annotations")
+    for entry in () if listed is None else listed.items():
         frame.append(position_of(entry, position))
         rows.append(entry.key("keypoints").numbers(3 * len(names)))
         listed = entry.get("scores")

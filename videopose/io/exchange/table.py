@@ -65,6 +65,7 @@ class PoseTable:
         derived: names of keypoints that were computed from others, not read.
         source: file the table was read from, for messages.
         first_number: what the format calls the first frame of a video, where frames have no names (MOT: 1).
+        placed: the frames' numbers are frames of a video counted from 0, whatever their names say.
         category: the file's number for people, where it numbers categories.
         unscorable: why a protocol that goes by the entries' ids cannot score this; "" = it can.
         header: of the result the table was read from; None if it was none.
@@ -89,6 +90,7 @@ class PoseTable:
     derived: frozenset[str] = field(default=frozenset())
     source: str = ""
     first_number: int = 0
+    placed: bool = False
     category: int | None = None
     unscorable: str = ""
     header: ResultHeader | None = None
@@ -188,7 +190,7 @@ def make_table(
         "posed": ((n,), np.bool_, True),
         "zero_id": ((n,), np.bool_, False),
     }
-    filled = {}
+    filled: dict[str, Any] = {}  # Any: arrays of three kinds
     for column, (shape, kind, missing) in shapes.items():
         given = columns.pop(column, None)
         if given is None:
