@@ -1,34 +1,32 @@
-"""Person boxes somebody else found: MOT `det.txt`, COCO json or PoseTrack json, by frame index."""
+"""Person boxes somebody else found, by frame index, from any format that `videopose convert` reads."""
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from videopose.errors import DatasetError
 from videopose.geometry.keypoints import boxes_around
-from videopose.io.backends.images import natural_key
-from videopose.types import Detections, VideoInfo
+from videopose.io.exchange.formats import read_table, recognise
+from videopose.io.exchange.frames import in_frame_order
+from videopose.io.exchange.mot import read_lines
+from videopose.io.exchange.own_result import fitted
+from videopose.io.exchange.table import PoseTable
+from videopose.types import F64, Detections, VideoInfo
 
 _log = logging.getLogger(__name__)
 
 _MAY_LIE_OUTSIDE = 0.25
 """Share of boxes whose centre may be outside the image: trackers go on a little behind its border."""
 
-_PERSON = 1
-"""COCO's category of people, and PoseTrack's."""
+_AT_MOST = 1000
+"""Boxes in one frame: several times what the most crowded benchmark has, and a minute's work."""
 
-Row = tuple[int, list[float], float]
-"""Frame index, x1 y1 x2 y2, score."""
-
-Json = Any
-"""Whatever a JSON file holds, before it is checked."""
+_PADDING = 1.2
+"""How much larger than the keypoints a box around them is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +34,12 @@ class Listed:
     """What a file says of the images its boxes are of.
 
     Attributes:
-        count: how many images it lists; None if it lists none and only numbers frames.
+        last: the last frame it lists an image of; None if it lists none and only numbers frames.
+        count: how many images it lists; likewise.
         sizes_hw: (height, width) of those that say so, pixels.
     """
 
+    last: int | None = None
     count: int | None = None
     sizes_hw: frozenset[tuple[int, int]] = frozenset()
 
@@ -47,13 +47,13 @@ class Listed:
 def read_boxes(path: Path) -> dict[int, Detections]:
     """Read boxes by frame index, best first.
 
-    MOT counts frames from 1. A COCO results list (`[{"image_id", "bbox", "score"}]`) is taken to use the 0-based frame
-    index as image id. A COCO or PoseTrack file with a list of images is taken to list all images of the video: sorted
-    by file name, the first is frame 0. Boxes are those of the file, in image pixels; one that is not given is put
-    around the keypoints. Scores are brought into [0, 1]; a missing one, or MOT's -1, is 1.
+    Which frame an image is says `io.exchange.frames`: MOT counts frames from 1, a list of COCO results uses the 0-based
+    frame index as image id, images are numbered by their names. Boxes are those of the file, in image pixels; one that
+    is not given is put around the keypoints. Crowd regions are nobody. Scores are brought into [0, 1] as in a result; a
+    missing one, or MOT's -1, is 1.
 
     Raises:
-        DatasetError: the file cannot be read, is of none of these formats, or holds no box; the message says where.
+        DatasetError: the file cannot be read, is of no known format, or holds no box; the message says where.
     """
     return _read(path)[0]
 
@@ -68,20 +68,20 @@ def check_boxes(path: Path, video: VideoInfo) -> None:
     boxes, listed = _read(path)
     height, width = video.size_hw
     frames = video.frames
-    if frames is not None and max(boxes) >= frames:
-        raise DatasetError(
-            f"{path}: has boxes for frame {max(boxes)}, counted from 0, but {video.path} has frames 0-{frames - 1}. "
-            "Give boxes of this video; MOT counts frames from 1, a COCO results list from 0"
-        )
     if frames is not None and listed.count is not None and listed.count > frames:
         raise DatasetError(
-            f"{path}: lists {listed.count} images, but {video.path} has {frames} frames, matched in order. "
-            "Give boxes of this video"
+            f"{path}: lists {listed.count} images, but {video.path} has {frames} frames. Give boxes of this video"
+        )
+    last = max(max(boxes), listed.last or 0)
+    if frames is not None and last >= frames:
+        raise DatasetError(
+            f"{path}: has boxes for frame {last}, counted from 0, but {video.path} has frames 0-{frames - 1}. "
+            "Give boxes of this video; MOT counts frames from 1, a COCO results list from 0"
         )
     if frames is not None and listed.count is not None and listed.count < frames:
         # no error: containers claim frames they do not have, and a part of a video may be all somebody asks for
         _log.warning(
-            "%s: lists %d images, %s has %d frames; images are matched in order, later frames have no boxes",
+            "%s: lists %d images, %s has %d frames; those that are not listed have no boxes",
             *(path, listed.count, video.path, frames),
         )
     other = sorted(listed.sizes_hw - {video.size_hw})
@@ -101,105 +101,63 @@ def check_boxes(path: Path, video: VideoInfo) -> None:
 
 
 def _read(path: Path) -> tuple[dict[int, Detections], Listed]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror}). Check the path of the boxes") from error
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: not a text file. Give a MOT det.txt, COCO json or PoseTrack json") from error
-    listed = Listed()
-    if text.lstrip()[:1] in ("{", "["):
-        document = _parsed(text, path)
-        listed = _listed(document)
-        rows = list(_json_rows(document, path))
+    """Read a file and check what only boxes need: somebody in each of them, and not too many in a frame."""
+    name = recognise(path)
+    where: list[str] = []
+    if name == "mot":  # its lines have numbers, which help more than frames do
+        lines = read_lines(path)
+        table = read_table(path, name)
+        if len(table) == len(lines.number):
+            where = [f"line {number}" for number in lines.number.tolist()]
     else:
-        rows = list(_mot_rows(text, path))
-    if not rows:
+        table = read_table(path, name)
+    table = in_frame_order(fitted(table)[0])
+    where = where or [f"frame {table.frames[position].number}" for position in table.frame.tolist()]
+    boxes = _boxes(table, path, where)
+    if table.crowd.any():
+        boxes, table = boxes[~table.crowd], table[~table.crowd]
+    if not len(table):
         raise DatasetError(f"{path}: it holds no box of a person. Give a MOT det.txt, COCO json or PoseTrack json")
-    by_frame: dict[int, list[Row]] = {}
-    for row in rows:
-        by_frame.setdefault(row[0], []).append(row)
-    return {index: _detections(by_frame[index]) for index in sorted(by_frame)}, listed
-
-
-def _detections(rows: list[Row]) -> Detections:
-    best_first = sorted(rows, key=lambda row: -row[2])
-    xyxy = np.array([row[1] for row in best_first], np.float32)
-    return Detections(xyxy, np.array([row[2] for row in best_first], np.float32))
-
-
-def _mot_rows(text: str, path: Path) -> Iterator[Row]:
-    for number, line in enumerate(text.splitlines(), start=1):
-        values = line.replace(",", " ").split()
-        if not values:
-            continue
-        try:
-            frame, _, x, y, width, height, *rest = (float(value) for value in values)
-        except ValueError as error:
+    score = np.nan_to_num(table.score, nan=1.0)
+    out = {}
+    for position in np.unique(table.frame).tolist():
+        rows = table.rows_of(position)
+        index = table.frames[position].number
+        assert index is not None, "frames in order have their index as number"
+        if rows.stop - rows.start > _AT_MOST:
             raise DatasetError(
-                f"{path}: line {number} is not `frame, id, x, y, width, height, score` but {line[:60]!r}"
-            ) from error
-        if frame < 1:
-            raise DatasetError(
-                f"{path}: line {number} is of frame {frame:g}, but MOT counts frames from 1; add 1 to all"
+                f"{path}: frame {index} has {rows.stop - rows.start} boxes; at most {_AT_MOST} in a frame are taken. "
+                "Keep the best ones"
             )
-        yield int(frame) - 1, _xyxy([x, y, width, height], f"{path}: line {number}"), _score(rest[0] if rest else -1)
+        best = rows.start + np.argsort(-score[rows], kind="stable")
+        out[index] = Detections(boxes[best].astype(np.float32), score[best].astype(np.float32))
+    return out, _listed(table)
 
 
-def _parsed(text: str, path: Path) -> Json:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DatasetError(f"{path}: not valid JSON in line {error.lineno}") from error
+def _boxes(table: PoseTable, path: Path, where: list[str]) -> F64:
+    """Return (N, 4) boxes, those not given put around the keypoints with some room."""
+    boxes = table.xyxy.copy()
+    bare = np.flatnonzero(~np.isfinite(boxes).all(axis=1))
+    if len(bare):
+        here = table.present[bare]
+        points = np.where(here[..., None], table.xy[bare], 0.0)
+        boxes[bare] = boxes_around(np.dstack([points, here]).astype(np.float32), padding=_PADDING)
+    nobody = bare[~np.isfinite(boxes[bare]).all(axis=1)]
+    if len(nobody):
+        raise DatasetError(f"{path}: {where[nobody[0]]}: neither a bbox nor a keypoint to put one around")
+    sides = boxes[:, 2:] - boxes[:, :2]
+    empty = np.flatnonzero((sides <= 0).any(axis=1) & ~table.crowd)
+    if len(empty):
+        (x, y), (width, height) = boxes[empty[0], :2], sides[empty[0]]
+        raise DatasetError(
+            f"{path}: {where[empty[0]]}: a box of {width:g}x{height:g} pixels at ({x:g}, {y:g}) holds nobody"
+        )
+    return boxes
 
 
-def _listed(document: Json) -> Listed:
-    images = document.get("images") if isinstance(document, dict) else None
-    if not isinstance(images, list):
+def _listed(table: PoseTable) -> Listed:
+    """Say what images a file lists; MOT text and lists of results mention only those with boxes."""
+    if not any(frame.name for frame in table.frames):
         return Listed()
-    sizes = ((image.get("height"), image.get("width")) for image in images if isinstance(image, dict))
-    return Listed(len(images), frozenset((int(h), int(w)) for h, w in sizes if h and w))
-
-
-def _json_rows(document: Json, path: Path) -> Iterator[Row]:
-    if isinstance(document, list):
-        index_of, people = None, document
-    elif isinstance(document, dict) and "images" in document and "annotations" in document:
-        names = [(str(image.get("file_name", image.get("id"))), image.get("id")) for image in document["images"]]
-        names.sort(key=lambda pair: natural_key(Path(pair[0])))
-        index_of, people = {identity: index for index, (_, identity) in enumerate(names)}, document["annotations"]
-    else:
-        raise DatasetError(f"{path}: neither a list of COCO results nor an object with `images` and `annotations`")
-    for number, person in enumerate(people):
-        where = f"{path}: entry {number}"
-        try:
-            if person.get("category_id", _PERSON) != _PERSON:
-                continue
-            image_id = person["image_id"]
-            index = int(image_id) if index_of is None else index_of[image_id]
-            yield index, _box_of(person, where), _score(float(person.get("score", -1)))
-        except KeyError as error:
-            raise DatasetError(f"{where}: {error.args[0]!r} is missing or names no image") from error
-        except (AttributeError, TypeError, ValueError) as error:
-            raise DatasetError(f"{where}: not a person with image_id and bbox ({error})") from error
-
-
-def _box_of(person: Json, where: str) -> list[float]:
-    if person.get("bbox"):
-        return _xyxy([float(value) for value in person["bbox"]], where)
-    keypoints = np.array(person["keypoints"], np.float32).reshape(1, -1, 3)
-    box: list[float] = boxes_around(keypoints, padding=1.2)[0].tolist()
-    if not np.isfinite(box).all():
-        raise DatasetError(f"{where}: neither a bbox nor a keypoint to put one around")
-    return box
-
-
-def _xyxy(xywh: list[float], where: str) -> list[float]:
-    x, y, width, height = xywh
-    if not np.isfinite(xywh).all() or width <= 0 or height <= 0:
-        raise DatasetError(f"{where}: a box of {width:g}x{height:g} pixels at ({x:g}, {y:g}) holds nobody")
-    return [x, y, x + width, y + height]
-
-
-def _score(value: float) -> float:
-    return 1.0 if value < 0 else min(value, 1.0)
+    sizes = frozenset(frame.size_hw for frame in table.frames if frame.size_hw is not None)
+    return Listed(max(frame.number or 0 for frame in table.frames), len(table.frames), sizes)
