@@ -6,9 +6,11 @@ error that names the file, the key and the nearest valid one. A file may name on
 
 from __future__ import annotations
 
+import math
+import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +18,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from videopose.errors import ConfigError, nearest_name
+
+_MAX_DEPTH = 50
+_MAX_VALUES = 100_000
+_MAX_DIGITS = 40
+_DIGITS = re.compile(r"[-+0-9_.,:eE]+|0[xob][0-9a-fA-F_]+")
+_SHOWN = 200
+"""Characters of a value in a message."""
 
 Value = Any
 """A YAML value: what it may be is the model's business, which is why it is `Any` here."""
@@ -43,13 +52,15 @@ def _read_over_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Value]:
     if path.resolve() in seen:
         raise ConfigError(f"{path}: its `base:` leads back to itself; name another file or none")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = _parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the config: {error.strerror or error}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = getattr(error, "problem_mark", None)
         line = f" in line {where.line + 1}" if where is not None else ""
         raise ConfigError(f"{path}: not valid YAML{line}; check indentation and quotes") from error
+    except ValueError as error:  # a value beyond what a config may hold
+        raise ConfigError(f"{path}: {error}") from error
     if values is None:
         values = {}
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
@@ -58,8 +69,73 @@ def _read_over_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Value]:
     if base is None:
         return values
     if not isinstance(base, str):
-        raise ConfigError(f"{path}: base must be the name of one file beside it, not {base!r}")
+        raise ConfigError(f"{path}: base must be the name of one file beside it, not {_short(base)}")
+    if base != Path(base).name:
+        raise ConfigError(f"{path}: base is {_short(base)}, but must be a file beside it; name it without a folder")
     return merge(_read_over_base(path.parent / base, (*seen, path.resolve())), values)
+
+
+def _parsed(text: str) -> Value:
+    """Parse YAML that a config may hold.
+
+    Raises:
+        YAMLError: it is not YAML.
+        ValueError: it is nested too deeply, grows too large by its aliases, or holds a number that is none.
+    """
+    _check_size(text)
+    values = yaml.safe_load(text)
+    _check_numbers(values, "")
+    return values
+
+
+def _check_size(text: str) -> None:
+    """Look at the events of a YAML text, which cost nothing, before anything is built from them."""
+    sizes = [0]  # of the collections that are open, aliases counted as what they stand for
+    anchors: dict[str, int] = {}
+    open_anchors: list[str | None] = []
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            sizes.append(1)
+            open_anchors.append(event.anchor)
+            if len(sizes) > _MAX_DEPTH:
+                raise ValueError(f"line {line} is nested deeper than {_MAX_DEPTH} levels")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            size, name = sizes.pop(), open_anchors.pop()
+            sizes[-1] += size
+            if name is not None:
+                anchors[name] = size
+        elif isinstance(event, yaml.AliasEvent):
+            if event.anchor not in anchors:
+                raise ValueError(f"line {line}: *{event.anchor} stands for itself or for nothing")
+            sizes[-1] += anchors[event.anchor]
+        elif isinstance(event, yaml.ScalarEvent):
+            sizes[-1] += 1
+            if event.anchor is not None:
+                anchors[event.anchor] = 1
+            if event.implicit[0] and len(event.value) > _MAX_DIGITS and _DIGITS.fullmatch(event.value):
+                raise ValueError(f"line {line} holds a number of {len(event.value)} digits; nothing needs so many")
+        if sizes[-1] > _MAX_VALUES:
+            raise ValueError(f"line {line}: it grows to more than {_MAX_VALUES} values")
+
+
+def _check_numbers(value: Value, key: str) -> None:
+    if isinstance(value, dict):
+        for name, below in value.items():
+            _check_numbers(below, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for below in value:
+            _check_numbers(below, key)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{key + ' is ' if key else ''}{value}; a finite number is needed")
+
+
+def _short(value: Value, show: Callable[[Value], str] = repr) -> str:
+    """Return a value for a message, cut where it is long."""
+    if isinstance(value, dict | list) and len(value) > _SHOWN:
+        return f"a {'mapping' if isinstance(value, dict) else 'list'} of {len(value)}"
+    text = show(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} … ({len(text)} characters)"
 
 
 def merge(low: Mapping[str, Value], high: Mapping[str, Value]) -> dict[str, Value]:
@@ -88,9 +164,11 @@ def parse_overrides(overrides: Iterable[str]) -> dict[str, Value]:
         if not equals or not all(parts):
             raise ConfigError(f"--set {override}: write it as key=value or section.key=value")
         try:
-            value = yaml.safe_load(text)
+            value = _parsed(text)
         except yaml.YAMLError as error:
-            raise ConfigError(f"--set {override}: {text!r} is not a YAML value") from error
+            raise ConfigError(f"--set {_short(override, str)}: {_short(text)} is not a YAML value") from error
+        except ValueError as error:
+            raise ConfigError(f"--set {key.strip()}: {error}") from error
         for part in reversed(parts):
             value = {part: value}
         tree = merge(tree, value)
@@ -123,7 +201,7 @@ def _explain(model: type[BaseModel], problem: Mapping[str, Any], source: str) ->
         prefix = "".join(f"{part}." for part in location[:-1])
         hint = hint.replace("Did you mean ", f"Did you mean {prefix}")
         return f"{source}: {dotted} is not an option. {hint}".rstrip()
-    return f"{source}: {dotted} = {problem['input']!r}: {problem['msg']}"
+    return f"{source}: {dotted} = {_short(problem['input'])}: {problem['msg']}"
 
 
 def _section_at(model: type[BaseModel], path: list[str]) -> type[BaseModel] | None:

@@ -27,12 +27,12 @@ def thumbnails(
         images: folder the image names are relative to.
 
     Returns:
-        A caption and JPEG bytes for each; frames without an image are left out.
+        A caption and JPEG bytes for each; frames without an image in the folder are left out.
     """
     out = []
     for entry in worst:
-        pair, path = tables.get(entry["sequence"]), images / entry["image"]
-        image = cv2.imread(str(path)) if pair is not None and path.is_file() else None
+        pair, path = tables.get(entry["sequence"]), _inside(images, entry["image"])
+        image = cv2.imread(str(path)) if pair is not None and path is not None else None
         if pair is None or image is None:
             continue
         position = _position(pair[0], entry["image"])
@@ -41,6 +41,16 @@ def thumbnails(
         caption = f"{entry['sequence']}, {Path(entry['image']).name}: {entry['wrong_keypoints']} keypoints wrong"
         out.append((caption, encoded.tobytes()))
     return tuple(out)
+
+
+def _inside(images: Path, name: str) -> Path | None:
+    """Return the image of a name, None if it is not there or not in the folder: names come from somebody's file."""
+    folder = images.resolve()
+    try:
+        path = (folder / name).resolve()
+        return path if path.is_relative_to(folder) and path.is_file() else None
+    except (OSError, ValueError):  # a name no file can have
+        return None
 
 
 def _position(table: PoseTable, name: str) -> int:

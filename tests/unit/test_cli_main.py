@@ -91,3 +91,12 @@ def test_public_names_are_there():
 def test_an_unknown_public_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'walk'"):
         _ = videopose.walk
+
+
+@pytest.mark.parametrize("words", [["run", "no\x1b]0;owned\x07such.mp4"], ["no\x1b[31msuch"], ["eval", "\x1b[31mx"]])
+def test_what_a_terminal_would_obey_is_shown_as_a_code(words, capsys):
+    assert main(words) in (1, 2)
+
+    said = capsys.readouterr().err
+    assert "\\x1b" in said
+    assert not any(ord(sign) < 32 and sign not in "\n\t" for sign in said)

@@ -148,3 +148,50 @@ def test_every_shipped_pipeline_loads(name):
 def test_a_package_without_its_folders_says_how_to_install():
     with pytest.raises(VideoPoseError, match=r"is not installed; run `pip install -e .`"):
         catalog._folder("videopose.not_there")
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{after}: &{after} [{', '.join([f'*{before}'] * 10)}]\n"
+    for before, after in zip("abcdefghi", "bcdefghij", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BOMB, r"bad.yaml: line \d: it grows to more than 100000 values"),
+        ("number: &n [*n]", r"bad.yaml: line 1: \*n stands for itself or for nothing"),
+        ("number: " + "[" * 5000 + "]" * 5000, "bad.yaml: line 1 is nested deeper than 50 levels"),
+        ("number: " + "9" * 5000, "bad.yaml: line 1 holds a number of 5000 digits"),
+        ("number: 2001-99-99", "bad.yaml: month must be in 1..12"),
+        ("inner: {max_age: .inf}", "bad.yaml: inner.max_age is inf; a finite number is needed"),
+        ("base: ../other.yaml", r"bad.yaml: base is '../other.yaml', but must be a file beside it"),
+        ("base: /etc/other.yaml", "bad.yaml: base is '/etc/other.yaml', but must be a file beside it"),
+    ],
+)
+def test_a_config_that_is_no_config_is_one_line(tmp_path, text, message):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+
+    with pytest.raises(ConfigError, match=message):
+        config.load(Outer, path)
+
+
+@pytest.mark.parametrize("value", [".inf", "-.inf", ".nan", "[1, .inf]", "{deep: .nan}", "9" * 5000, "2001-99-99"])
+def test_an_override_that_is_no_value_is_refused_at_once(value):
+    with pytest.raises(ConfigError, match=r"--set inner.max_age: ") as caught:
+        config.parse_overrides([f"inner.max_age={value}"])
+    assert len(str(caught.value)) < 300
+
+
+def test_an_alias_that_stays_small_is_read(tmp_path):
+    path = tmp_path / "good.yaml"
+    path.write_text("\ufeffinner: &i {max_age: 5, name: base}\nnumber: 1\n")
+
+    assert config.load(Outer, path).inner.max_age == 5
+
+
+def test_a_long_value_is_cut_in_the_message():
+    with pytest.raises(ConfigError, match=r"1000\d characters") as caught:
+        config.validate(Outer, {"number": "x" * 10_000}, source="here")
+    assert len(str(caught.value)) < 500

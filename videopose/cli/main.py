@@ -7,6 +7,7 @@ Ctrl-C. Anything else is a bug and keeps its traceback.
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -51,6 +52,8 @@ def cli(debug: bool) -> None:
     """Offline video pose estimation and tracking: a video in, every person's keypoints and id out."""
     reuse_memory()
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(message)s", stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_printable_record)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,16 +66,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VideoPoseError as error:
         if debug:
             raise
-        click.echo(f"Error: {message_of(error)}", err=True)
+        click.echo(f"Error: {printable(message_of(error))}", err=True)
         return 1
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(file=said)
+        click.echo(printable(said.getvalue()), err=True, nl=False)
         return error.exit_code
     except click.Abort:
         click.echo("Stopped.", err=True)
         return 130
+
+
+def printable(text: str) -> str:
+    """Show what a terminal would obey rather than print, such as an escape in a file's name, as its code."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else _escape(sign) for sign in text)
+
+
+def _escape(sign: str) -> str:
+    return sign.encode("unicode_escape").decode("ascii")
+
+
+def _printable_record(record: logging.LogRecord) -> bool:
+    record.msg, record.args = printable(record.getMessage()), ()
+    return True
 
 
 def message_of(error: VideoPoseError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ import pyarrow.csv as pa_csv
 from videopose.errors import DatasetError
 from videopose.io.number_text import decimal_texts, integer_texts, lines
 from videopose.io.result import ResultHeader, ResultWriter, atomic_write
-from videopose.io.result_table import check_columns, columns, header_from_text, header_text, rows_of, schema
+from videopose.io.result_table import cell_texts, check_columns, header_from_text, header_text, rows_of, schema
 from videopose.io.rows import (
     PIXEL_DECIMALS,
     SCORE_DECIMALS,
@@ -41,10 +42,17 @@ def write_csv(path: Path, header: ResultHeader) -> Iterator[ResultWriter]:
         VideoPoseError: the disk is full, or the folder cannot be written to.
     """
     with atomic_write(path) as file:
-        file.write(f"# {header_text(header)}\n{','.join(columns(header.skeleton))}\n".encode())
+        names = io.StringIO()
+        csv.writer(names, lineterminator="\n").writerow(cell_texts(header.skeleton))
+        file.write(f"# {_guarded(header_text(header))}\n{names.getvalue()}".encode())
         writer = _CsvWriter(file, len(header.skeleton))
         yield writer
         writer.flush()
+
+
+def _guarded(text: str) -> str:
+    """Write the first sign of JSON texts as a code where a spreadsheet would take a cell for a formula."""
+    return re.sub(r'"([=+@-])', lambda found: f'"\\u{ord(found[1]):04x}', text)
 
 
 class _CsvWriter:
@@ -92,14 +100,18 @@ def read_csv_header(path: Path) -> ResultHeader:
         DatasetError: the file is no result, or is damaged.
     """
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             first, names = file.readline(), file.readline()
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path}: not a CSV file. Give a result of videopose run") from error
     if not first.startswith("# {"):
         raise DatasetError(f"{path}: a CSV file, but not a result of videopose run: its first line is no header")
     header = header_from_text(first[2:], path)
-    check_columns(names.strip().split(","), header.skeleton, path)
+    try:
+        cells = next(csv.reader([names.strip()]), [])
+    except csv.Error as error:
+        raise DatasetError(f"{path}: the names of its columns are damaged ({error})") from error
+    check_columns(cells, cell_texts(header.skeleton), path)
     return header
 
 

@@ -90,7 +90,7 @@ _Blocks = Callable[[int], Iterator[Block]]
 def _split(path: Path) -> tuple[JsonObject, _Blocks]:
     """Separate the header from the frames, without reading the frames where the layout allows it."""
     lines: list[str] = []
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         try:
             for line in file:
                 if line.rstrip("\n") == _FRAMES:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from videopose.errors import DatasetError
 from videopose.io.result import ResultHeader, ResultWriter, atomic_write
-from videopose.io.result_table import check_columns, header_from_text, header_text, rows_of, schema
+from videopose.io.result_table import check_columns, columns, header_from_text, header_text, rows_of, schema
 from videopose.io.rows import ROWS_AT_ONCE, FrameBuffer, Rows, blocks_from, records_of, rows_from
 from videopose.types import Record
 
@@ -70,7 +70,7 @@ def read_parquet_header(path: Path) -> ResultHeader:
     if _META not in metadata:
         raise DatasetError(f"{path}: a Parquet file, but not a result of videopose run")
     header = header_from_text(metadata[_META].decode(), path)
-    check_columns(fields.names, header.skeleton, path)
+    check_columns(fields.names, columns(header.skeleton), path)
     for wanted, found in zip(schema(header.skeleton), fields, strict=True):
         if wanted.type != found.type:
             raise DatasetError(

@@ -18,6 +18,7 @@ from videopose.io.rows import Rows
 from videopose.skeletons import Skeleton
 
 INTEGERS = ("index", "track_id")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _PERSON = ("track_id", "score", "x1", "y1", "x2", "y2")
 
 
@@ -34,7 +35,16 @@ def schema(skeleton: Skeleton) -> pa.Schema:
 
 def header_text(header: ResultHeader) -> str:
     """Write the header in one line."""
-    return json.dumps(header_facts(header), separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(header_facts(header), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def cell_texts(skeleton: Skeleton) -> list[str]:
+    """Name the columns as a CSV's first cells: one that a spreadsheet would compute begins with an apostrophe."""
+    return [f"'{name}" if name[:1] in _FORMULA else name for name in map(_one_line, columns(skeleton))]
+
+
+def _one_line(name: str) -> str:
+    return " ".join(name.splitlines())
 
 
 def header_from_text(text: str, path: Path) -> ResultHeader:
@@ -50,9 +60,8 @@ def header_from_text(text: str, path: Path) -> ResultHeader:
     return header_from(facts, str(path))
 
 
-def check_columns(found: list[str], skeleton: Skeleton, path: Path) -> None:
+def check_columns(found: list[str], wanted: list[str], path: Path) -> None:
     """Raise `DatasetError` unless the columns are the documented ones."""
-    wanted = columns(skeleton)
     missing = [name for name in wanted if name not in found]
     if missing or found != wanted:
         what = f"column {missing[0]!r} is missing" if missing else "its columns are not in the documented order"
