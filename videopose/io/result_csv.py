@@ -80,7 +80,7 @@ class _CsvWriter:
 def _people_texts(people: Poses) -> list[bytes]:
     keypoints = people.keypoints.astype(np.float64)
     width = keypoints.shape[1]
-    ends = [b","] * (width - 1) + [b""]
+    ends = [b","] * (width - 1) + [b""] * (width > 0)
     points = []
     for position, end in enumerate(ends):
         points.append(decimal_texts(keypoints[:, position, :2], PIXEL_DECIMALS, b","))
@@ -88,7 +88,8 @@ def _people_texts(people: Poses) -> list[bytes]:
     return lines(
         integer_texts(people.track_id, b","),
         decimal_texts(people.score.astype(np.float64), SCORE_DECIMALS, b","),
-        decimal_texts(people.xyxy.astype(np.float64), PIXEL_DECIMALS, b","),
+        decimal_texts(people.xyxy[:, :3].astype(np.float64), PIXEL_DECIMALS, b","),
+        decimal_texts(people.xyxy[:, 3].astype(np.float64), PIXEL_DECIMALS, b"," if width else b""),
         *points,
     )
 

@@ -136,7 +136,7 @@ def rows_from(block: Block) -> Rows:
         [
             rounded(people.score[:, None].astype(np.float64), SCORE_DECIMALS),
             rounded(people.xyxy.astype(np.float64), PIXEL_DECIMALS),
-            points.reshape(-1, width),
+            points.reshape(len(points), width),
         ],
         axis=1,
     )
@@ -166,7 +166,7 @@ def block_from(rows: Rows, edges: I64) -> Block:
     numbers = rows.numbers[rows.is_person].astype(np.float32)
     num_keypoints = (numbers.shape[1] - 5) // 3
     people = Poses(
-        keypoints=numbers[:, 5:].reshape(-1, num_keypoints, 3),
+        keypoints=numbers[:, 5:].reshape(len(numbers), num_keypoints, 3),
         score=numbers[:, 0],
         xyxy=numbers[:, 1:5],
         track_id=rows.track_id[rows.is_person],
