@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Self, overload
 
 import numpy as np
 import torch
@@ -57,7 +58,7 @@ class Selection:
         if self.frames is not None:
             first = self.frames[0]
             stop = stop if self.frames[1] is None else min(stop, self.frames[1] + 1)
-        half_tick = float(timeline.time_base) / 2
+        half_tick = float(timeline.time_base) / 2  # seconds a user types are no whole number of ticks
         if self.start is not None:
             first = max(first, int(np.searchsorted(timeline.times(), self.start - half_tick)))
         if self.end is not None:
@@ -87,6 +88,8 @@ class VideoReader(ABC):
         self._strict = strict
         self._reason: str | None = None
         self.gaps: list[Gap] = []
+        self._cursor: Iterator[tuple[int, Picture]] | None = None
+        self._next = 0
         self._first, self._stop = selection.bounds(timeline)
         if self._first >= self._stop and len(timeline):
             raise VideoError(
@@ -112,8 +115,76 @@ class VideoReader(ABC):
         What the decoder said about a failure goes into `self._reason` before the next image is given.
         """
 
+    def _pictures_at(self, first: int) -> Iterator[tuple[int, Picture]]:
+        """Decode from frame `first` on, as `_pictures` does, with what earlier calls have left open."""
+        return self._pictures(first)
+
+    def _nearest_start(self, index: int) -> int:
+        """Return the last frame at or before `index` that decoding may start at."""
+        return index
+
     def __len__(self) -> int:
         return self.num_frames
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what reading single frames keeps open; the reader can still be used."""
+        self._cursor = None
+
+    @overload
+    def __getitem__(self, index: int, /) -> Frame: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[Frame]: ...
+    def __getitem__(self, index: int | slice, /) -> Frame | list[Frame]:
+        """Return single frames by their index in the whole video, whatever is selected; -1 is the last one.
+
+        Raises:
+            InputError: the video has no such frame.
+            VideoError: the frame is there but cannot be decoded.
+
+        Example:
+            >>> reader = open_video("clip.mp4")  # doctest: +SKIP
+            >>> every_fifth = reader[100:200:5]  # doctest: +SKIP
+        """
+        count = len(self._timeline)
+        if isinstance(index, slice):
+            return [self._frame(number) for number in range(*index.indices(count))]
+        if not -count <= index < count:
+            raise InputError(f"frame {index} is not in {self._path}: it has frames 0-{count - 1}")
+        return self._frame(index % count)
+
+    def at(self, seconds: float) -> Frame:
+        """Return the frame that is shown at a time.
+
+        Raises:
+            InputError: the video is not shown at that time.
+            VideoError: the frame is there but cannot be decoded.
+        """
+        start, end = self._timeline.time(0), self._timeline.end
+        half_tick = float(self._timeline.time_base) / 2
+        if not start - half_tick <= seconds < end:
+            raise InputError(f"{seconds:g} s is not in {self._path}: it is shown from {start:.2f} to {end:.2f} s")
+        return self._frame(int(np.searchsorted(self._timeline.times(), seconds + half_tick, side="right")) - 1)
+
+    def _frame(self, index: int) -> Frame:
+        """Decode one frame: on from the last one if that is nearer than a frame decoding can start at."""
+        if self._cursor is None or not self._nearest_start(index) <= self._next <= index:
+            self._cursor, self._next = self._pictures_at(index), index
+        for found, image in self._cursor:
+            self._next = found + 1
+            if found == index:
+                return Frame(index, self._timeline.time(index), _tensor_from(image()))
+            if found > index:
+                break
+        self._cursor = None
+        reason = self._reason or self._timeline.damage.get(index) or "the decoder gave no image"
+        time = self._timeline.time(index)
+        raise VideoError(f"{self._path}: frame {index} ({time:.2f} s) cannot be decoded: {reason}. Take another")
 
     @property
     def time_base(self) -> Fraction:

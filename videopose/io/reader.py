@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import stat
 from fractions import Fraction
 from math import inf
 from pathlib import Path
 
 from videopose.errors import InputError, UnknownNameError, VideoError, nearest_name
+from videopose.io._image_files import image_files
 from videopose.io.backends.decord import DecordReader
-from videopose.io.backends.images import ImageReader, image_files
+from videopose.io.backends.images import ImageReader, num_pictures
 from videopose.io.backends.opencv import OpenCVReader
 from videopose.io.backends.pyav import PyAVReader
 from videopose.io.base import Selection, VideoReader
@@ -31,6 +34,9 @@ def open_video(
     every: int = 1,
     frame_rate: Fraction | float | None = None,
     strict: bool = False,
+    stream: int | None = None,
+    allow_references: bool = False,
+    keep_holes: bool = False,
 ) -> VideoReader:
     """Open a video file, a folder of images or a glob of images.
 
@@ -43,6 +49,9 @@ def open_video(
         every: take every nth of these frames.
         frame_rate: images to the second, for a folder or a glob; 25 if not given.
         strict: frames that cannot be decoded are an error; otherwise they become gaps.
+        stream: number of the video stream wanted, as FFmpeg counts a file's streams; None for the one with the frames.
+        allow_references: let a file name other local files (`.m3u8`, ffconcat), which are then read too.
+        keep_holes: numbers missing among the names of a folder's images become gaps.
 
     Raises:
         InputError: an option makes no sense, or decord is not installed.
@@ -54,23 +63,54 @@ def open_video(
         raise UnknownNameError(f"no backend is named {backend!r}. {nearest_name(backend, BACKENDS)}")
     if frame_rate is not None and not 0 < frame_rate < inf:
         raise InputError(f"frame_rate = {frame_rate}: give images per second, more than 0")
+    _check_is_path(str(path))
     file = Path(path)
-    is_glob = not file.exists() and any(sign in str(path) for sign in "*?[")
-    if file.is_dir() or is_glob:
+    is_glob = not _exists(file) and any(sign in str(path) for sign in "*?[")
+    is_folder = is_glob or file.is_dir()
+    if not is_folder:
+        _check_readable(file)
+    if is_folder or _is_stack(file):
         rate = IMAGE_FRAME_RATE if frame_rate is None else Fraction(frame_rate).limit_denominator(1001)
-        return ImageReader(str(path), image_files(str(path)), selection, frame_rate=rate, strict=strict)
-    _check_readable(file)
+        files = image_files(str(path)) if is_folder else [file]
+        return ImageReader(str(path), files, selection, frame_rate=rate, strict=strict, keep_holes=keep_holes)
     if frame_rate is not None:
         raise InputError(f"{path}: a video file has its own timestamps; --frame-rate is for folders of images")
-    return BACKENDS[backend](file, selection, strict=strict)
+    if keep_holes:
+        raise InputError(f"{path}: a video file has no numbers; --keep-holes is for folders of images")
+    return BACKENDS[backend](file, selection, strict=strict, stream=stream, allow_references=allow_references)
+
+
+def _check_is_path(path: str) -> None:
+    if "\0" in path:
+        raise VideoError(f"{path!r}: no file can have this name: it holds a NUL byte. Check the path")
+    is_stream = path == "-" or path.startswith(("/dev/stdin", "/dev/fd/", "/proc/self/fd/"))
+    if is_stream or (re.match(r"[a-z][a-z0-9+.-]*://", path, re.IGNORECASE) and not _exists(Path(path))):
+        raise VideoError(f"{path}: streams and addresses are not read. Save the clip to a file first, and give that")
+
+
+def _exists(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError:  # a name that is too long, or a folder above it that may not be read
+        return False
+
+
+def _is_stack(file: Path) -> bool:
+    """Tell whether an image file holds several images of the kinds FFmpeg reads only the first of."""
+    return file.suffix.lower() in (".tif", ".tiff", ".webp") and num_pictures(file) > 1
 
 
 def _check_readable(file: Path) -> None:
     try:
+        mode = file.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISBLK(mode):
+            raise VideoError(f"{file}: is no file but a pipe or a device. Save the clip to a file first, and give that")
         with file.open("rb") as opened:
             is_empty = not opened.read(1)
     except FileNotFoundError as error:
         raise VideoError(f"{file}: no such file. Check the path") from error
+    except VideoError:
+        raise
     except OSError as error:
         raise VideoError(f"{file}: cannot be read ({error.strerror}). Check its permissions and the disk") from error
     if is_empty:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from videopose.errors import InputError
+from videopose.io._media import ffmpeg_name
 from videopose.io.backends.pyav import PyAVReader
 from videopose.io.base import Picture, Selection
 from videopose.types import U8
@@ -28,9 +29,17 @@ _CLOSE = 4.0
 class DecordReader(PyAVReader):
     """The frames of a video file decoded by decord, counted and timed by the container's own timestamps."""
 
-    def __init__(self, path: Path, selection: Selection, *, strict: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        selection: Selection,
+        *,
+        strict: bool = False,
+        stream: int | None = None,
+        allow_references: bool = False,
+    ) -> None:
         self._decord = _load_decord()
-        super().__init__(path, selection, strict=strict)
+        super().__init__(path, selection, strict=strict, stream=stream, allow_references=allow_references)
 
     def _pictures(self, first: int) -> Iterator[tuple[int, Picture]]:
         index = first
@@ -42,8 +51,12 @@ class DecordReader(PyAVReader):
 
     def _trusted(self, first: int) -> Iterator[U8]:
         """Return decord's images from `first` on, up to the first one in doubt."""
+        is_address = ":" in str(self._file) or ffmpeg_name(self._file) is None
+        if self._timeline.counted or not self._is_plain or self._is_one_of_several or is_address:
+            logger.info("%s: decord does not know its kind of images; PyAV decodes it", self._path)
+            return
         try:
-            video = self._decord.VideoReader(self._path)
+            video = self._decord.VideoReader(str(self._file))
             if len(video) != len(self._timeline) or not self._agrees(video, first):
                 logger.info("%s: decord and the container disagree; PyAV decodes it", self._path)
                 return

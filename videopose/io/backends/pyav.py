@@ -2,139 +2,225 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections import deque
+from collections.abc import Generator, Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
-from av.video.reformatter import VideoReformatter
+from av.video.frame import PictureType
 
 from videopose.errors import VideoError
+from videopose.io._clean_aperture import clean_aperture
+from videopose.io._color import Converter, is_plain
+from videopose.io._media import opened_media
+from videopose.io._orientation import orientation_of
+from videopose.io._packets import OtherPackets, PacketDecoder, PacketFacts
+from videopose.io._scan import scan
 from videopose.io.base import Picture, Selection, VideoReader
-from videopose.io.deinterlace import deinterlace
-from videopose.io.timeline import read_timeline
-from videopose.types import U8, VideoInfo
+from videopose.io.timeline import frame_rate, read_timeline
+from videopose.types import VideoInfo
 
-_START = -1
-"""Decode from the first packet, without a seek."""
+logger = logging.getLogger(__name__)
+
+_TRIES = 8
+"""Keyframes tried one before the other, until decoding begins at the beginning."""
+
+_LATEST = 20
+"""Packets after which a image that has not come out will not come any more; H.264 and HEVC hold back 16 at most."""
 
 
 class PyAVReader(VideoReader):
-    """The frames of a video file, decoded by FFmpeg's libraries through PyAV."""
+    """The frames of a video file, decoded by FFmpeg's libraries through PyAV.
 
-    def __init__(self, path: Path, selection: Selection, *, strict: bool = False) -> None:
-        with _opened(path) as container:
-            timeline = read_timeline(container, _video_stream(container, path), path)
-        if not len(timeline):
-            raise VideoError(f"{path}: its video stream is empty; nothing was recorded. Record or copy it again")
-        self._file = path
-        super().__init__(str(path), timeline, selection, strict=strict)
-        self.info = self._describe()
-
-    def _describe(self) -> VideoInfo:
-        """Decode one image, the first that can be: only it says how the video is turned."""
-        first = next((frame for _, frame in self._decode(_START)), None)
-        if first is None:
-            raise VideoError(
-                f"{self._path}: none of its frames can be decoded ({self._reason}). Copy or record it again"
-            )
-        self._rotation = round(first.rotation / 90) * 90 % 360
-        with _opened(self._file) as container:
-            stream = _video_stream(container, self._file)
-            rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-            self._upright_hw = displayed_size((first.height, first.width), stream.sample_aspect_ratio)
-        return VideoInfo(
-            path=self._path,
-            size_hw=self._upright_hw if self._rotation % 180 == 0 else self._upright_hw[::-1],
-            frame_rate=Fraction(rate),
-            frames=len(self._timeline),
-            duration=self._timeline.end - self._timeline.time(0),
-            rotation=self._rotation,
-        )
-
-    def _pictures(self, first: int) -> Iterator[tuple[int, Picture]]:
-        reformatter = VideoReformatter()
-        for index, frame in self._decode_exactly(first):
-            yield index, _Converter(reformatter, frame, self._upright_hw, self._rotation)
-
-    def _decode_exactly(self, first: int) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Decode from a keyframe at or before `first`; from an earlier one if that keyframe is damaged.
-
-        Without that, a run resumed behind a damaged keyframe would miss frames an uninterrupted run can decode.
-        """
-        timeline = self._timeline
-        nearest = int(np.searchsorted(timeline.keys, first, side="right")) - 1 if timeline.is_exact else 0
-        for key in range(nearest, 0, -1):
-            frames = self._decode(key)
-            head = next((pair for pair in frames if pair[0] >= timeline.keys[key]), None)
-            if head is not None and head[0] == timeline.keys[key] and not head[1].is_corrupt:
-                if head[0] >= first:
-                    yield head
-                yield from (pair for pair in frames if pair[0] >= first)
-                return
-        yield from (pair for pair in self._decode(_START) if pair[0] >= first)
-
-    def _decode(self, key: int) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Decode from one keyframe (its row in `timeline.keys`) to the end, over everything that cannot be decoded."""
-        timeline = self._timeline
-        self._reason = None
-        with _opened(self._file) as container:
-            stream = _video_stream(container, self._file)
-            # Not frame threads: how they conceal damage depends on where decoding began, and a resumed run begins
-            # elsewhere. They would also name the wrong packet as the damaged one.
-            stream.thread_type = "SLICE"
-            if key != _START:
-                container.seek(int(timeline.key_ticks[key]), stream=stream, backward=True)
-            last = -1 if key == _START else None
-            for packet in container.demux(stream):
-                try:
-                    frames = packet.decode()
-                except av.error.EOFError:  # a decoder that was already flushed
-                    return
-                except av.error.FFmpegError as error:
-                    self._reason = error.strerror
-                    if not timeline.is_exact and last is not None:
-                        last += 1  # nothing but the count says which frame was lost
-                    continue
-                for frame in frames:
-                    index = timeline.index_of(frame.pts)
-                    if index is None or (last is not None and index <= last):
-                        if last is None:
-                            continue  # before the keyframe: a leftover of the frames it was sought from
-                        index = last + 1
-                    last = index
-                    yield index, frame
-
-
-class _Converter:
-    """Makes RGB of a decoded frame when asked to: whole, with square pixels, turned the way it is shown."""
+    Attributes:
+        stream: number of the video stream that is read, as FFmpeg counts them.
+    """
 
     def __init__(
-        self, reformatter: VideoReformatter, frame: av.VideoFrame, upright_hw: tuple[int, int], rotation: int
+        self,
+        path: Path,
+        selection: Selection,
+        *,
+        strict: bool = False,
+        stream: int | None = None,
+        allow_references: bool = False,
     ) -> None:
-        self._reformatter = reformatter
-        self._frame = frame
-        self._upright_hw = upright_hw
-        self._rotation = rotation
+        self._file, self._allow_references = path, allow_references
+        self.stream, scanned = scan(path, stream, allow_references=allow_references)
+        self._facts: list[PacketFacts] = scanned.facts
+        with opened_media(path, allow_references=allow_references) as container:
+            chosen = container.streams[self.stream]
+            assert isinstance(chosen, av.VideoStream), "scan gives a video stream"
+            timeline = read_timeline(container, chosen, path, scanned, self._decoder)
+            rate = frame_rate(chosen, timeline)
+            aspect, track, form = chosen.sample_aspect_ratio, chosen.id, container.format.name
+            self._is_one_of_several = len(container.streams.video) > 1
+            self._only_from_start = _why_only_from_start(chosen, scanned.facts)
+        if not len(timeline):
+            raise VideoError(f"{path}: its video stream is empty; nothing was recorded. Record or copy it again")
+        super().__init__(str(path), timeline, selection, strict=strict)
+        self._kept: PacketDecoder | None = None
+        self._has_said_why = False
+        first = self._decode_first()
+        crop_hw = first.height, first.width
+        crop = clean_aperture(path, track, crop_hw) if "mov" in form else None
+        if crop is not None:
+            crop_hw = crop[3] - crop[1], crop[2] - crop[0]
+        orientation = orientation_of(first)
+        self._is_plain = is_plain(first) and crop is None
+        self._converter = Converter(displayed_size(crop_hw, aspect), orientation, crop)
+        self.info = VideoInfo(
+            path=self._path,
+            size_hw=orientation.size_hw(self._converter.upright_hw),
+            frame_rate=rate,
+            frames=len(timeline),
+            duration=timeline.end - timeline.time(0),
+            rotation=90 * orientation.quarter_turns,
+        )
 
-    def __call__(self) -> U8:
-        # A stream may change its image size on the way; players show it at the size it began with, and so do we.
-        height, width = self._upright_hw
-        if not self._frame.interlaced_frame:
-            return np.rot90(self._rgb(height, width), self._rotation // 90)
-        image = deinterlace(self._rgb(self._frame.height, self._frame.width))  # lines are whole only before scaling
-        if image.shape[:2] != (height, width):
-            image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
-        return np.rot90(image, self._rotation // 90)
+    def _decoder(self, threads: str = "SLICE") -> PacketDecoder:
+        return PacketDecoder(
+            self._file, self.stream, self._facts, allow_references=self._allow_references, threads=threads
+        )
 
-    def _rgb(self, height: int, width: int) -> U8:
-        shown = self._reformatter.reformat(self._frame, format="rgb24", width=width, height=height)
-        plane = shown.planes[0]
-        image: U8 = np.ndarray((height, width, 3), np.uint8, buffer=memoryview(plane), strides=(plane.line_size, 3, 1))
-        # The decoder still looks at its own images; ours may be drawn on.
-        return image.copy() if shown is self._frame else image
+    def _decode_first(self) -> av.VideoFrame:
+        """Decode one image, the first that can be: only it says how the video is turned."""
+        decoder = self._decoder()
+        first = next((frame for _, frame in decoder.images()), None)
+        decoder.close()
+        if first is None:
+            raise VideoError(
+                f"{self._path}: none of its frames can be decoded ({decoder.reason}). Copy or record it again"
+            )
+        return first
+
+    def _pictures(self, first: int) -> Iterator[tuple[int, Picture]]:
+        decoder = self._decoder()
+        try:
+            yield from self._convertible(self._decode_exactly(decoder, first))
+        finally:
+            decoder.close()
+
+    def _pictures_at(self, first: int) -> Iterator[tuple[int, Picture]]:
+        if self._kept is None:
+            self._kept = self._decoder()
+        yield from self._convertible(self._decode_exactly(self._kept, first))
+
+    def _nearest_start(self, index: int) -> int:
+        if self._timeline.counted or self._only_from_start:
+            return 0
+        rank = self._timeline.rank[self._timeline.keys]
+        return int(rank[max(0, int(np.searchsorted(rank, index, side="right")) - 1)]) if len(rank) else 0
+
+    def close(self) -> None:
+        """Let go of the file that reading single frames keeps open."""
+        super().close()
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+
+    def _convertible(self, frames: Iterator[tuple[int, av.VideoFrame]]) -> Iterator[tuple[int, Picture]]:
+        for index, frame in frames:
+            yield index, lambda frame=frame: self._converter(frame)  # type: ignore[misc]
+
+    def _decode_exactly(self, decoder: PacketDecoder, first: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Decode from a keyframe at or before `first`; from the beginning if none proves to be one."""
+        why = self._timeline.counted or self._only_from_start
+        reached = first
+        if not why:
+            reached, why = yield from self._from_keyframe(decoder, first)
+            if why is None:
+                return
+        if why and first > 0 and not self._has_said_why:
+            self._has_said_why = True
+            logger.warning("%s: is decoded from its beginning to reach frame %d: %s", self._path, first, why)
+        yield from (pair for pair in self._ranked(decoder, 0) if pair[0] >= reached)
+
+    def _from_keyframe(
+        self, decoder: PacketDecoder, first: int
+    ) -> Generator[tuple[int, av.VideoFrame], None, tuple[int, str | None]]:
+        """Decode from the nearest keyframe that is one.
+
+        A packet's key flag is a claim. The image tells: it must be decodable alone, be the frame it should be, and be
+        whole; a run resumed behind a damaged keyframe would otherwise miss frames an uninterrupted run can decode.
+
+        Returns:
+            The first index that was not given yet, and why decoding must begin at the beginning: None if it need not,
+            empty if that is the nearest keyframe.
+        """
+        keys = self._timeline.keys
+        rank = self._timeline.rank[keys]
+        nearest = int(np.searchsorted(rank, first, side="right")) - 1
+        why = ""
+        reached = first
+        for row in range(nearest, max(-1, nearest - _TRIES), -1):
+            if keys[row] == 0:
+                return reached, ""
+            try:
+                frames = self._ranked(decoder, int(keys[row]))
+                head = next(frames, None)
+                if head is None or head[0] != rank[row] or not _stands_alone(head[1]):
+                    why = "the keyframes its container names do not all prove to be decodable alone"
+                    continue
+                for index, frame in chain([head], frames):
+                    if index >= reached:
+                        yield index, frame
+                        reached = index + 1
+            except OtherPackets as error:
+                return reached, str(error)
+            return reached, None
+        return reached, why
+
+    def _ranked(self, decoder: PacketDecoder, start: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Decode from a packet on and give each image the index of its frame; indices increase."""
+        frames = self._counted(decoder) if self._timeline.counted else self._by_packet(decoder, start)
+        last = -1
+        for index, frame in frames:
+            self._reason = decoder.reason or self._reason
+            decoder.reason = None
+            if index > last:
+                last = index
+                yield index, frame
+        self._reason = decoder.reason or self._reason
+
+    def _by_packet(self, decoder: PacketDecoder, start: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        rank = self._timeline.rank
+        lowest = rank[start] if start else -1
+        for ordinal, frame in decoder.images(start):
+            index = int(rank[ordinal]) if 0 <= ordinal < len(rank) else -1
+            if index >= max(lowest, 0):  # what comes before the keyframe needs images that were not decoded
+                yield index, frame
+
+    def _counted(self, decoder: PacketDecoder) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Count frames as the decoder gives them; one that is refused, or never comes out, counts too."""
+        rank = self._timeline.rank
+        shown = deque(np.flatnonzero(rank >= 0).tolist())  # not come out yet, in order of decoding
+        came: set[int] = set()
+        index = refused = 0
+        for ordinal, frame in decoder.images():
+            came.update((ordinal, *decoder.failed[refused:]))
+            index += len(decoder.failed) - refused
+            refused = len(decoder.failed)
+            while shown and (shown[0] in came or shown[0] < ordinal - _LATEST):
+                index += shown[0] not in came
+                came.discard(shown.popleft())
+            yield index, frame
+            index += 1
+
+
+def _stands_alone(frame: av.VideoFrame) -> bool:
+    return frame.key_frame and frame.pict_type == PictureType.I and not frame.is_corrupt
+
+
+def _why_only_from_start(stream: av.VideoStream, facts: list[PacketFacts]) -> str | None:
+    """Say why a decoder that starts in the middle would lack something."""
+    if stream.codec_context.pix_fmt == "pal8" or any(packet.changes_decoder for packet in facts):
+        return "palettes or parameters come with single packets and hold for all later ones"
+    return None
 
 
 def displayed_size(coded_hw: tuple[int, int], sample_aspect_ratio: Fraction | None) -> tuple[int, int]:
@@ -159,30 +245,3 @@ def displayed_size(coded_hw: tuple[int, int], sample_aspect_ratio: Fraction | No
         return coded_hw
     shown = (height, round(width * ratio)) if ratio > 1 else (round(height / ratio), width)
     return coded_hw if max(shown[0] - height, shown[1] - width) <= 1 else shown
-
-
-def _opened(path: Path) -> av.container.InputContainer:
-    try:
-        return av.open(str(path), mode="r", metadata_errors="replace")
-    except av.error.FFmpegError as error:
-        raise VideoError(_why_not_a_video(path, error.strerror or str(error))) from error
-
-
-def _video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    stream = container.streams.best("video")
-    if not isinstance(stream, av.VideoStream) or stream.disposition & av.stream.Disposition.attached_pic:
-        kinds = sorted({found.type for found in container.streams if found.type != "video"})
-        inside = f", only {' and '.join(kinds)}" if kinds else ""
-        raise VideoError(f"{path}: it has no video stream{inside}. Give a file with images in it")
-    return stream
-
-
-def _why_not_a_video(path: Path, reason: str) -> str:
-    with path.open("rb") as file:
-        head = file.read(12)
-    if head[4:8] == b"ftyp":
-        return (
-            f"{path}: cut off: the index an mp4 or mov ends with is missing ({reason}). "
-            "Copy it again; if the recording itself broke off, repair it first"
-        )
-    return f"{path}: not a video ({reason}). Give a video file, or a folder of images"
