@@ -13,9 +13,20 @@ import click
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Video to write [<clip>.overlay.mp4]; or .mkv.")
 @click.option("--overwrite", is_flag=True, help="Replace a video that is there.")
 @click.option("--frame-rate", type=float, help="Images per second, for a folder of images [the result's].")
+@click.option("--stream", type=int, metavar="N", help="Video stream the result is of [the one with the frames].")
+@click.option("--allow-references", is_flag=True, help="Let CLIP name other local files (m3u8, ffconcat).")
+@click.option("--keep-holes", is_flag=True, help="The result counts the missing numbers of images.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def command(
-    clip: str, poses: Path, output: Path | None, overwrite: bool, frame_rate: float | None, quiet: bool
+    clip: str,
+    poses: Path,
+    output: Path | None,
+    overwrite: bool,
+    frame_rate: float | None,
+    stream: int | None,
+    allow_references: bool,
+    keep_holes: bool,
+    quiet: bool,
 ) -> None:
     """Draw the people of POSES, a result of `videopose run`, over CLIP, the video it was made of.
 
@@ -28,7 +39,10 @@ def command(
     place = output or default_output(clip, ".overlay.mp4")
     progress = ProgressBar(is_quiet=quiet)
     try:
-        render(clip, poses, place, overwrite=overwrite, frame_rate=frame_rate, progress=progress)
+        render(
+            clip, poses, place, overwrite=overwrite, frame_rate=frame_rate, stream=stream,
+            allow_references=allow_references, keep_holes=keep_holes, progress=progress,
+        )  # fmt: skip
     finally:
         progress.close()
     click.echo(place)

@@ -49,6 +49,9 @@ class FrameRange(click.ParamType[tuple[int, int | None]]):
 @click.option("--every", type=int, default=1, metavar="N", help="Take every Nth frame.")
 @click.option("--frame-rate", type=float, help="Images per second, for a folder of images [25].")
 @click.option("--strict", is_flag=True, help="Stop at a frame that cannot be decoded.")
+@click.option("--stream", type=int, metavar="N", help="Video stream to read [the one with the frames].")
+@click.option("--allow-references", is_flag=True, help="Let CLIP name other local files (m3u8, ffconcat).")
+@click.option("--keep-holes", is_flag=True, help="Images whose numbers are missing are gaps.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 …")
 @click.option("--backend", default="pyav", show_default=True, help="What decodes: pyav, opencv or decord.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary.")
@@ -69,6 +72,9 @@ def command(
     every: int,
     frame_rate: float | None,
     strict: bool,
+    stream: int | None,
+    allow_references: bool,
+    keep_holes: bool,
     device: str,
     backend: str,
     quiet: bool,
@@ -97,7 +103,8 @@ def command(
         raise InputError(f"{overlay}: is already there. Add --overwrite to replace it, or leave --save video out")
     begun = api.run(
         clip, result, pipeline=pipeline, overrides=overrides, device=device, backend=backend, start=start, end=end,
-        frames=frames, every=every, frame_rate=frame_rate, strict=strict, overwrite=overwrite, restart=restart,
+        frames=frames, every=every, frame_rate=frame_rate, strict=strict, stream=stream,
+        allow_references=allow_references, keep_holes=keep_holes, overwrite=overwrite, restart=restart,
     )  # fmt: skip
     progress = ProgressBar(begun.resumed_frames, is_quiet=quiet)
     begun.progress = progress
@@ -117,19 +124,24 @@ def command(
     _warn_of(begun.gaps, clip)
     click.echo(result)
     if overlay is not None:
-        render(clip, result, overlay, overwrite=overwrite, frame_rate=frame_rate)
+        render(
+            clip, result, overlay, overwrite=overwrite, frame_rate=frame_rate, stream=stream,
+            allow_references=allow_references, keep_holes=keep_holes,
+        )  # fmt: skip
         click.echo(overlay)
 
 
 def default_output(clip: str, suffix: str) -> Path:
     """Name a file beside the clip, after its stem; in the working folder for a glob."""
+    from videopose.io._media import writable_name
+
     path = Path(clip)
     if not path.exists() and any(sign in clip for sign in "*?["):
         return Path(f"images{suffix}")
     if path.is_dir():
         path = path if path.name else path.resolve()  # "." has no name of its own
-        return path.with_name(f"{path.name}{suffix}")
-    return path.with_name(f"{path.stem}{suffix}")
+        return path.with_name(f"{writable_name(path.name)}{suffix}")
+    return path.with_name(f"{writable_name(path.stem)}{suffix}")
 
 
 def _who(boxes: Path | None, single_person: bool) -> Iterable[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 
-from videopose.errors import DatasetError
-from videopose.types import F32, U8
+from videopose.errors import DatasetError, VideoError
+from videopose.io.reader import open_video, stored_size
+from videopose.types import F32, U8, Frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,20 +111,15 @@ def read_image(path: Path) -> U8:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Return (height, width) of an image or video file in pixels, without decoding it.
+    """Return (height, width) of an image as it is stored, or of a video as it is shown, in pixels.
 
     Raises:
         DatasetError: the file is missing or holds no image.
     """
     try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            size_hw = int(stream.height), int(stream.width)
-    except (av.FFmpegError, IndexError) as error:
+        return stored_size(path) or open_video(path).info.size_hw
+    except VideoError as error:
         raise _no_image(path) from error
-    if not all(size_hw):
-        raise _no_image(path)
-    return size_hw
 
 
 def _no_image(path: Path) -> DatasetError:
@@ -133,13 +128,21 @@ def _no_image(path: Path) -> DatasetError:
 
 
 def read_clip(path: Path) -> list[U8]:
-    """Decode a short training clip whole, each frame (H, W, 3) uint8 RGB.
+    """Decode a short training clip whole, each frame (H, W, 3) uint8 RGB, shown as `open_video` shows it.
 
     Raises:
-        DatasetError: the file cannot be opened.
+        DatasetError: the file cannot be opened, or a frame of it cannot be decoded: labels go by the frame's number.
     """
     try:
-        with av.open(str(path)) as container:
-            return [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in container.decode(video=0)]
-    except (av.FFmpegError, IndexError) as error:
+        frames = list(open_video(path))
+    except VideoError as error:
         raise DatasetError(f"{path}: the clip cannot be decoded ({error})") from error
+    missing = next((place for place, frame in enumerate(frames) if frame.index != place), None)
+    if missing is not None:
+        raise DatasetError(f"{path}: frame {missing} of the clip cannot be decoded. Copy it again, or leave it out")
+    return [_pixels(frame) for frame in frames]
+
+
+def _pixels(frame: Frame) -> U8:
+    assert frame.image is not None, "readers give images"
+    return np.ascontiguousarray(frame.image.permute(1, 2, 0).numpy())

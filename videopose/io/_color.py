@@ -72,7 +72,7 @@ class Converter:
 
 
 def reads_as_bt709(frame: av.VideoFrame) -> bool:
-    """Tell whether a frame that does not say so is read as BT.709, as players do: from 720 lines (or 1280 columns) on."""
+    """Tell whether a frame that does not say is read as BT.709, as players do: from 720 lines or 1280 columns on."""
     return int(frame.colorspace) == _UNSPECIFIED and (frame.height >= 720 or frame.width >= 1280)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from itertools import pairwise
@@ -49,7 +48,7 @@ def _in_folder(path: str) -> list[Path]:
     if videos:
         raise VideoError(
             f"{path}: a folder of {len(videos)} videos, not of one video's images. Give them one by one, as in "
-            f"{os.path.join(path, videos[0])}"
+            f"{Path(path) / videos[0]}"
         )
     raise VideoError(
         f"{path}: a folder without images; their names end in {', '.join(sorted(SUFFIXES))}. "

@@ -41,51 +41,55 @@ def opened_media(path: Path, *, allow_references: bool = False) -> Iterator[av.c
     Raises:
         VideoError: FFmpeg finds no media in it, or it names other files and that is not allowed.
     """
-    container, close = open_media(path, allow_references=allow_references)
+    container = open_media(path, allow_references=allow_references)
     try:
         yield container
     finally:
-        close()
+        container.close()
 
 
-def open_media(path: Path, *, allow_references: bool = False) -> tuple[av.container.InputContainer, _Close]:
-    """Open a media file; the second value closes it. See `opened_media`."""
+def open_media(path: Path, *, allow_references: bool = False) -> av.container.InputContainer:
+    """Open a media file, which the caller closes. See `opened_media`."""
     protocols = "file,crypto,data" if allow_references else "file"
     options = {"protocol_whitelist": protocols, "format_whitelist": _formats(allow_references)}
-    name = ffmpeg_name(path)
-    file = path.open("rb") if name is None else None
     try:
-        container = av.open(name or file, mode="r", metadata_errors="replace", options=options)  # type: ignore[arg-type]
+        return av.open(ffmpeg_name(path), mode="r", metadata_errors="replace", options=options)
     except (av.error.FFmpegError, UnicodeError, ValueError) as error:
-        if file is not None:
-            file.close()
         raise VideoError(_why_not_a_video(path, getattr(error, "strerror", None) or str(error))) from error
-    return container, _Close(container, file)
 
 
-class _Close:
-    """Closes a container and the file behind it."""
-
-    def __init__(self, container: av.container.InputContainer, file: object) -> None:
-        self._container, self._file = container, file
-
-    def __call__(self) -> None:
-        self._container.close()
-        if self._file is not None:
-            self._file.close()  # type: ignore[attr-defined]
-
-
-def ffmpeg_name(path: Path) -> str | None:
-    """Write a path as FFmpeg's libraries must be given it; None if its name has bytes that are no UTF-8.
+def ffmpeg_name(path: Path) -> str:
+    """Write a path as FFmpeg's libraries must be given it, so that no part of it is taken for a protocol.
 
     Example:
         >>> ffmpeg_name(Path("concat:a.mp4"))
         'file:concat:a.mp4'
     """
+    return f"file:{path}"
+
+
+def is_text(path: Path) -> bool:
+    """Tell whether a name is text all through; OpenCV and decord take no other."""
     try:
-        return "file:" + os.fsencode(path).decode("utf-8")
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def readable_name(path: str | Path) -> str:
+    r"""Write a path as text every file and terminal can hold; bytes that are no UTF-8 are shown as ``\xe9``."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def writable_name(name: str) -> str:
+    """Return a name as it is, unless it holds bytes that are no UTF-8: those are spelled out."""
+    raw = os.fsencode(name)
+    try:
+        raw.decode("utf-8")
     except UnicodeDecodeError:
-        return None
+        return raw.decode("ascii", "backslashreplace")
+    return name
 
 
 @cache
@@ -130,7 +134,7 @@ def demuxer_log() -> Iterator[list[tuple[int, str, str]]]:
     The level is one for the whole process. Whoever comes first raises it and whoever leaves last puts it back, so that
     files opened in several threads at once do not leave it raised.
     """
-    global _log_readers, _log_before  # noqa: PLW0603 - FFmpeg's own level is as global
+    global _log_readers, _log_before
     with _log_lock:
         if _log_readers == 0:
             _log_before = av.logging.get_level(), av.logging.get_skip_repeated()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideData
 
 from videopose.types import U8
 
@@ -39,7 +42,8 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
     Source:
         ISO/IEC 14496-12, section 6.2.2: (x, y) is shown at (a x + c y, b x + d y), y downwards.
     """
-    data = next((bytes(side) for side in frame.side_data if side.type.name == _TYPE), b"")
+    sides = cast("Iterable[SideData]", frame.side_data)  # a mapping by type, which gives its values
+    data = next((bytes(side) for side in sides if side.type.name == _TYPE), b"")
     if len(data) < 36:
         return Orientation()
     a, b, _, c, d = np.frombuffer(data[:20], "<i4" if np.little_endian else ">i4").tolist()

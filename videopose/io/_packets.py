@@ -6,7 +6,7 @@ A image is known by the packet it came from, never by its time stamp: stamps may
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -90,7 +90,6 @@ class PacketDecoder:
         # elsewhere. They would also name the wrong packet as the damaged one.
         self._threads = threads
         self._container: av.container.InputContainer | None = None
-        self._close: Callable[[], None] = lambda: None
         self._is_fresh = False
         self.reason: str | None = None
         self.failed: list[int] = []
@@ -141,7 +140,8 @@ class PacketDecoder:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._close()
+        if self._container is not None:
+            self._container.close()
         self._container = None
 
     def _decoded(
@@ -172,13 +172,14 @@ class PacketDecoder:
     def _at_beginning(self) -> tuple[av.container.InputContainer, av.VideoStream]:
         if self._container is None or not self._is_fresh:
             self.close()
-            self._container, self._close = open_media(self._path, allow_references=self._allow_references)
+            self._container = open_media(self._path, allow_references=self._allow_references)
             self._is_fresh = True
         return self._container, self._stream(self._container)
 
     def _sought(self, start: int) -> tuple[av.container.InputContainer, av.VideoStream]:
         container, stream = (self._container, None) if self._container is not None else self._at_beginning()
         stream = stream or self._stream(container)
+        self._is_fresh = False
         facts = self._facts[start]
         tick = facts.dts if facts.dts is not None else facts.pts
         try:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -159,7 +160,7 @@ def lost_at_most(
     least = max(least, _TS_PACKET) if is_ts else least
     behind = _bytes_behind(facts)
     bounds = []
-    for left, right in zip(order[:-1], order[1:], strict=True):
+    for left, right in pairwise(order):
         # Whatever lies between the two in decoding order; stored out of order, the hole may be before either of them.
         window = range(max(0, min(left, right) - 1), min(len(facts), max(left, right) + 1))
         lost = max((behind[ordinal] for ordinal in window), default=0)

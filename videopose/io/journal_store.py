@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -221,7 +222,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def _table(path: Path) -> pa.Table:
-    with pa.OSFile(str(path), "rb") as file:
+    with pa.OSFile(os.fsencode(path), "rb") as file:
         return pa.ipc.open_file(file).read_all()
 
 

@@ -9,14 +9,15 @@ from math import inf
 from pathlib import Path
 
 from videopose.errors import InputError, UnknownNameError, VideoError, nearest_name
-from videopose.io._image_files import image_files
+from videopose.io._image_files import SUFFIXES, image_files
+from videopose.io._media import opened_media
 from videopose.io.backends.decord import DecordReader
 from videopose.io.backends.images import ImageReader, num_pictures
 from videopose.io.backends.opencv import OpenCVReader
 from videopose.io.backends.pyav import PyAVReader
 from videopose.io.base import Selection, VideoReader
 
-__all__ = ["BACKENDS", "VideoReader", "open_video"]
+__all__ = ["BACKENDS", "VideoReader", "check_is_path", "open_video", "stored_size"]
 
 BACKENDS: dict[str, type[PyAVReader]] = {"pyav": PyAVReader, "opencv": OpenCVReader, "decord": DecordReader}
 
@@ -63,7 +64,7 @@ def open_video(
         raise UnknownNameError(f"no backend is named {backend!r}. {nearest_name(backend, BACKENDS)}")
     if frame_rate is not None and not 0 < frame_rate < inf:
         raise InputError(f"frame_rate = {frame_rate}: give images per second, more than 0")
-    _check_is_path(str(path))
+    check_is_path(str(path))
     file = Path(path)
     is_glob = not _exists(file) and any(sign in str(path) for sign in "*?[")
     is_folder = is_glob or file.is_dir()
@@ -80,7 +81,25 @@ def open_video(
     return BACKENDS[backend](file, selection, strict=strict, stream=stream, allow_references=allow_references)
 
 
-def _check_is_path(path: str) -> None:
+def stored_size(path: Path) -> tuple[int, int] | None:
+    """Return (height, width) of an image file's pixels before any turning by its EXIF tag; None if it is no image.
+
+    Raises:
+        VideoError: the file is called an image and is none.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        return None
+    _check_readable(path)
+    with opened_media(path) as container:
+        stream = next(iter(container.streams.video), None)
+        size_hw = (int(stream.height), int(stream.width)) if stream is not None else (0, 0)
+    if not all(size_hw):
+        raise VideoError(f"{path}: is no image. Give one that opens")
+    return size_hw
+
+
+def check_is_path(path: str) -> None:
+    """Raise `VideoError` for what can be no file here: an address, standard input, a name with a NUL byte."""
     if "\0" in path:
         raise VideoError(f"{path!r}: no file can have this name: it holds a NUL byte. Check the path")
     is_stream = path == "-" or path.startswith(("/dev/stdin", "/dev/fd/", "/proc/self/fd/"))

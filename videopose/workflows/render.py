@@ -14,6 +14,7 @@ import numpy as np
 
 from videopose.drawing.people import draw_people
 from videopose.errors import InputError
+from videopose.io._media import open_media
 from videopose.io.reader import open_video
 from videopose.io.result import atomic_write
 from videopose.io.results import StoredResult, read_result
@@ -32,6 +33,9 @@ def render(
     *,
     overwrite: bool = False,
     frame_rate: float | None = None,
+    stream: int | None = None,
+    allow_references: bool = False,
+    keep_holes: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Draw people over the frames of a result.
@@ -45,6 +49,9 @@ def render(
         output: where the video goes, `.mp4`, `.mov` or `.mkv`.
         overwrite: replace what is there.
         frame_rate: images per second, for a folder of images.
+        stream: number of the video stream the result is of, as `open_video` takes it.
+        allow_references: let the clip name other local files.
+        keep_holes: the result counts the numbers missing in a folder of images.
         progress: called with (frames done, all frames).
 
     Raises:
@@ -64,7 +71,10 @@ def render(
     first = next(islice(result, 1), None)
     if first is None:
         raise InputError(f"{poses}: holds no frame, so there is nothing to draw on")
-    reader = open_video(clip, frames=(first.frame.index, None), frame_rate=_frame_rate(clip, result, frame_rate))
+    reader = open_video(
+        clip, frames=(first.frame.index, None), frame_rate=_frame_rate(clip, result, frame_rate), stream=stream,
+        allow_references=allow_references, keep_holes=keep_holes,
+    )  # fmt: skip
     known = all(result.header.video.size_hw)  # what was converted from another format may not say
     if known and reader.info.size_hw != result.header.video.size_hw:
         raise InputError(
@@ -73,7 +83,8 @@ def render(
         )
     begin = first.frame.time if first.frame.index else 0.0
     with atomic_write(output) as file, av.open(file, "w", format=MUXERS[output.suffix.lower()]) as container:
-        writer = _OverlayWriter(container, clip, reader.info.size_hw, reader.info.frame_rate, reader.time_base, begin)
+        sound = _Audio(container, clip, begin, allow_references=allow_references) if clip.is_file() else None
+        writer = _OverlayWriter(container, sound, reader.info.size_hw, reader.info.frame_rate, reader.time_base, begin)
         for done, (frame, record) in enumerate(_pairs(reader.frames(), result, clip), start=1):
             writer.write(frame, record, result)
             if progress is not None:
@@ -109,7 +120,7 @@ class _OverlayWriter:
     def __init__(
         self,
         container: av.container.OutputContainer,
-        clip: Path,
+        audio: _Audio | None,
         size_hw: tuple[int, int],
         rate: Fraction,
         time_base: Fraction,
@@ -122,7 +133,7 @@ class _OverlayWriter:
         self._stream.height, self._stream.width = (side + side % 2 for side in size_hw)  # 4:2:0 needs even sides
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.time_base = time_base
-        self._audio = _Audio(container, clip, begin) if clip.is_file() else None
+        self._audio = audio
 
     def write(self, frame: Frame, record: Record, result: StoredResult) -> None:
         """Draw the people of a record into its frame and encode it."""
@@ -152,10 +163,12 @@ class _OverlayWriter:
 class _Audio:
     """The sound of a clip, packet by packet, not decoded."""
 
-    def __init__(self, output: av.container.OutputContainer, clip: Path, begin: float) -> None:
+    def __init__(
+        self, output: av.container.OutputContainer, clip: Path, begin: float, *, allow_references: bool
+    ) -> None:
         self._output = output
         self._begin = begin
-        self._input = av.open(str(clip), metadata_errors="replace")
+        self._input = open_media(clip, allow_references=allow_references)
         self._packets: Iterator[av.Packet[av.AudioStream]] = iter(())
         self._waiting: av.Packet[av.AudioStream] | None = None
         source = next(iter(self._input.streams.audio), None)

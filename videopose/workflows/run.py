@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
@@ -12,10 +13,13 @@ from videopose import catalog
 from videopose.config import Options, merge, parse_overrides, read_yaml, validate
 from videopose.errors import ConfigError, InputError
 from videopose.io.identity import file_identity
-from videopose.io.reader import open_video
+from videopose.io.reader import check_is_path, open_video
 from videopose.io.result import JsonObject
 from videopose.io.results import check_suffix
 from videopose.workflows.running import Progress, Recipe, Run
+
+_LONGEST_NAME = 255 - len(".partial")
+"""Bytes a result's name may have, with room for that of its unfinished run."""
 
 
 def load_pipeline(name: str, overrides: Iterable[str] = ()) -> tuple[Recipe, Options]:
@@ -71,6 +75,9 @@ def run(
     every: int = 1,
     frame_rate: float | None = None,
     strict: bool = False,
+    stream: int | None = None,
+    allow_references: bool = False,
+    keep_holes: bool = False,
     overwrite: bool = False,
     restart: bool = False,
     progress: Progress | None = None,
@@ -91,6 +98,9 @@ def run(
         every: take every nth of these frames.
         frame_rate: images to the second, for a folder of images.
         strict: frames that cannot be decoded are an error; otherwise they become gaps.
+        stream: number of the video stream wanted, as FFmpeg counts them; None for the one with the frames.
+        allow_references: let the clip name other local files (`.m3u8`, ffconcat), which are then read too.
+        keep_holes: numbers missing among the names of a folder's images become gaps.
         overwrite: replace a result that is there.
         restart: throw away what an unfinished run has left.
         progress: called with (frames done, all frames), first with 0, when the networks are loaded.
@@ -98,14 +108,16 @@ def run(
     Raises:
         VideoPoseError: with one line that says what is wrong, where, and what to do.
     """
+    check_is_path(str(clip))
     recipe, options = load_pipeline(pipeline, overrides)
     if output is not None:
         check_output(Path(output), overwrite=overwrite)
         keep_inputs(Path(output), recipe.input_files(options))
     chosen = choose_device(device)
     reader = open_video(
-        clip, backend=backend, start=start, end=end, frames=frames, every=every, frame_rate=frame_rate, strict=strict
-    )
+        clip, backend=backend, start=start, end=end, frames=frames, every=every, frame_rate=frame_rate, strict=strict,
+        stream=stream, allow_references=allow_references, keep_holes=keep_holes,
+    )  # fmt: skip
     recipe.check_inputs(options, reader.info)
     request: JsonObject = {
         "video": _identity(Path(clip)),
@@ -115,6 +127,8 @@ def run(
         "frames": None if frames is None else list(frames),
         "every": every,
         "frame_rate": frame_rate,
+        "stream": stream,
+        "keep_holes": keep_holes,
         "files": {str(path): _identity(path) for path in recipe.input_files(options)},
     }
     return Run(clip, output, reader, recipe, options, chosen, restart=restart, request=request, progress=progress)
@@ -123,6 +137,8 @@ def run(
 def check_output(path: Path, *, overwrite: bool) -> None:
     """Raise `InputError` unless a result may be written there."""
     check_suffix(path)
+    if len(os.fsencode(path.name)) > _LONGEST_NAME:
+        raise InputError(f"{path.name[:40]}…: the result's name would be too long. Choose a shorter one with -o")
     if path.exists() and not overwrite:
         raise InputError(f"{path}: is already there. Add --overwrite to replace it, or choose another place with -o")
     if not path.parent.is_dir():

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from videopose.errors import InputError
-from videopose.io._media import ffmpeg_name
+from videopose.io._media import is_text
 from videopose.io.backends.pyav import PyAVReader
 from videopose.io.base import Picture, Selection
 from videopose.types import U8
@@ -51,7 +51,7 @@ class DecordReader(PyAVReader):
 
     def _trusted(self, first: int) -> Iterator[U8]:
         """Return decord's images from `first` on, up to the first one in doubt."""
-        is_address = ":" in str(self._file) or ffmpeg_name(self._file) is None
+        is_address = ":" in str(self._file) or not is_text(self._file)
         if self._timeline.counted or not self._is_plain or self._is_one_of_several or is_address:
             logger.info("%s: decord does not know its kind of images; PyAV decodes it", self._path)
             return

@@ -12,6 +12,7 @@ import numpy as np
 
 from videopose.errors import VideoError
 from videopose.io._image_files import describe_holes, image_files, missing_behind, natural_key, no_numbers
+from videopose.io._media import is_text, readable_name
 from videopose.io.base import Picture, Selection, VideoReader
 from videopose.io.timeline import evenly_spaced
 from videopose.types import U8, VideoInfo
@@ -43,6 +44,7 @@ class ImageReader(VideoReader):
         strict: bool = False,
         keep_holes: bool = False,
     ) -> None:
+        path = readable_name(path)
         self._pages = _pages_of(path, files, keep_holes=keep_holes)
         self._opened: tuple[Path, list[np.ndarray]] | None = None
         timeline = evenly_spaced(len(self._pages), frame_rate)
@@ -132,11 +134,13 @@ def num_pictures(file: Path) -> int:
         return 1
     if not _may_hold_several(head):
         return 1
-    try:
-        return max(1, cv2.imcount(str(file)))
-    except (cv2.error, UnicodeError):
-        images = _read(file)
-        return 1 if isinstance(images, str) else len(images)
+    if is_text(file):
+        try:
+            return max(1, cv2.imcount(str(file)))
+        except cv2.error:
+            return 1
+    images = _read(file)
+    return 1 if isinstance(images, str) else len(images)
 
 
 def _read(file: Path) -> list[np.ndarray] | str:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from videopose.io._color import Converter
-from videopose.io._media import ffmpeg_name
+from videopose.io._media import ffmpeg_name, is_text
 from videopose.io.backends.pyav import PyAVReader
 from videopose.io.base import Picture
 from videopose.types import U8
@@ -51,7 +51,7 @@ class OpenCVReader(PyAVReader):
             return "OpenCV cannot count its frames"
         if not self._is_plain:
             return "OpenCV does not read its colours (10 bits, HDR, untagged HD) or its interlaced or cropped images"
-        if self._is_one_of_several or ffmpeg_name(self._file) is None:
+        if self._is_one_of_several or not is_text(self._file):
             return "OpenCV cannot be told which stream or file is meant"
         pairs = zip(super()._pictures(0), self._captured(), strict=False)
         for (_, ours), theirs in islice(pairs, _COMPARED):
@@ -61,7 +61,7 @@ class OpenCVReader(PyAVReader):
         return None
 
     def _captured(self) -> Iterator[Picture]:
-        capture = cv2.VideoCapture(ffmpeg_name(self._file) or "", cv2.CAP_FFMPEG)
+        capture = cv2.VideoCapture(ffmpeg_name(self._file), cv2.CAP_FFMPEG)
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # turned here, by the same rule for every backend
         tolerance = np.diff(self._timeline.times()).min(initial=1.0) / 2
         try:

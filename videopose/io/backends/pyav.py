@@ -16,7 +16,7 @@ from av.video.frame import PictureType
 from videopose.errors import VideoError
 from videopose.io._clean_aperture import clean_aperture
 from videopose.io._color import Converter, is_plain
-from videopose.io._media import opened_media
+from videopose.io._media import opened_media, readable_name
 from videopose.io._orientation import orientation_of
 from videopose.io._packets import OtherPackets, PacketDecoder, PacketFacts
 from videopose.io._scan import scan
@@ -62,7 +62,7 @@ class PyAVReader(VideoReader):
             self._only_from_start = _why_only_from_start(chosen, scanned.facts)
         if not len(timeline):
             raise VideoError(f"{path}: its video stream is empty; nothing was recorded. Record or copy it again")
-        super().__init__(str(path), timeline, selection, strict=strict)
+        super().__init__(readable_name(path), timeline, selection, strict=strict)
         self._kept: PacketDecoder | None = None
         self._has_said_why = False
         first = self._decode_first()
