@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,6 +19,9 @@ _LOCAL = 3
 
 _STEADY = 0.9
 """Share of equal frame distances above which a video counts as having a constant frame rate."""
+
+_LIMIT = 1 << 56
+"""Ticks no real stamp has: two years in nanoseconds."""
 
 _FAR = 4
 """A missing stamp is put in the middle of its neighbours unless they lie more than this many steps a frame apart."""
@@ -64,8 +68,8 @@ def repair(stamps: Sequence[int | None], default_step: int) -> Repaired:
         stamps: of the frames in presentation order; None where a frame has none.
         default_step: ticks from frame to frame, where the stamps do not say.
     """
-    known = [(index, tick) for index, tick in enumerate(stamps) if tick is not None]
-    step = median_step([tick for _, tick in known], default_step)
+    known = [(index, tick) for index, tick in enumerate(stamps) if tick is not None and abs(tick) < _LIMIT]
+    step = min(median_step([tick for _, tick in known], default_step), _LIMIT >> 32)
     indices: list[int] = []
     ticks: list[int] = []
     shifted: list[tuple[int, int]] = []
@@ -76,12 +80,12 @@ def repair(stamps: Sequence[int | None], default_step: int) -> Repaired:
         if ticks and run_ticks[0] <= ticks[-1]:
             tail = len(ticks) - bisect_left(ticks, run_ticks[0])
             head = bisect_right(run_ticks, ticks[-1])
-            if min(tail, head) > _LOCAL:
-                move = ticks[-1] + step * (run_indices[0] - indices[-1]) - run_ticks[0]
+            move = ticks[-1] + step * (run_indices[0] - indices[-1]) - run_ticks[0]
+            if min(tail, head) > _LOCAL and run_ticks[-1] + move < 2 * _LIMIT:
                 offset += move
                 run_ticks = [tick + move for tick in run_ticks]
                 shifted.append((run_indices[0], move))
-            elif head <= tail:
+            elif head < tail or (head == tail and _is_head_odd(ticks, indices, run_ticks, run_indices, head, step)):
                 run_ticks, run_indices = run_ticks[head:], run_indices[head:]
             else:
                 del ticks[-tail:], indices[-tail:]
@@ -89,6 +93,19 @@ def repair(stamps: Sequence[int | None], default_step: int) -> Repaired:
         indices += run_indices
     wrong = sorted(set(range(len(stamps))) - set(indices))
     return Repaired(_filled(len(stamps), indices, ticks, step), wrong, shifted)
+
+
+def _is_head_odd(
+    ticks: list[int], indices: list[int], run_ticks: list[int], run_indices: list[int], count: int, step: int
+) -> bool:
+    """Tell whether frames are spaced more evenly without the first of a run than without the last before it."""
+
+    def unevenness(left: slice, right: slice) -> float:
+        places = np.array([*indices[left][-2:], *run_indices[right][:2]], np.float64)
+        times = np.array([*ticks[left][-2:], *run_ticks[right][:2]], np.float64)
+        return float(np.abs(np.diff(times) / np.diff(places) - step).mean()) if len(places) > 1 else 0.0
+
+    return unevenness(slice(None), slice(count, None)) <= unevenness(slice(0, -count), slice(None))
 
 
 def _increasing_runs(known: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
@@ -104,16 +121,16 @@ def _filled(count: int, indices: list[int], ticks: list[int], step: int) -> I64:
     """Place the frames without a stamp evenly between their neighbours, or a step behind the one before."""
     if not indices:
         return np.arange(count, dtype=np.int64) * step
-    filled = np.interp(np.arange(count), indices, ticks)
+    out = np.zeros(count, np.int64)
+    out[indices] = ticks
     first, last = indices[0], indices[-1]
-    filled[:first] = ticks[0] - step * np.arange(first, 0, -1)
-    filled[last + 1 :] = ticks[-1] + step * np.arange(1, count - last)
-    out = np.round(filled).astype(np.int64)
-    out[indices] = ticks  # floats hold 53 bits, stamps have 64
-    for left, right in zip(range(len(indices) - 1), range(1, len(indices)), strict=True):
-        missing = indices[right] - indices[left] - 1
-        if missing and ticks[right] - ticks[left] > _FAR * step * (missing + 1):
-            out[indices[left] + 1 : indices[right]] = ticks[left] + step * np.arange(1, missing + 1)
+    out[:first] = ticks[0] - step * np.arange(first, 0, -1)
+    out[last + 1 :] = ticks[-1] + step * np.arange(1, count - last)
+    for (left, tick), (right, following) in pairwise(zip(indices, ticks, strict=True)):
+        hole, frames = following - tick, right - left
+        is_leap = hole > _FAR * step * frames
+        for number in range(1, frames):
+            out[left + number] = tick + (step * number if is_leap else hole * number // frames)
     for index in np.flatnonzero(np.diff(out) <= 0) + 1:  # no room between two neighbours: the later ones give way
         while index < count and out[index] <= out[index - 1]:
             out[index] = out[index - 1] + 1

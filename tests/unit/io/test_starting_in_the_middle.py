@@ -1,0 +1,99 @@
+"""Decoding that begins anywhere gives the images of a plain decode, whatever container and codec."""
+
+import av
+import numpy as np
+import pytest
+from video_files import write_video
+
+from videopose.io.reader import open_video
+
+KINDS = {
+    "h264.mp4": ("libx264", "yuv420p", {"bf": "2"}),
+    "open_gop.mkv": ("libx264", "yuv420p", {"bf": "3", "x264-params": "open-gop=1"}),
+    "refresh.mp4": ("libx264", "yuv420p", {"x264-params": "intra-refresh=1"}),
+    "hevc.mp4": ("libx265", "yuv420p", {"x265-params": "log-level=none"}),
+    "b.ts": ("libx264", "yuv420p", {"bf": "2"}),
+    "b.avi": ("libx264", "yuv420p", {"bf": "2"}),
+    "raw.h264": ("libx264", "yuv420p", {"bf": "2"}),
+    "asp.avi": ("mpeg4", "yuv420p", {"bf": "2", "b": "1M"}),
+    "asp.mp4": ("mpeg4", "yuv420p", {"b": "1M"}),
+    "mpeg2.mpg": ("mpeg2video", "yuv420p", {"bf": "2", "b": "1M"}),
+    "mpeg2.ts": ("mpeg2video", "yuv420p", {"bf": "2", "b": "1M"}),
+    "mpeg2.mxf": ("mpeg2video", "yuv420p", {"bf": "2", "b": "1M"}),
+    "vp8.webm": ("libvpx", "yuv420p", {}),
+    "vp9.webm": ("libvpx-vp9", "yuv420p", {"cpu-used": "8"}),
+    "vp9.ivf": ("libvpx-vp9", "yuv420p", {"cpu-used": "8"}),
+    "av1.mkv": ("libsvtav1", "yuv420p", {"preset": "12"}),
+    "flv1.flv": ("flv", "yuv420p", {"b": "1M"}),
+    "wmv.asf": ("wmv2", "yuv420p", {"b": "1M"}),
+    "raw.mjpeg": ("mjpeg", "yuvj420p", {}),
+    "mjpeg.avi": ("mjpeg", "yuvj420p", {}),
+    "qtrle.mov": ("qtrle", "rgb24", {}),
+    "msvideo1.avi": ("msvideo1", "rgb555le", {}),
+    "moving.gif": ("gif", "rgb8", {}),
+    "raw.nut": ("rawvideo", "yuv420p", {}),
+    "ffv1.mkv": ("ffv1", "yuv420p", {}),
+    "theora.ogv": ("libtheora", "yuv420p", {}),
+    "prores.mov": ("prores", "yuv422p10le", {}),
+}
+FRAMES = 36
+
+
+def _written(path):
+    codec, pix_fmt, options = KINDS[path.name]
+    if codec not in av.codecs_available:
+        pytest.skip(f"this FFmpeg has no encoder {codec}")
+    return write_video(
+        path, num_frames=FRAMES, codec=codec, pix_fmt=pix_fmt, options={"g": "12", **options}, paint=_hard_to_predict
+    )
+
+
+def _hard_to_predict(number, size_hw):
+    y, x = np.mgrid[: size_hw[0], : size_hw[1]]
+    waves = 127 + 120 * np.sin((x * (1 + number % 5) + y * number) / 9.0)
+    return np.stack([waves, np.roll(waves, number, 1), 255 - waves], -1).astype(np.uint8)
+
+
+def _triples(count):
+    rng = np.random.default_rng(22)
+    names = [*rng.permutation(list(KINDS)), *rng.choice(list(KINDS), count - len(KINDS))]
+    return [(str(name), int(rng.integers(1, FRAMES - 1))) for name in names]
+
+
+@pytest.mark.parametrize(("name", "start"), _triples(44))
+def test_frames_from_the_middle_are_those_of_a_plain_decode(tmp_path, name, start):
+    path = _written(tmp_path / name)
+    whole = {frame.index: frame for frame in open_video(path)}
+
+    frames = list(open_video(path, frames=(start, None)))
+
+    assert [frame.index for frame in frames] == [index for index in whole if index >= start]
+    for frame in frames:
+        assert (frame.image == whole[frame.index].image).all(), f"frame {frame.index}"
+        assert frame.time == whole[frame.index].time
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_single_frames_are_those_of_a_plain_decode(tmp_path, name):
+    path = _written(tmp_path / name)
+    whole = {frame.index: frame for frame in open_video(path)}
+
+    with open_video(path) as reader:
+        for index in np.random.default_rng(4).choice(list(whole), 12).tolist():
+            assert (reader[index].image == whole[index].image).all(), f"frame {index}"
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_all_pictures_a_plain_decode_gives_are_frames(tmp_path, name):
+    path = _written(tmp_path / name)
+    with av.open(str(path)) as container:
+        plain = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+
+    reader = open_video(path)
+    frames = list(reader)
+
+    assert [frame.index for frame in frames] == list(range(len(plain)))
+    assert reader.gaps == []
+    for frame, picture in zip(frames, plain, strict=True):
+        assert abs(float(frame.image.float().mean()) - float(picture.mean())) < 25
+    assert (np.diff([frame.time for frame in frames]) > 0).all()
