@@ -67,7 +67,7 @@ def open_video(
     check_is_path(str(path))
     file = Path(path)
     is_glob = not _exists(file) and any(sign in str(path) for sign in "*?[")
-    is_folder = is_glob or file.is_dir()
+    is_folder = is_glob or (_exists(file) and file.is_dir())
     if not is_folder:
         _check_readable(file)
     if is_folder or _is_stack(file):

@@ -1,15 +1,18 @@
 import json
+from fractions import Fraction
 
 import cv2
 import numpy as np
 import pytest
+from video_files import damage_packets, write_video
 
 from videopose.data.coco import read_coco
 from videopose.data.jhmdb import frames_of, read_jhmdb
-from videopose.data.samples import ImageCache, LabelledImage, read_clip, read_image
+from videopose.data.samples import ImageCache, LabelledImage, image_size, read_clip, read_image
 from videopose.data.sources import SourceOptions, load_source
 from videopose.data.teacher import TeacherOptions
 from videopose.errors import DatasetError
+from videopose.io.reader import open_video
 from videopose.skeletons import skeleton_named
 
 BODY = skeleton_named("body19")
@@ -154,3 +157,24 @@ def test_a_broken_jhmdb_index_is_refused(tmp_path):
 
     with pytest.raises(DatasetError, match="not in JHMDB's layout: KeyError 'keypoint_names'"):
         read_jhmdb(tmp_path / "index.json", tmp_path, BODY)
+
+
+TURNED = [({"rotation": 90}, (64, 48)), ({"pixel_aspect": Fraction(2)}, (48, 128))]
+
+
+@pytest.mark.parametrize(("options", "size_hw"), TURNED)
+def test_training_clips_are_decoded_as_runs_decode_them(tmp_path, options, size_hw):
+    path = write_video(tmp_path / "clip.mp4", num_frames=4, **options)
+    shown = [frame.image.permute(1, 2, 0).numpy() for frame in open_video(path)]
+
+    frames = read_clip(path)
+
+    assert image_size(path) == frames[0].shape[:2] == size_hw
+    np.testing.assert_array_equal(frames, shown)
+
+
+def test_a_training_clip_with_a_hole_is_an_error(tmp_path):
+    path = damage_packets(write_video(tmp_path / "clip.mp4", num_frames=20, options={"bf": "0"}), [5])
+
+    with pytest.raises(DatasetError, match=r"clip\.mp4: frame 5 of the clip cannot be decoded"):
+        read_clip(path)
