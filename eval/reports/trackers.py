@@ -15,7 +15,7 @@ from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.results import read_result
 from videopose.skeletons import Skeleton
 from videopose.types import F32, I64, Poses, Record
-from videopose.workflows.retrack import retrack_options, retrack_records
+from videopose.workflows.retrack import check_saved, retrack_options, retrack_records
 
 from ..protocols.tracking_scoring import TrueFrame, count_video
 
@@ -33,6 +33,7 @@ def compare(poses: Path, trackers: Sequence[str], truth: Path, overrides: Iterab
 
     Raises:
         UnknownNameError: no tracker has one of the names.
+        InputError: a tracker needs images, which a result does not hold.
         DatasetError: a file cannot be read, or the two hold no common frame.
     """
     stored = read_result(poses)
@@ -46,6 +47,7 @@ def compare(poses: Path, trackers: Sequence[str], truth: Path, overrides: Iterab
     rows = []
     for name in trackers:
         options = retrack_options(name, overrides)
+        check_saved(poses, options)
         started = time.perf_counter()
         tracked = {record.frame.index: record.poses for record in retrack_records(records, options, skeleton)}
         seconds = time.perf_counter() - started

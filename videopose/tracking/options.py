@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from videopose.config import Options
+from videopose.config import Options, merge
 
 TrackerName = Literal[
     "whole-video",
@@ -104,6 +104,19 @@ class FeatureOptions(Options):
     appearance: bool = Field(default=False, description="measure what people look like")
     max_side: int = Field(default=480, ge=64, description="images are made this small for measuring, pixels")
 
+    @model_validator(mode="after")
+    def _uses_its_file(self) -> Self:
+        if self.flow_path and self.flow != "torch":
+            raise ValueError(f"flow_path is read by flow: torch, not by {self.flow}; set flow: torch or leave it out")
+        return self
+
+    @property
+    def asked(self) -> list[str]:
+        """Name what is to be measured or done in the images."""
+        return ["flow"] * (self.flow != "none") + [
+            name for name in ("recover", "camera", "appearance") if getattr(self, name)
+        ]
+
 
 class PoseFlowOptions(Options):
     """How pose flows are built and thinned out."""
@@ -135,7 +148,9 @@ class TrackerOptions(Options):
     high_score: float = Field(
         default=0.6, ge=0, le=1, description="border between the two stages, as a part of what good poses score so far"
     )
-    min_similarity: float = Field(default=0.1, ge=0, le=1, description="less similar pairs are never joined")
+    min_similarity: float = Field(
+        default=0.1, ge=0, le=1, description="pairs must be more similar than this to be joined"
+    )
     low_similarity: float = Field(default=0.2, ge=0, le=1, description="the same, in the second stage")
     duplicate_similarity: float = Field(
         default=0.9, ge=0, le=1, description="poses closer to a better one are left untracked"
@@ -164,11 +179,21 @@ class TrackerOptions(Options):
         if not isinstance(values, Mapping):
             return values
         name = values.get("name", "whole-video")
-        return {**PRESETS.get(name, {}), **values} if isinstance(name, str) else values
+        return merge(PRESETS.get(name, {}), values) if isinstance(name, str) else values
+
+    @model_validator(mode="after")
+    def _measures_what_it_uses(self) -> Self:
+        if self.motion == "flow" and self.features.flow == "none":
+            raise ValueError("motion: flow follows what features.flow measures, which is none; set features.flow: dis")
+        if self.appearance_weight and not self.features.appearance:
+            raise ValueError(
+                "appearance_weight weighs what features.appearance measures; set features.appearance: true"
+            )
+        return self
 
 
 class SmoothingOptions(Options):
-    """How whole tracks are cleaned: repair, rejection, smoothing and filling, in this order."""
+    """How whole tracks are cleaned: gaps filled, sides repaired, outliers rejected, all smoothed, in this order."""
 
     method: Literal["rts", "one-euro", "savitzky-golay", "median", "gaussian", "learned", "none"] = "rts"
     weights: str = Field(default="", description="of the learned method: a checkpoint instead of the shipped one")
@@ -183,3 +208,11 @@ class SmoothingOptions(Options):
         default=True, description="exchange left and right where a track shows they were swapped"
     )
     reject_outliers: bool = Field(default=True, description="replace keypoints that jump away and come back")
+
+    @model_validator(mode="after")
+    def _uses_its_weights(self) -> Self:
+        if self.weights and self.method != "learned":
+            raise ValueError(
+                f"weights are of method: learned, not of {self.method}; set method: learned or leave them out"
+            )
+        return self

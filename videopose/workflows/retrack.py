@@ -56,6 +56,26 @@ class _Tally:
         self.ids = seen
 
 
+def check_saved(source: Path, options: RetrackOptions) -> None:
+    """Make sure that a result can be tracked as asked: poses are saved, images are not.
+
+    Raises:
+        InputError: something would have to be measured in the images.
+    """
+    asked = options.tracker.features.asked
+    if asked:
+        settings = [f"--set tracker.name={options.tracker.name}", *(_setting(name, options) for name in asked)]
+        raise InputError(
+            f"{source}: saved poses hold no images, in which tracker.features.{asked[0]} would be measured; "
+            f"run the video again with {' '.join(settings)}"
+        )
+
+
+def _setting(name: str, options: RetrackOptions) -> str:
+    value = getattr(options.tracker.features, name)
+    return f"--set tracker.features.{name}={str(value).lower()}"
+
+
 def retrack_records(records: Iterable[Record], options: RetrackOptions, skeleton: Skeleton) -> Iterator[Record]:
     """Track and clean a stream of poses."""
     return TrackAndSmooth(options.tracker, options.smoothing, skeleton)(records)
@@ -74,9 +94,10 @@ def retrack(source: Path, target: Path, options: RetrackOptions, *, overwrite: b
         A sentence for the user.
 
     Raises:
-        InputError: the target exists, is the source, or has no known suffix.
+        InputError: the target exists, is the source, or has no known suffix, or the tracker needs images.
         DatasetError: the source is not a result.
     """
+    check_saved(source, options)
     check_suffix(target)
     if target.exists() and target.resolve() == source.resolve():
         raise InputError(f"{target} is the result to be tracked; write the new one to another file")

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from videopose.cli.track import command
-from videopose.errors import InputError, UnknownNameError
+from videopose.errors import ConfigError, InputError, UnknownNameError
 from videopose.io.exchange.formats import read_table, write_table
 from videopose.io.journal_store import JournalStore
 from videopose.io.result import ResultHeader
@@ -152,3 +152,55 @@ def test_no_network_library_is_loaded_for_trackers_that_need_none():
     code = "import sys, videopose.workflows.retrack; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+PICTURES = [
+    (["--tracker", "flow"], "flow", "--set tracker.name=flow --set tracker.features.flow=dis"),
+    (["--set", "tracker.features.camera=true"], "camera", "--set tracker.features.camera=true"),
+    (["--set", "tracker.features.recover=true"], "recover", "--set tracker.features.recover=true"),
+    (
+        ["--set", "tracker.features.appearance=true", "--set", "tracker.appearance_weight=0.5"],
+        "appearance",
+        "--set tracker.features.appearance=true",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "what", "cure"), PICTURES, ids=[each[1] for each in PICTURES])
+def test_what_needs_pictures_is_refused_on_saved_poses(saved, tmp_path, arguments, what, cure):
+    out = tmp_path / "again.json"
+
+    result = CliRunner().invoke(command, [str(saved), "-o", str(out), *arguments])
+
+    assert isinstance(result.exception, InputError)
+    assert f"saved poses hold no images, in which tracker.features.{what} would be measured" in str(result.exception)
+    assert cure in str(result.exception)
+    assert "\n" not in str(result.exception)
+    assert not out.exists()
+
+
+def test_trackers_that_need_pictures_are_not_compared(saved):
+    with pytest.raises(
+        InputError, match="saved poses hold no images, in which tracker.features.flow would be measured"
+    ):
+        CliRunner().invoke(
+            command, [str(saved), "--compare", "oks,flow", "--truth", str(saved)], catch_exceptions=False
+        )
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "tracker.motion=flow",
+            "motion: flow follows what features.flow measures, which is none; set features.flow: dis",
+        ),
+        ("tracker.appearance_weight=0.5", "appearance_weight weighs what features.appearance measures"),
+        ("tracker.features.flow_path=raft.pt", "flow_path is read by flow: torch, not by none"),
+        ("smoothing.weights=mine.safetensors", "weights are of method: learned, not of rts"),
+    ],
+)
+def test_option_that_would_do_nothing_is_refused(override, message):
+    with pytest.raises(ConfigError, match=message) as refused:
+        retrack_options(None, [override])
+    assert "\n" not in str(refused.value)
