@@ -133,22 +133,26 @@ class EstimateWithFlow:
         flow = create_flow(name, _path(self.options.flow_path))
         before: U8 | None = None
         last: Poses | None = None
+        asked = Detections.empty()
         for record in records:
             image, scale = picture(record, self.options.max_side)
             found = record.detections if record.detections is not None else Detections.empty()
             if last is not None and before is not None and before.shape == image.shape:
                 (moved,) = carry_all(flow, before, image, [last.keypoints[..., :2]], scale)
-                found = self._joined(found, last, moved)
+                found = self._joined(found, last, moved, asked)
             assert record.frame.image is not None  # `image` has seen it
             last = self.estimator.estimate([record.frame.image], [found])[0]
-            before = image
+            before, asked = image, found
             yield replace(record, detections=found, poses=last)
 
-    def _joined(self, found: Detections, last: Poses, moved: F32) -> Detections:
+    def _joined(self, found: Detections, last: Poses, moved: F32, asked: Detections) -> Detections:
         points = np.concatenate([moved, last.keypoints[..., 2:]], axis=2)
         xyxy = boxes_around(points, min_score=self.min_keypoint_score, padding=self.padding)
         usable = (last.score >= self.min_pose_score) & np.isfinite(xyxy).all(axis=1)
-        both = Detections(np.concatenate([found.xyxy, xyxy[usable]]), np.concatenate([found.score, last.score[usable]]))
+        # As in `EstimatePoses`: a pose's own score holds its box's as a factor and would shrink from frame to frame.
+        origin = (last.xyxy[:, None] == asked.xyxy[None]).all(2).argmax(1) if len(last) else np.zeros(0, np.int64)
+        score = asked.score[origin][usable]
+        both = Detections(np.concatenate([found.xyxy, xyxy[usable]]), np.concatenate([found.score, score]))
         area = np.maximum(boxes.area(both.xyxy), 1e-6)
         shared = boxes.intersection(both.xyxy, both.xyxy) / np.minimum.outer(area, area)
         is_new = (shared[: len(found), len(found) :] <= self.max_overlap).all(axis=0)

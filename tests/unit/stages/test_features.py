@@ -1,5 +1,7 @@
 """Cues from images: flow carries points, the camera's motion is found, people look like themselves."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -206,3 +208,31 @@ def test_missed_people_are_recovered_in_the_pipeline_when_it_is_asked_for():
 
     assert [type(stage) for stage in stages] == [EstimatePoses, EstimateWithFlow]
     assert [topdown.reach(options).before for options in (plain, asked)] == [0, 1]
+
+
+class Doubtful(Echo):
+    """As a network does, gives each pose its box's score times that of its keypoints."""
+
+    def estimate(self, images, boxes):
+        return [replace(poses, score=poses.score * np.float32(0.8)) for poses in super().estimate(images, boxes)]
+
+
+def test_recovered_person_keeps_the_score_of_the_box_they_were_found_in():
+    picture = torch.from_numpy(texture()).permute(2, 0, 1)
+    box = Detections(np.array([[100, 60, 160, 180]], np.float32), np.array([0.9], np.float32))
+    records = [Record(Frame(t, t / 25, picture), detections=Detections.empty() if t else box) for t in range(20)]
+
+    found = [
+        record.poses.score.tolist() for record in EstimateWithFlow(Doubtful(), FeatureOptions(flow="dis"))(records)
+    ]
+
+    assert found == [[pytest.approx(0.72)]] * 20
+
+
+def test_camera_motion_on_a_large_picture_is_in_its_own_pixels():
+    image = texture(480, 640)
+    records = [a_record(t, moved(image, np.array([8.0 * t, -4.0 * t])), []) for t in range(2)]
+
+    features = [record.features for record in MeasureFeatures(FeatureOptions(camera=True, max_side=320))(records)]
+
+    assert np.abs(features[1].camera[:2, 2] - [8, -4]).max() < FLOW_ERROR
