@@ -20,8 +20,8 @@ TOKENS = skeleton_named("posetrack15")
 """The network's keypoints; others are matched by name, missing ones are left out."""
 
 WEIGHTS = "pose_entailment.safetensors"
-LONGEST = 1.0
-"""Seconds between two poses beyond which the network was not trained; longer gaps count as this."""
+SHORTEST, LONGEST = 0.04, 1.0
+"""Seconds between two poses between which the network was trained; shorter and longer ones count as these."""
 
 
 def pair_features(earlier: Poses, later: Poses, seconds: F64, skeleton: Skeleton) -> tuple[F32, Bool]:
@@ -73,14 +73,14 @@ class EntailmentSimilarity:
             ) from error
         self._network.eval()
 
-    def __call__(self, tracks: Poses, poses: Poses, /) -> F32:
-        """Return (M, N) beliefs in [0, 1]; the time between is taken as one frame at 25 per second."""
+    def __call__(self, tracks: Poses, poses: Poses, seconds: F64 | None = None, /) -> F32:
+        """Return (M, N) beliefs in [0, 1]; see `Similarity`."""
         similarity = np.zeros((len(tracks), len(poses)), np.float32)
         rows, columns = np.nonzero(are_near(tracks.xyxy, poses.xyxy))
         if not len(rows):
             return similarity
-        seconds = np.full(len(rows), 0.04)
-        features, present = pair_features(tracks[rows], poses[columns], seconds, self._skeleton)
+        passed = np.full(len(rows), SHORTEST) if seconds is None else np.maximum(seconds[rows], SHORTEST)
+        features, present = pair_features(tracks[rows], poses[columns], passed, self._skeleton)
         with torch.inference_mode():
             belief = torch.sigmoid(self._network(torch.from_numpy(features), torch.from_numpy(present)))
         similarity[rows, columns] = belief.numpy()

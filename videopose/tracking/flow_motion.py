@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from videopose.types import F32, I64, Bool, Poses, TrackingFeatures
+from videopose.types import F32, F64, I64, Bool, Poses, TrackingFeatures
 
 
 class FlowMotion:
@@ -37,6 +37,9 @@ class FlowMotion:
     def update(self, rows: I64, poses: Poses, time: float, source: I64, /) -> None:
         """Remember which rows of the present frame continue tracks."""
         self._seen_frame[rows], self._seen_row[rows] = self._frame, source
+
+    def move_camera(self, camera: F64, /) -> None:
+        """Need nothing: flow has the camera's motion in it."""
 
     def predict(self, last: Poses, time: float, features: TrackingFeatures | None, /) -> Poses:
         """Return the tracks' poses as carried by flow."""

@@ -135,8 +135,12 @@ class Motion(Protocol):
         """Tell where tracks `rows` were seen."""
         ...
 
+    def move_camera(self, camera: F64, /) -> None:
+        """Bring what is remembered of the tracks into the frame of a camera that has moved, whoever is in it."""
+        ...
+
     def predict(self, last: Poses, time: float, features: TrackingFeatures | None, /) -> Poses:
-        """Return the tracks' poses at a time, from where they were seen last; called once per frame."""
+        """Return the tracks' poses at a time, from where they were seen last; called at most once per frame."""
         ...
 
 
@@ -154,6 +158,9 @@ class ConstantPosition:
 
     def update(self, rows: I64, poses: Poses, time: float, source: I64, /) -> None:
         """Need nothing."""
+
+    def move_camera(self, camera: F64, /) -> None:
+        """Need nothing: the tracker carries the last poses along."""
 
     def predict(self, last: Poses, time: float, features: TrackingFeatures | None, /) -> Poses:
         """Return the last poses, carried along with a moving camera where that is known."""
@@ -221,12 +228,15 @@ class ConstantVelocityKalman:
         self._state.put(rows, kalman_update(kalman_predict(state, dt, noise), measured, variance))
         self._size[rows], self._time[rows] = size, time
 
+    def move_camera(self, camera: F64, /) -> None:
+        """Bring all filters into the frame of a camera that has moved."""
+        if self._state is not None:
+            self._state = _carried(self._state, camera)
+
     def predict(self, last: Poses, time: float, features: TrackingFeatures | None, /) -> Poses:
         """Extrapolate every track to a time."""
         if self._state is None or not len(last):
             return last
-        if features is not None and features.camera is not None:
-            self._state = _carried(self._state, features.camera)
         dt = time - self._time
         if self.on == "box":
             return self._moved_boxes(last, dt)

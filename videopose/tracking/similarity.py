@@ -8,14 +8,20 @@ from typing import Protocol
 import numpy as np
 
 from videopose.geometry import boxes
-from videopose.types import F32, Bool, Poses
+from videopose.types import F32, F64, Bool, Poses
 
 
 class Similarity(Protocol):
     """Compares M predicted tracks to N poses."""
 
-    def __call__(self, tracks: Poses, poses: Poses, /) -> F32:
-        """Return (M, N) similarities in [0, 1], higher is better."""
+    def __call__(self, tracks: Poses, poses: Poses, seconds: F64 | None = None, /) -> F32:
+        """Return (M, N) similarities in [0, 1], higher is better.
+
+        Args:
+            tracks: people as they are expected now.
+            poses: people of the frame.
+            seconds: (M,) since each track was seen; None = both are of one frame.
+        """
         ...
 
 
@@ -37,7 +43,7 @@ def are_near(a: F32, b: F32) -> Bool:
 class BoxIou:
     """Intersection over union of the boxes."""
 
-    def __call__(self, tracks: Poses, poses: Poses, /) -> F32:
+    def __call__(self, tracks: Poses, poses: Poses, seconds: F64 | None = None, /) -> F32:
         """Return (M, N) IoU."""
         return boxes.iou(tracks.xyxy, poses.xyxy).astype(np.float32)
 
@@ -62,7 +68,7 @@ class PoseOks:
     min_score: float = 0.0
     min_keypoints: int = 1
 
-    def __call__(self, tracks: Poses, poses: Poses, /) -> F32:
+    def __call__(self, tracks: Poses, poses: Poses, seconds: F64 | None = None, /) -> F32:
         """Return (M, N) OKS, or IoU for pairs with too few shared keypoints."""
         similarity = np.zeros((len(tracks), len(poses)), np.float32)
         rows, columns = np.nonzero(are_near(tracks.xyxy, poses.xyxy))
@@ -93,7 +99,7 @@ class KeypointDistance:
     min_score: float = 0.0
     scale: float = 0.25
 
-    def __call__(self, tracks: Poses, poses: Poses, /) -> F32:
+    def __call__(self, tracks: Poses, poses: Poses, seconds: F64 | None = None, /) -> F32:
         """Return (M, N) similarities; 0 for pairs that share no keypoint."""
         a, b = tracks.keypoints, poses.keypoints
         seen = (a[:, None, :, 2] >= self.min_score) & (b[None, :, :, 2] >= self.min_score)
@@ -118,7 +124,7 @@ class WeightedSimilarity:
     second: Similarity
     weight: float
 
-    def __call__(self, tracks: Poses, poses: Poses, /) -> F32:
+    def __call__(self, tracks: Poses, poses: Poses, seconds: F64 | None = None, /) -> F32:
         """Return (M, N) mixed similarities."""
-        mixed = (1 - self.weight) * self.first(tracks, poses) + self.weight * self.second(tracks, poses)
-        return np.asarray(mixed, np.float32)
+        first, second = self.first(tracks, poses, seconds), self.second(tracks, poses, seconds)
+        return np.asarray((1 - self.weight) * first + self.weight * second, np.float32)

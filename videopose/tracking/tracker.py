@@ -37,7 +37,14 @@ class Tracker(Protocol):
 
         Returns:
             (N,) ids from 1, unique within the frame; -1 = belongs to no track (yet).
+
+        Raises:
+            InputError: the time is not later than that of the step before.
         """
+        ...
+
+    def start_shot(self) -> None:
+        """End all tracks: the next frame shows another scene. Ids go on, so none is given twice."""
         ...
 
 
@@ -130,9 +137,25 @@ class AssociationTracker:
         self._scale = ScoreScale()
         self._next_id = 1
         self._is_first = True
+        self._now = -np.inf
+
+    def start_shot(self) -> None:
+        """End all tracks; see `Tracker.start_shot`."""
+        self._keep(np.zeros(len(self._time), bool))
+        self._scale = ScoreScale()
+        self._is_first = True
+
+    def move_camera(self, camera: F64) -> None:
+        """Carry all tracks along with a camera that has moved; `step` does so by its own features."""
+        self._last = warp_poses(self._last, camera)
+        self._motion.move_camera(camera)
 
     def step(self, poses: Poses, time: float, features: TrackingFeatures | None = None) -> I64:
         """Return the track id of each person in the next frame; see `Tracker.step`."""
+        if not time > self._now:
+            raise InputError(f"a frame at {time} s comes after one at {self._now} s; give frames in order of time")
+        self._now = time
+        poses = without_holes(poses)
         order = canonical_order(poses)
         ids = np.full(len(poses), UNTRACKED, np.int64)
         ids[order] = self._step(poses[order], time, features, order)
@@ -143,7 +166,7 @@ class AssociationTracker:
         self._motion.next_frame()
         self._keep(time - self._time <= options.max_age)
         if features is not None and features.camera is not None:
-            self._last = warp_poses(self._last, features.camera)
+            self.move_camera(features.camera)
         usable = self._usable(poses)
         if options.two_stage:
             self._scale.update(poses.score)
@@ -183,7 +206,8 @@ class AssociationTracker:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         options = self._options
         expected = self._motion.predict(self._last, time, features)
-        similarity = self._similarity(expected, poses)
+        unseen = time - self._time
+        similarity = self._similarity(expected, poses, unseen)
         if options.appearance_weight and self._appearance is not None and features is not None:
             similarity = self._with_appearance(similarity, features, source)
         strong = usable & (poses.score >= options.high_score * self._scale.p90) if options.two_stage else usable
@@ -197,7 +221,7 @@ class AssociationTracker:
             more = assign(left, options.low_similarity, options.assignment)
             tracks, people = np.concatenate([tracks, more[0]]), np.concatenate([people, more[1]])
         if options.observation_centric:  # recovery: who is still unclaimed may stand where it was seen last
-            again = self._similarity(self._last, poses) * usable
+            again = self._similarity(self._last, poses, unseen) * usable
             again[tracks], again[:, people] = 0, 0
             more = assign(again, options.low_similarity, options.assignment)
             tracks, people = np.concatenate([tracks, more[0]]), np.concatenate([people, more[1]])
@@ -206,9 +230,12 @@ class AssociationTracker:
     def _with_appearance(self, similarity: F32, features: TrackingFeatures, source: I64) -> F32:
         if features.appearance is None or self._appearance is None:
             return similarity
-        alike = np.clip(self._appearance @ features.appearance[source].T, 0, 1)
+        seen = features.appearance[source]
+        alike = np.clip(self._appearance @ seen.T, 0, 1)
         weight = self._options.appearance_weight
-        return np.where(similarity > 0, (1 - weight) * similarity + weight * alike, 0).astype(np.float32)
+        mixed = np.where(similarity > 0, (1 - weight) * similarity + weight * alike, 0)
+        known = self._appearance.any(axis=1)[:, None] & seen.any(axis=1)
+        return np.where(known, mixed, similarity).astype(np.float32)
 
     def _update(
         self, tracks: I64, people: I64, poses: Poses, time: float, features: TrackingFeatures | None, source: I64
@@ -232,9 +259,18 @@ class AssociationTracker:
         self._time = np.concatenate([self._time, np.full(len(people), time)])
         first = self._options.min_hits if self._is_first else 1
         self._hits = np.concatenate([self._hits, np.full(len(people), first)])
-        if features is not None and features.appearance is not None:
-            seen = features.appearance[source[people]]
-            self._appearance = seen.copy() if self._appearance is None else np.concatenate([self._appearance, seen])
+        self._appearance = self._looks_with(source[people], features)
+
+    def _looks_with(self, fresh: I64, features: TrackingFeatures | None) -> F32 | None:
+        """Return the embeddings with those of new tracks behind them, zeros where nobody has looked."""
+        measured = None if features is None else features.appearance
+        if self._appearance is None and measured is None:
+            return None
+        old, num_old = self._appearance, len(self._time) - len(fresh)
+        width = (old if old is not None else measured).shape[1]  # type: ignore[union-attr]  # one of them is there
+        before = np.zeros((num_old, width), np.float32) if old is None else old
+        seen = np.zeros((len(fresh), width), np.float32) if measured is None else measured[fresh]
+        return np.concatenate([before, seen])
 
     def _keep(self, rows: Bool) -> None:
         if rows.all():
@@ -252,6 +288,21 @@ class AssociationTracker:
                 ids[row] = self._next_id
                 self._next_id += 1
         return ids[rows]
+
+
+def without_holes(poses: Poses) -> Poses:
+    """Return the same people with every keypoint that has no place marked as not seen, by a score of -1.
+
+    A person without a box or a score of their own gets a score of -1, which no tracker takes.
+    """
+    whole = np.isfinite(poses.keypoints).all(axis=2)
+    placed = np.isfinite(poses.xyxy).all(axis=1) & np.isfinite(poses.score)
+    if whole.all() and placed.all():
+        return poses
+    xyxy = np.where(placed[:, None], poses.xyxy, 0)
+    center = np.pad((xyxy[:, :2] + xyxy[:, 2:]) / 2, ((0, 0), (0, 1)), constant_values=-1)
+    keypoints = np.where(whole[..., None], poses.keypoints, center[:, None]).astype(np.float32)
+    return replace(poses, keypoints=keypoints, xyxy=xyxy, score=np.where(placed, poses.score, -1).astype(np.float32))
 
 
 def join(first: Poses, second: Poses) -> Poses:

@@ -1,34 +1,19 @@
 """Online trackers: ids, gates and invariances."""
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tracking_builders import people, tracker
 
-from videopose.skeletons import skeleton_named
 from videopose.tracking.options import TrackerName, TrackerOptions
-from videopose.tracking.tracker import ScoreScale, create_tracker
-from videopose.types import UNTRACKED, Poses
+from videopose.tracking.tracker import ScoreScale
+from videopose.types import UNTRACKED
 
-SKELETON = skeleton_named("coco17")
-NAMES = [name for name in get_args(TrackerName) if name != "entailment"]  # brings weights, tested with them
-
-
-def people(centers, *, score=0.9, size=100.0, seed=0) -> Poses:
-    """Build people of one shape around centres, (N, 2)."""
-    shape = np.random.default_rng(seed).uniform(-0.5, 0.5, (len(SKELETON), 2)) * [size / 2, size]
-    centers = np.asarray(centers, np.float32).reshape(-1, 2)
-    xy = centers[:, None] + shape
-    keypoints = np.concatenate([xy, np.full((*xy.shape[:2], 1), score)], axis=2).astype(np.float32)
-    xyxy = np.concatenate([xy.min(1), xy.max(1)], axis=1).astype(np.float32)
-    n = len(centers)
-    return Poses(keypoints, np.full(n, score, np.float32), xyxy, np.full(n, UNTRACKED, np.int64))
-
-
-def tracker(name="oks", **values):
-    return create_tracker(TrackerOptions.model_validate({"name": name, **values}), SKELETON)
+NAMES = get_args(TrackerName)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -96,7 +81,7 @@ def test_box_iou_stands_in_when_few_keypoints_are_seen():
 
 @settings(max_examples=40, deadline=None)
 @given(st.data())
-@pytest.mark.parametrize("name", ["oks", "two-stage", "observation", "iou"])
+@pytest.mark.parametrize("name", NAMES)
 def test_ids_do_not_depend_on_the_order_of_people(name, data):
     rng = np.random.default_rng(data.draw(st.integers(0, 10_000)))
     centers = rng.uniform(0, 300, (6, 2))
@@ -105,6 +90,7 @@ def test_ids_do_not_depend_on_the_order_of_people(name, data):
     for t in range(5):
         centers = centers + rng.normal(0, 15, centers.shape)
         frame = people(centers[: rng.integers(1, 7)])
+        frame = replace(frame, score=rng.uniform(0.1, 1, len(frame)).astype(np.float32))
         order = rng.permutation(len(frame))
         expected = straight.step(frame, t / 25)
 
