@@ -33,6 +33,7 @@ from videopose.stages.pipeline import (
     Stage,
     ToDevice,
 )
+from videopose.stages.shots import shot_stages
 from videopose.stages.smooth import TrackAndSmooth
 from videopose.tracking.options import SmoothingOptions, TrackerOptions
 from videopose.types import VideoInfo
@@ -64,6 +65,7 @@ def networks_around(options: PipelineOptions, device: torch.device, *poses: Stag
     """Put everything that needs pixels around the stages that estimate poses, which run beside those before them."""
     return Pipeline(
         (
+            *shot_stages(options.tracker.shots),
             ToDevice(device),
             detection_stage(options, device),
             Prefetch(1),
@@ -122,10 +124,11 @@ def reach(options: PipelineOptions) -> TemporalContext:
 
 def input_files(options: PipelineOptions) -> list[Path]:
     """List the files besides the video that the poses depend on."""
-    return [Path(options.detector.boxes)] if options.detector.source == "file" else []
+    boxes = [Path(options.detector.boxes)] if options.detector.source == "file" else []
+    return boxes + ([] if options.tracker.shots in ("auto", "off") else [Path(options.tracker.shots)])
 
 
 def check_inputs(options: PipelineOptions, video: VideoInfo) -> None:
     """Make sure that boxes from a file are of this video."""
-    for boxes in input_files(options):
-        check_boxes(boxes, video)
+    if options.detector.source == "file":
+        check_boxes(Path(options.detector.boxes), video)

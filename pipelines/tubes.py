@@ -19,6 +19,7 @@ from videopose.stages.pipeline import (
     Prefetch,
     ToDevice,
 )
+from videopose.stages.shots import shot_stages
 from videopose.stages.smooth import TrackAndSmooth
 from videopose.stages.tubes import DetectTubeCenters, EstimateTubes, MergeTubes
 from videopose.tracking.tubes.options import TubeOptions
@@ -54,6 +55,7 @@ def build_networks(options: PipelineOptions, device: torch.device) -> Pipeline:
     """Put together the costly half: everything that needs pixels."""
     return Pipeline(
         (
+            *shot_stages(options.tracker.shots),
             ToDevice(device),
             DetectTubeCenters(topdown.detection_stage(options, device), options.tubes, options.window),
             Prefetch(options.window),

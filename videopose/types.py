@@ -239,11 +239,13 @@ class TrackingFeatures(ShowsShapes):
         propagated: entry i holds (N, K, 2) the poses of the frame i + 1 before this one, row by row, carried here by
             optical flow, image pixels; empty = not measured.
         appearance: (N, D) embeddings of unit length, one per row of this frame's poses; None = not measured.
+        signature: (D,) of the whole image, by which shots are told apart; None = not measured.
     """
 
     camera: F64 | None = None
     propagated: tuple[F32, ...] = ()
     appearance: F32 | None = None
+    signature: U8 | None = None
 
     def __post_init__(self) -> None:
         if self.camera is not None:
@@ -252,6 +254,8 @@ class TrackingFeatures(ShowsShapes):
             check_shape("Cues.propagated", rows, None, None, 2)
         if self.appearance is not None:
             check_shape("Cues.appearance", self.appearance, None, None)
+        if self.signature is not None:
+            check_shape("Cues.signature", self.signature, None)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -264,6 +268,7 @@ class Record(ShowsShapes):
         poses: None until an estimator has run.
         gaps: frames lost immediately before this one.
         features: None unless the tracker needs something from the pixels.
+        shot: number of the shot the frame is of, from 0, as far as it is known: nobody goes on into another.
     """
 
     frame: Frame
@@ -271,6 +276,7 @@ class Record(ShowsShapes):
     poses: Poses | None = None
     gaps: tuple[Gap, ...] = field(default=())
     features: TrackingFeatures | None = None
+    shot: int = 0
 
 
 TrackRow = tuple[int, float, F32, np.float32, F32]

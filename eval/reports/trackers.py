@@ -14,8 +14,14 @@ from videopose.io.exchange.formats import read_table, recognise
 from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.results import read_result
 from videopose.skeletons import Skeleton
+from videopose.stages.shots import GivenShots
 from videopose.types import F32, I64, Poses, Record
-from videopose.workflows.retrack import check_saved, retrack_options, retrack_records
+from videopose.workflows.retrack import (
+    check_saved,
+    known_shots,
+    retrack_options,
+    retrack_records,
+)
 
 from ..protocols.tracking_scoring import TrueFrame, count_video
 
@@ -49,7 +55,8 @@ def compare(poses: Path, trackers: Sequence[str], truth: Path, overrides: Iterab
         options = retrack_options(name, overrides)
         check_saved(poses, options)
         started = time.perf_counter()
-        tracked = {record.frame.index: record.poses for record in retrack_records(records, options, skeleton)}
+        shots = GivenShots(known_shots(stored.header, options.tracker.shots))
+        tracked = {each.frame.index: each.poses for each in retrack_records(shots(records), options, skeleton)}
         seconds = time.perf_counter() - started
         counts = count_video(
             [true_frames[index] for index in common], [tracked.get(index) or nobody for index in common], skeleton

@@ -38,7 +38,7 @@ def recipe_with(files, name, *overrides):
 
 def poses_from(recipe, options, records):
     """Run the stages between detector and features."""
-    stages = recipe.build_networks(options, CPU).stages[3:-2]
+    stages = recipe.build_networks(options, CPU).stages[4:-2]
     for stage in stages:
         records = stage(records)
     return [record.poses for record in records]

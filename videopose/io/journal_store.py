@@ -51,6 +51,8 @@ _SCHEMA = pa.schema(
         ("camera", pa.list_(pa.float64())),
         ("propagated", pa.list_(_FLOATS)),  # null where the tracker needs nothing from the pixels
         ("appearance", _FLOATS),
+        ("signature", pa.binary()),
+        ("shot", pa.int64()),
     ]
 )
 
@@ -245,6 +247,8 @@ def _table_from(records: Sequence[Record]) -> pa.Table:
                 "camera": None if features is None or features.camera is None else features.camera.ravel(),
                 "propagated": None if features is None else [rows.ravel() for rows in features.propagated],
                 "appearance": None if features is None or features.appearance is None else features.appearance.ravel(),
+                "signature": None if features is None or features.signature is None else features.signature.tobytes(),
+                "shot": record.shot,
             }
         )
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
@@ -258,6 +262,7 @@ def _records_from(table: pa.Table) -> Iterator[Record]:
             poses=None if row["keypoints"] is None else _poses_from(row),
             gaps=tuple(Gap(**gap) for gap in row["gaps"]),
             features=None if row["propagated"] is None else _cues_from(row),
+            shot=row.get("shot") or 0,
         )
 
 
@@ -276,11 +281,12 @@ def _poses_from(row: JsonObject) -> Poses:
 
 def _cues_from(row: JsonObject) -> TrackingFeatures:
     people = len(row["score"] or ())
-    appearance = row["appearance"]
+    appearance, signature = row["appearance"], row.get("signature")
     return TrackingFeatures(
         camera=None if row["camera"] is None else np.array(row["camera"], np.float64).reshape(3, 3),
         propagated=tuple(_f32(values).reshape(-1, row["num_keypoints"], 2) for values in row["propagated"]),
         appearance=None if appearance is None else _f32(appearance).reshape(people, len(appearance) // max(people, 1)),
+        signature=None if signature is None else np.frombuffer(signature, np.uint8),
     )
 
 

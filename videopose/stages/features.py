@@ -21,6 +21,7 @@ from videopose.image_motion.optical_flow import (
     small_picture,
     warp_points,
 )
+from videopose.stages.shots import is_new_shot
 from videopose.tracking.options import FeatureOptions
 from videopose.types import F32, F64, U8, Detections, Poses, Record, TrackingFeatures
 
@@ -74,7 +75,8 @@ class MeasureFeatures:
             else:
                 warped = []
             seen = self.appearance(image, poses.xyxy * scale) if options.appearance and poses is not None else None
-            yield replace(record, features=TrackingFeatures(camera, tuple(warped), seen))
+            signature = None if record.features is None else record.features.signature
+            yield replace(record, features=TrackingFeatures(camera, tuple(warped), seen, signature))
             before = image
             if poses is not None:
                 warped = [poses.keypoints[..., :2], *warped][: options.queue if flow is not None else 0]
@@ -134,15 +136,17 @@ class EstimateWithFlow:
         before: U8 | None = None
         last: Poses | None = None
         asked = Detections.empty()
+        earlier: Record | None = None
         for record in records:
             image, scale = picture(record, self.options.max_side)
             found = record.detections if record.detections is not None else Detections.empty()
-            if last is not None and before is not None and before.shape == image.shape:
+            is_other_scene = earlier is not None and is_new_shot(earlier, record)
+            if last is not None and before is not None and before.shape == image.shape and not is_other_scene:
                 (moved,) = carry_all(flow, before, image, [last.keypoints[..., :2]], scale)
                 found = self._joined(found, last, moved, asked)
             assert record.frame.image is not None  # `image` has seen it
             last = self.estimator.estimate([record.frame.image], [found])[0]
-            before, asked = image, found
+            before, asked, earlier = image, found, replace(record, frame=replace(record.frame, image=None))
             yield replace(record, detections=found, poses=last)
 
     def _joined(self, found: Detections, last: Poses, moved: F32, asked: Detections) -> Detections:

@@ -12,6 +12,7 @@ from videopose.estimators.neighbors import FrameContext, FrameWindow
 from videopose.estimators.recurrent import RecurrentEstimator, RecurrentState
 from videopose.skeletons import Skeleton
 from videopose.stages.pipeline import Window, batched, windows
+from videopose.stages.shots import is_new_shot
 from videopose.tracking.options import TrackerOptions
 from videopose.tracking.tracker import create_tracker
 from videopose.types import Record
@@ -25,7 +26,8 @@ class FuseNeighbors:
     """Estimate people of each frame from a window around it.
 
     It stands between `EstimatePoses` with a `HeatmapEstimator`, whose heatmaps it uses, and `DropImages`. An online
-    tracker says who is who within the stream, from its first record on; ids do not come out again.
+    tracker says who is who within the stream, from its first record on; ids do not come out again. A window ends where
+    the scene changes.
 
     Attributes:
         estimator: what fuses; its `before` and `after` are how far this stage looks.
@@ -62,25 +64,33 @@ class PropagateStates:
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Go through a stream of records with images and mapped poses."""
         memories: dict[int, RecurrentState] = {}
-        for record, moment in follow(records, self.estimator.single.skeleton):
+        for record, moment, _ in follow(records, self.estimator.single.skeleton):
             poses, memories = self.estimator.step(moment, memories)
             yield replace(record, poses=poses)
 
 
-def follow(records: Iterable[Record], skeleton: Skeleton) -> Iterator[tuple[Record, FrameContext]]:
-    """Return people provisional ids, and frames the form their neighbours see them in."""
+def follow(records: Iterable[Record], skeleton: Skeleton) -> Iterator[tuple[Record, FrameContext, int]]:
+    """Return people provisional ids, frames the form their neighbours see them in, and both the number of the shot."""
     tracker = create_tracker(PROVISIONAL_TRACKER, skeleton)
+    before: Record | None = None
+    shot = 0
     for record in records:
+        if before is not None and is_new_shot(before, record):
+            tracker.start_shot()
+            shot += 1
+        before = record
         people, image = record.poses, record.frame.image
         if image is None:
             raise InputError(f"frame {record.frame.index} has no image; temporal stages stand before DropImages")
         if not isinstance(people, PosesWithHeatmaps):
             raise InputError(f"frame {record.frame.index} has no heatmaps; a HeatmapEstimator stands before this stage")
         seen = replace(people, track_id=tracker.step(people, record.frame.time))
-        yield record, FrameContext(record.frame.index, record.frame.time, image, seen)
+        yield record, FrameContext(record.frame.index, record.frame.time, image, seen), shot
 
 
-def _moments(window: Window[tuple[Record, FrameContext]], before: int, after: int) -> FrameWindow:
-    past, future = ([moment for _, moment in side] for side in (window.past, window.future))
+def _moments(window: Window[tuple[Record, FrameContext, int]], before: int, after: int) -> FrameWindow:
+    past, future = (
+        [moment for _, moment, shot in side if shot == window.center[2]] for side in (window.past, window.future)
+    )
     start, end = [None] * (before - len(past)), [None] * (after - len(future))
     return FrameWindow(window.center[1], (*start, *past, *future, *end))

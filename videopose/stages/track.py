@@ -48,11 +48,17 @@ class TrackPoses:
     def _online(self, records: Iterable[Record]) -> Iterator[Record]:
         learned = learned_similarity(self.options.similarity, self.skeleton)
         tracker = create_tracker(self.options, self.skeleton, similarity=learned)
+        shot = 0
         for record in records:
+            if record.shot != shot:
+                tracker.start_shot()
+                shot = record.shot
             if record.poses is not None:
                 track_id = tracker.step(record.poses, record.frame.time, record.features)
                 yield replace(record, poses=replace(record.poses, track_id=track_id))
             else:
+                if record.features is not None and record.features.camera is not None:
+                    tracker.move_camera(record.features.camera)
                 yield record
 
     def _reported(self, record: Record) -> Record:

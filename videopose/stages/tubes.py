@@ -18,6 +18,7 @@ from videopose.estimators.tubes import Tube, TubeEstimator
 from videopose.geometry import boxes
 from videopose.skeletons import Skeleton
 from videopose.stages.pipeline import Stage, batched
+from videopose.stages.shots import is_new_shot
 from videopose.tracking.tubes.hypotheses import merge
 from videopose.tracking.tubes.options import TubeOptions
 from videopose.tracking.tubes.tracklets import TubeTracks, middle_of, tube_id
@@ -117,6 +118,9 @@ class EstimateTubes:
 
     def _reaches(self, rows: Sequence[_Passing], middle: int, other: int) -> bool:
         if not 0 <= other < len(rows) or abs(other - middle) > self.options.half:
+            return False
+        between = range(min(middle, other) + 1, max(middle, other) + 1)
+        if any(is_new_shot(rows[row - 1].record, rows[row].record) for row in between):
             return False
         times = (rows[middle].record.frame.time, rows[other].record.frame.time)
         return abs(times[0] - times[1]) <= self.options.max_seconds

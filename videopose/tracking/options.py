@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from videopose.config import Options, merge
 
@@ -126,6 +126,11 @@ class PoseFlowOptions(Options):
     flow_similarity: float = Field(default=0.5, ge=0, le=1, description="flows more alike than this are one person's")
 
 
+def _word_of(value: Any) -> Any:  # Any: whatever YAML gives
+    """Undo what YAML makes of a plain `off`."""
+    return "off" if value is False else value
+
+
 class TrackerOptions(Options):
     """Which tracker, and its gates. Times are seconds, similarities and scores lie in [0, 1]."""
 
@@ -149,7 +154,7 @@ class TrackerOptions(Options):
         default=0.6, ge=0, le=1, description="border between the two stages, as a part of what good poses score so far"
     )
     min_similarity: float = Field(
-        default=0.1, ge=0, le=1, description="pairs must be more similar than this to be joined"
+        default=0.1, ge=0, le=1, description="less similar pairs are never joined, nor equal ones"
     )
     low_similarity: float = Field(default=0.2, ge=0, le=1, description="the same, in the second stage")
     duplicate_similarity: float = Field(
@@ -167,6 +172,12 @@ class TrackerOptions(Options):
         default=0.0, ge=0, le=1, description="share of appearance, where features bring it"
     )
 
+    shots: Annotated[str, BeforeValidator(_word_of)] = Field(
+        default="auto",
+        min_length=1,
+        description="where the scene changes, and so everybody's id: found in the images (auto), nowhere (off), or a "
+        "file with the first frame of each shot, one a line",
+    )
     features: FeatureOptions = Field(
         default=FeatureOptions.model_validate({}), description="what is measured in the images"
     )
@@ -212,7 +223,5 @@ class SmoothingOptions(Options):
     @model_validator(mode="after")
     def _uses_its_weights(self) -> Self:
         if self.weights and self.method != "learned":
-            raise ValueError(
-                f"weights are of method: learned, not of {self.method}; set method: learned or leave them out"
-            )
+            raise ValueError(f"weights are of method: learned, not of {self.method}; set method: learned or drop them")
         return self

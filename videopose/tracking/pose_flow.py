@@ -12,7 +12,7 @@ from videopose.tracking.options import TrackerOptions
 from videopose.tracking.similarity import Similarity
 from videopose.tracking.track_table import TrackTable
 from videopose.tracking.tracker import canonical_order, create_similarity
-from videopose.tracking.whole import numbered
+from videopose.tracking.whole import in_shots, numbered
 from videopose.types import F32, F64, I64, UNTRACKED, Bool, Poses
 
 
@@ -32,11 +32,16 @@ def track_pose_flow(table: TrackTable, options: TrackerOptions, skeleton: Skelet
         maximises the sum of confidences over a window) and 3.2 (pose-flow NMS). Their ORB matching between images is
         replaced by the similarity the options name, because no images are left here.
     """
-    builder = _Builder(table, options, create_similarity(options, skeleton))
-    length = options.pose_flow.window
-    for first in range(0, len(table.time), length // 2):
-        builder.window(first, min(first + length, len(table.time)))
-    return numbered(replace(table, track_id=builder.track_id))
+    similarity = create_similarity(options, skeleton)
+
+    def track(shot: TrackTable) -> TrackTable:
+        builder = _Builder(shot, options, similarity)
+        length = options.pose_flow.window
+        for first in range(0, len(shot.time), length // 2):
+            builder.window(first, min(first + length, len(shot.time)))
+        return replace(shot, track_id=builder.track_id)
+
+    return numbered(in_shots(table, track))
 
 
 class _Builder:

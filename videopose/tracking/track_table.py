@@ -10,6 +10,7 @@ from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,6 +35,9 @@ class TrackTable:
         xyxy: (M, 4) boxes in image pixels.
         track_id: (M,) -1 = not tracked.
         appearance: (M, D) embeddings of unit length, zeros where nothing was measured; None = nowhere.
+        shot: (F,) number of the shot each frame is of, not falling; None = all frames are of one.
+        camera: (F, 3, 3) from the pixels of the frame before to those of this one, NaN where nothing was measured;
+            None = nowhere.
     """
 
     index: I64
@@ -46,6 +50,8 @@ class TrackTable:
     xyxy: F32
     track_id: I64
     appearance: F32 | None = None
+    shot: I64 | None = None
+    camera: F64 | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -63,6 +69,30 @@ class TrackTable:
             rows = slice(edges[number], edges[number + 1])
             people = Poses(self.keypoints[rows], self.score[rows], self.xyxy[rows], self.track_id[rows])
             yield number, times[number], people
+
+    def shots(self) -> list[TrackTable]:
+        """Cut the table into one per shot, in order; the arrays are views, frame numbers begin at 0 in each."""
+        if self.shot is None:
+            return [self]
+        cuts = [0, *(np.flatnonzero(np.diff(self.shot)) + 1).tolist(), len(self.time)]
+        return [self._part(first, last) for first, last in pairwise(cuts)]
+
+    def _part(self, first: int, last: int) -> TrackTable:
+        low, high = np.searchsorted(self.frame, [first, last]).tolist()
+        return TrackTable(
+            self.index[first:last],
+            self.time[first:last],
+            self.has_poses[first:last],
+            {number - first: gaps for number, gaps in self.gaps.items() if first <= number < last},
+            self.frame[low:high] - first,
+            self.keypoints[low:high],
+            self.score[low:high],
+            self.xyxy[low:high],
+            self.track_id[low:high],
+            None if self.appearance is None else self.appearance[low:high],
+            None,
+            None if self.camera is None else self.camera[first:last],
+        )
 
     def by_track(self) -> tuple[I64, I64]:
         """Sort tracked poses by track, then time; see `by_track`."""
@@ -85,7 +115,8 @@ class TrackTable:
             if filled is not None:
                 people = people[_by_id(people.track_id)]
             frame = Frame(int(self.index[number]), time, None)
-            yield Record(frame, poses=people if self.has_poses[number] else None, gaps=self.gaps.get(number, ()))
+            gaps, shot = self.gaps.get(number, ()), 0 if self.shot is None else int(self.shot[number])
+            yield Record(frame, poses=people if self.has_poses[number] else None, gaps=gaps, shot=shot)
 
 
 def _by_id(track_id: I64) -> I64:
@@ -118,13 +149,18 @@ def collect(records: Iterable[Record]) -> TrackTable:
     blocks: deque[tuple[I64, Poses]] = deque()
     pending: list[tuple[int, Poses]] = []
     appearance: list[tuple[int, F32]] = []  # first row, embeddings
+    shots = array("q")
+    cameras: dict[int, F64] = {}
     num_rows = 0
     for number, record in enumerate(records):
         index.append(record.frame.index)
         time.append(record.frame.time)
         has_poses.append(record.poses is not None)
+        shots.append(record.shot)
         if record.gaps:
             gaps[number] = record.gaps
+        if record.features is not None and record.features.camera is not None:
+            cameras[number] = record.features.camera
         if record.features is not None and record.features.appearance is not None:
             appearance.append((num_rows, record.features.appearance))
         num_rows += 0 if record.poses is None else len(record.poses)
@@ -147,7 +183,18 @@ def collect(records: Iterable[Record]) -> TrackTable:
         people.xyxy,
         people.track_id,
         _looks(appearance, num_rows),
+        np.array(shots, np.int64) if len(set(shots)) > 1 else None,
+        _cameras(cameras, len(index)),
     )
+
+
+def _cameras(parts: dict[int, F64], num_frames: int) -> F64 | None:
+    if not parts:
+        return None
+    out = np.full((num_frames, 3, 3), np.nan)
+    for number, camera in parts.items():
+        out[number] = camera
+    return out
 
 
 def _assembled(blocks: deque[tuple[I64, Poses]], num_rows: int) -> tuple[I64, Poses]:

@@ -234,7 +234,7 @@ class AssociationTracker:
         alike = np.clip(self._appearance @ seen.T, 0, 1)
         weight = self._options.appearance_weight
         mixed = np.where(similarity > 0, (1 - weight) * similarity + weight * alike, 0)
-        known = self._appearance.any(axis=1)[:, None] & seen.any(axis=1)
+        known = np.logical_and.outer(np.any(self._appearance, axis=1), np.any(seen, axis=1))
         return np.where(known, mixed, similarity).astype(np.float32)
 
     def _update(
@@ -295,8 +295,8 @@ def without_holes(poses: Poses) -> Poses:
 
     A person without a box or a score of their own gets a score of -1, which no tracker takes.
     """
-    whole = np.isfinite(poses.keypoints).all(axis=2)
-    placed = np.isfinite(poses.xyxy).all(axis=1) & np.isfinite(poses.score)
+    whole: Bool = np.asarray(np.all(np.isfinite(poses.keypoints), axis=2))
+    placed: Bool = np.asarray(np.all(np.isfinite(poses.xyxy), axis=1) & np.isfinite(poses.score))
     if whole.all() and placed.all():
         return poses
     xyxy = np.where(placed[:, None], poses.xyxy, 0)

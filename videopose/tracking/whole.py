@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -16,7 +17,7 @@ from videopose.types import I64, UNTRACKED
 
 
 def join_tracks(table: TrackTable, options: LinkingOptions) -> TrackTable:
-    """Make whole tracks of those a careful online pass has left.
+    """Make whole tracks of those a careful online pass has left, shot by shot: nobody goes on into another scene.
 
     Args:
         table: all poses, with the ids of that pass.
@@ -25,9 +26,32 @@ def join_tracks(table: TrackTable, options: LinkingOptions) -> TrackTable:
     Returns:
         The same rows with ids from 1 in the order in which people first appear; -1 = duplicate or too weak a track.
     """
+    return numbered(in_shots(table, lambda shot: _joined(shot, options)))
+
+
+def in_shots(table: TrackTable, track: Callable[[TrackTable], TrackTable]) -> TrackTable:
+    """Track each shot as a video of its own.
+
+    Args:
+        table: of the whole video.
+        track: gives the same rows with other ids.
+
+    Returns:
+        The rows of `table`; no id is in two shots.
+    """
+    ids: list[I64] = []
+    used = 0
+    for shot in table.shots():
+        found = track(shot).track_id
+        ids.append(np.where(found == UNTRACKED, UNTRACKED, found + used))
+        used += int(found.max(initial=0))
+    return replace(table, track_id=np.concatenate(ids) if ids else table.track_id)
+
+
+def _joined(table: TrackTable, options: LinkingOptions) -> TrackTable:
     trimmed, handovers = split_overlaps(table, options)
     linked = link(trimmed, options, handovers)
-    return numbered(drop_weak_tracks(resolve_swaps(linked, options), options))
+    return drop_weak_tracks(resolve_swaps(linked, options), options)
 
 
 def drop_weak_tracks(table: TrackTable, options: LinkingOptions) -> TrackTable:
@@ -36,7 +60,7 @@ def drop_weak_tracks(table: TrackTable, options: LinkingOptions) -> TrackTable:
     Those are tracks whose pose scores sum to less than `min_track_score` (in a video of a few frames nobody can gather
     much, so no more is asked than a tenth of a point per frame), tracks that are there in less than `min_presence` of
     the frames they span, which are accidents strung together, and tracks whose middle score is below
-    `min_relative_score` of what the best tenth of the video's poses reach: how high scores are depends on the networks
+    `min_relative_score` of what the best tenth of the shot's poses reach: how high scores are depends on the networks
     and the images, so no fixed score could tell.
     """
     order, edges = table.by_track()

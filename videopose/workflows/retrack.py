@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import get_args
 
 from videopose.config import Options, merge, parse_overrides, validate
-from videopose.errors import InputError, UnknownNameError, nearest_name
+from videopose.errors import DatasetError, InputError, UnknownNameError, nearest_name
+from videopose.io.result import ResultHeader
 from videopose.io.results import check_suffix, read_result, write_result
+from videopose.io.shots_file import read_shots
 from videopose.skeletons import Skeleton
+from videopose.stages.shots import GivenShots
 from videopose.stages.smooth import TrackAndSmooth
 from videopose.tracking.options import SmoothingOptions, TrackerName, TrackerOptions
 from videopose.types import Record
@@ -76,6 +79,24 @@ def _setting(name: str, options: RetrackOptions) -> str:
     return f"--set tracker.features.{name}={str(value).lower()}"
 
 
+def known_shots(header: ResultHeader, choice: str) -> tuple[int, ...]:
+    """Return where shots begin.
+
+    Args:
+        header: of the result; it says where `videopose run` has found other scenes.
+        choice: `tracker.shots`: auto takes these, off none, and a file has a list of its own.
+
+    Raises:
+        DatasetError: the file cannot be read, or what the header says is no list of frames.
+    """
+    if choice not in ("auto", "off"):
+        return read_shots(Path(choice))
+    found = header.provenance.get("shots", []) if choice == "auto" else []
+    if not isinstance(found, list) or not all(isinstance(start, int) for start in found) or found != sorted(found):
+        raise DatasetError(f"{header.video.path}: shots = {found!r} in the result's provenance is no list of frames")
+    return tuple(found)
+
+
 def retrack_records(records: Iterable[Record], options: RetrackOptions, skeleton: Skeleton) -> Iterator[Record]:
     """Track and clean a stream of poses."""
     return TrackAndSmooth(options.tracker, options.smoothing, skeleton)(records)
@@ -104,10 +125,13 @@ def retrack(source: Path, target: Path, options: RetrackOptions, *, overwrite: b
     if target.exists() and not overwrite:
         raise InputError(f"{target} already exists; pass --overwrite to replace it, or -o to write elsewhere")
     stored = read_result(source)
-    facts = {**stored.header.provenance, "retracked": options.model_dump(mode="json")}
+    shots = known_shots(stored.header, options.tracker.shots)
+    facts = {**stored.header.provenance, "retracked": options.model_dump(mode="json"), "shots": list(shots)}
+    if not shots:
+        del facts["shots"]
     header = replace(stored.header, provenance=facts)
     tally = _Tally()
     with write_result(target, header) as writer:
-        for record in tally(retrack_records(stored, options, stored.header.skeleton)):
+        for record in tally(retrack_records(GivenShots(shots)(stored), options, stored.header.skeleton)):
             writer.write(record)
     return f"{len(tally.ids or ())} people in {tally.people} poses, tracked by {options.tracker.name}"

@@ -24,6 +24,7 @@ from videopose.io.result import JsonObject, ResultHeader
 from videopose.skeletons import Skeleton
 from videopose.stages.journal import Journal, TemporalContext
 from videopose.stages.pipeline import Pipeline, Stage, prefetch
+from videopose.stages.shots import NumberShots
 from videopose.stages.sink import WriteResult
 from videopose.types import F32, Gap, Record, VideoInfo
 
@@ -131,6 +132,7 @@ class Run:
             "device": str(device),
         }
         self.header = ResultHeader(reader.info, recipe.skeleton_of(options), provenance)
+        self._shots: list[int] = []
         self._store = None
         if self.output is not None:
             identity = {**provenance, "torch": torch.__version__, "asked": request}
@@ -159,19 +161,28 @@ class Run:
         tracks = self._recipe.build_tracks(self._options, self.header.skeleton)
         tracks = self._wrap(replace(tracks, video=str(self.clip)))
         if self.output is None or self._store is None:
-            yield from tracks(self._posed(self._networks()))
+            yield from tracks(self._in_shots(self._posed(self._networks())))
             self._close_header(self._reader.gaps)
             return
         with exclusive_lock(self._store.folder):
-            tracked = tracks(self._kept(self._store))
+            tracked = tracks(self._in_shots(self._kept(self._store)))
             first = list(islice(tracked, 1))
             if not self._store.is_complete:
                 # These tracks answer at once, which is too early: gaps stand above the frames in every format.
                 deque(tracked, maxlen=0)
-                first, tracked = [], tracks(self._store)
+                first, tracked = [], tracks(self._in_shots(self._store))
             self._close_header(self._store.gaps())
             yield from WriteResult(self.output, self.header)(chain(first, tracked))
             self._store.remove()
+
+    def _in_shots(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Number the shots, and remember where they begin for the header."""
+        self._shots, last = [], 0
+        for record in NumberShots()(records):
+            if record.shot != last:
+                self._shots.append(record.frame.index)
+                last = record.shot
+            yield record
 
     def _kept(self, store: JournalStore) -> Iterator[Record]:
         """Return what the store has and then what the networks still have to give, which it keeps."""
@@ -201,7 +212,8 @@ class Run:
         return self._wrap(replace(networks, video=str(self.clip)))
 
     def _close_header(self, gaps: Iterable[Gap]) -> None:
-        self.header = replace(self.header, gaps=tuple(gaps))
+        found = {"shots": self._shots} if self._shots else {}
+        self.header = replace(self.header, gaps=tuple(gaps), provenance={**self.header.provenance, **found})
 
 
 def journal_folder(output: Path) -> Path:
