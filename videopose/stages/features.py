@@ -95,10 +95,11 @@ def carry_all(flow: OpticalFlow | None, before: U8, after: U8, points: list[F32]
     return [warp_points(field_, part * scale) / np.float32(scale) for part in points]
 
 
-def _camera(before: U8, after: U8, people: F32, scale: float) -> F64:
+def _camera(before: U8, after: U8, people: F32, scale: float) -> F64 | None:
     first, second = (np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8) for image in (before, after))
     motion = camera_motion(first, second, people)
-    motion[:2, 2] /= scale  # the linear part has no unit
+    if motion is not None:
+        motion[:2, 2] /= scale  # the linear part has no unit
     return motion
 
 

@@ -77,10 +77,10 @@ def _is_one(xyxy: F32, old: I64, new: I64, overlap: float) -> bool:
     if not len(old) or not len(new):
         return False
     place = np.round(np.linspace(0, len(new) - 1, len(old))).astype(np.int64)
-    return bool(_within(xyxy[old], xyxy[new[place]]).mean() >= overlap)
+    return bool(share_within(xyxy[old], xyxy[new[place]]).mean() >= overlap)
 
 
-def _within(first: F32, second: F32) -> F64:
+def share_within(first: F32, second: F32) -> F64:
     """Return (C,) the share of the smaller box that lies within the other, pair by pair."""
     corner, far = np.maximum(first[:, :2], second[:, :2]), np.minimum(first[:, 2:], second[:, 2:])
     inside = np.maximum(far - corner, 0).prod(axis=1, dtype=np.float64)

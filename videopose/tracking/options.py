@@ -84,6 +84,15 @@ class LinkingOptions(Options):
     max_handover: float = Field(default=2.0, ge=0, description="how long two tracklets may share a person")
     handover_gain: float = Field(default=6.0, ge=0, description="what this takes off the cost of joining them")
     handover_overlap: float = Field(default=0.85, gt=0, description="from which part of a box within another they do")
+    double_distance: float = Field(
+        default=0.25, ge=0, description="mean distance of keypoints up to which two poses are on one body"
+    )
+    double_overlap: float = Field(default=0.5, gt=0, description="from which part of a box within another they may be")
+    double_share: float = Field(
+        default=0.4,
+        gt=0,
+        description="tracks that spend this part of their poses on the bodies of stronger ones are dropped",
+    )
     min_track_score: float = Field(default=3.0, ge=0, description="tracks whose pose scores sum to less are dropped")
     min_presence: float = Field(
         default=0.15, ge=0, le=1, description="so are tracks that are there in less than this part of their frames"

@@ -8,7 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from videopose.tracking.camera import steadied
 from videopose.tracking.crossing import resolve_swaps
+from videopose.tracking.doubles import drop_doubles
 from videopose.tracking.duplicates import split_overlaps
 from videopose.tracking.linking import link
 from videopose.tracking.options import LinkingOptions
@@ -49,9 +51,11 @@ def in_shots(table: TrackTable, track: Callable[[TrackTable], TrackTable]) -> Tr
 
 
 def _joined(table: TrackTable, options: LinkingOptions) -> TrackTable:
-    trimmed, handovers = split_overlaps(table, options)
+    still = steadied(table)  # who goes on as whom is a question about the world, not about the image
+    trimmed, handovers = split_overlaps(still, options)
     linked = link(trimmed, options, handovers)
-    return drop_weak_tracks(resolve_swaps(linked, options), options)
+    named = drop_doubles(resolve_swaps(linked, options), options)
+    return drop_weak_tracks(replace(table, track_id=named.track_id), options)
 
 
 def drop_weak_tracks(table: TrackTable, options: LinkingOptions) -> TrackTable:

@@ -101,10 +101,18 @@ def test_camera_motion_is_found():
     assert np.abs(found[:2, 2] - matrix[:, 2]).max() < 1.0
 
 
-def test_camera_without_texture_counts_as_still():
+def test_camera_without_texture_is_not_measured():
     blank = np.zeros((100, 100), np.uint8)
 
-    assert (camera_motion(blank, blank, np.zeros((0, 4), np.float32)) == np.eye(3)).all()
+    assert camera_motion(blank, blank, np.zeros((0, 4), np.float32)) is None
+
+
+def test_frames_in_which_the_camera_cannot_be_measured_come_through():
+    records = [a_record(t, np.zeros((100, 100, 3), np.uint8), [[50, 50]]) for t in range(3)]
+
+    features = [record.features for record in MeasureFeatures(FeatureOptions(camera=True))(records)]
+
+    assert [each.camera is None for each in features] == [False, True, True]
 
 
 def test_same_clothes_look_more_alike_than_others():
