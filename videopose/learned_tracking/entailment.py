@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
-from videopose.catalog import asset
-from videopose.errors import WeightsError
-from videopose.models.entailment import FEATURES, PoseEntailment
+from videopose.models.entailment import FEATURES
+from videopose.models.weights import describe, load_model
+from videopose.models.zoo import Weights
 from videopose.skeletons import Skeleton, shared_keypoints, skeleton_named
 from videopose.tracking.similarity import are_near, person_size
 from videopose.types import F32, F64, Bool, Poses
@@ -19,7 +17,7 @@ from videopose.types import F32, F64, Bool, Poses
 TOKENS = skeleton_named("posetrack15")
 """The network's keypoints; others are matched by name, missing ones are left out."""
 
-WEIGHTS = "pose_entailment.safetensors"
+MODEL = "pose_entailment.default"
 SHORTEST, LONGEST = 0.04, 1.0
 """Seconds between two poses between which the network was trained; shorter and longer ones count as these."""
 
@@ -50,6 +48,11 @@ def pair_features(earlier: Poses, later: Poses, seconds: F64, skeleton: Skeleton
     return np.clip(features, -4, 4), present
 
 
+def describe_entailment() -> Weights:
+    """Say what is known of the weights that ship with the package."""
+    return describe(MODEL)
+
+
 class EntailmentSimilarity:
     """Gives the network's belief that a track and a pose are one person; 0 for people far from each other.
 
@@ -62,16 +65,8 @@ class EntailmentSimilarity:
     """
 
     def __init__(self, skeleton: Skeleton, path: Path | None = None) -> None:
-        file = path if path is not None else asset(WEIGHTS)
         self._skeleton = skeleton
-        self._network = PoseEntailment(len(TOKENS))
-        try:
-            self._network.load_state_dict(load_file(file))
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise WeightsError(
-                f"{file}: not weights of the entailment network ({error}); reinstall videopose"
-            ) from error
-        self._network.eval()
+        self._network, _ = load_model(MODEL if path is None else "pose_entailment", checkpoint=path)
 
     def __call__(self, tracks: Poses, poses: Poses, seconds: F64 | None = None, /) -> F32:
         """Return (M, N) beliefs in [0, 1]; see `Similarity`."""

@@ -27,7 +27,8 @@ class Architecture:
         skeleton: what its published weights predict.
         task: `pose` (crop to keypoints), `detector`, `temporal` (several crops of one person to keypoints), `tube`
             (the same, but to the keypoints of every frame), `fusion` (several frames' heatmaps of one person to better
-            ones: a head on a pose network) or `refiner` (a track's keypoints to better ones, without images).
+            ones: a head on a pose network), `refiner` (a track's keypoints to better ones, without images) or
+            `similarity` (two poses to whether they are one person).
         takes_input_hw: whether the builder needs `input_hw`, because parameters depend on it.
         flops: how its paper counts, a key of `complexity.CONVENTIONS`.
     """
@@ -173,6 +174,9 @@ ARCHITECTURES: dict[str, Architecture] = {
     "joint_messages": _fusion("joint_messages", "JointMessages"),
     "fpn_detector": Architecture("fpn_detector", "FpnDetector", codec="", skeleton="", task="detector"),
     "refiner": Architecture("refiner", "PoseRefiner", input_hw=(1, 1), codec="", skeleton="", task="refiner"),
+    "pose_entailment": Architecture(
+        "entailment", "PoseEntailment", input_hw=(1, 1), codec="", skeleton="posetrack15", task="similarity"
+    ),
 }
 
 

@@ -36,6 +36,10 @@ class PoseEntailment(nn.Module):
         self.encoder = nn.TransformerEncoder(layer, LAYERS, nn.LayerNorm(WIDTH), enable_nested_tensor=False)
         self.head = nn.Linear(WIDTH, 1)
 
+    def example_shapes(self, input_hw: tuple[int, int]) -> list[tuple[int, ...]]:
+        """Return the shapes of one pair, for counting."""
+        return [(1, 2, self.kind.num_embeddings, FEATURES), (1, 2, self.kind.num_embeddings)]
+
     def forward(self, features: Tensor, present: Tensor) -> Tensor:
         """Judge pairs of poses.
 
@@ -50,7 +54,8 @@ class PoseEntailment(nn.Module):
         kind = self.kind(torch.arange(num_keypoints, device=features.device))
         tokens = self.position(features) + kind + self.segment.weight[:, None]
         sequence = torch.cat([self.verdict.expand(pairs, 1, WIDTH), tokens.reshape(pairs, -1, WIDTH)], dim=1)
-        absent = torch.cat([present.new_zeros(pairs, 1), ~present.reshape(pairs, -1)], dim=1)
+        missing = present.reshape(pairs, -1).logical_not()
+        absent = torch.cat([missing.new_zeros(pairs, 1), missing], dim=1)
         encoded = self.encoder(sequence, src_key_padding_mask=absent)
         logits: Tensor = self.head(encoded[:, 0])[:, 0]
         return logits

@@ -134,6 +134,16 @@ SHIPPED: tuple[Weights, ...] = (
         skeleton="",
         codec="",
     ),
+    Weights(
+        "pose_entailment.default",
+        "pose_entailment.safetensors",
+        sha256="c388b2ba748819b25ab0c6f27add880c704698c2777c784e6ea29d3a5603495e",
+        bytes=75092,
+        licence="Apache-2.0",
+        origin="package",
+        skeleton="posetrack15",
+        codec="",
+    ),
 )
 """The defaults. Their cards are in the files themselves and go before these lines."""
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch.nn import functional
 
 from videopose.data.detection_noise import (
@@ -29,6 +28,8 @@ from videopose.data.detection_noise import (
 )
 from videopose.learned_tracking.entailment import pair_features
 from videopose.models.entailment import PoseEntailment
+from videopose.models.weights import save_weights
+from videopose.models.zoo import Weights
 from videopose.tracking.similarity import are_near
 from videopose.types import F32, Bool
 
@@ -132,7 +133,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, level in LEVELS.items():
         test = make_pairs([simulate(video, level, 200) for video in unseen], rng)
         sys.stderr.write(f"{name}: balanced accuracy on unseen videos {100 * accuracy(network, test):.1f} %\n")
-    save_file({key: value.contiguous() for key, value in network.state_dict().items()}, options.out)
+    weights = Weights(
+        "pose_entailment.default",
+        "",
+        licence="Apache-2.0",
+        paper="Snower et al., 15 Keypoints Is All You Need, CVPR 2020",
+        skeleton="posetrack15",
+        input_hw=(1, 1),
+        codec="",
+    )
+    save_weights(options.out, network.state_dict(), weights)
 
 
 if __name__ == "__main__":

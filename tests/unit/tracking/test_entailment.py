@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from videopose.catalog import asset
 from videopose.errors import InputError, WeightsError
-from videopose.learned_tracking.entailment import WEIGHTS, EntailmentSimilarity, pair_features
+from videopose.learned_tracking.entailment import EntailmentSimilarity, describe_entailment, pair_features
 from videopose.models.entailment import PoseEntailment
+from videopose.models.weights import locate
 from videopose.skeletons import skeleton_named
 from videopose.stages.track import TrackPoses
 from videopose.tracking.options import TrackerOptions
@@ -34,7 +34,7 @@ def standing(centers):
 
 
 def test_shipped_weights_are_small():
-    assert asset(WEIGHTS).stat().st_size < 300_000
+    assert locate(describe_entailment()).stat().st_size < 300_000
 
 
 def test_the_same_person_is_believed_and_the_neighbour_is_not():
@@ -96,5 +96,5 @@ def test_damaged_weights_are_named(tmp_path):
     path = tmp_path / "broken.safetensors"
     path.write_bytes(b"nothing of the kind")
 
-    with pytest.raises(WeightsError, match=r"broken\.safetensors: not weights of the entailment network"):
+    with pytest.raises(WeightsError, match=r"broken\.safetensors: not a readable safetensors file"):
         EntailmentSimilarity(SKELETON, path)
