@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,10 @@ from videopose.io.result import cannot_write
 if sys.platform != "win32":
     import fcntl
 
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+_TRIES = 20
+"""How often the lock is taken anew, because the run that held it took its folder away meanwhile."""
+
 
 @contextmanager
 def exclusive_lock(folder: Path) -> Iterator[None]:
@@ -22,27 +27,58 @@ def exclusive_lock(folder: Path) -> Iterator[None]:
     Where the system has no advisory locks (Windows), nothing is locked.
 
     Raises:
-        InputError: another process holds the lock.
+        InputError: another process holds the lock, or the folder is a link.
         VideoPoseError: the folder cannot be made.
     """
     path = folder / "lock"
-    try:
-        folder.mkdir(exist_ok=True)
-        file = path.open("w")
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    with file:
-        _lock(file, folder)
+    with _locked(path) as file:
         try:
             yield
         finally:
             with suppress(OSError):  # the folder is gone with the finished journal, or chunks lie in it
-                if not any(other != path for other in folder.iterdir()):
+                if _names(path, file) and not any(other != path for other in folder.iterdir()):
                     path.unlink()
                     folder.rmdir()
 
 
-def _lock(file: IO[str], folder: Path) -> None:
+def _locked(path: Path) -> IO[bytes]:
+    """Open the file and lock it; what is locked is what the name stands for."""
+    for _ in range(_TRIES):
+        refuse_link(path.parent)
+        try:
+            path.parent.mkdir(exist_ok=True)
+            file = os.fdopen(os.open(path, _FLAGS, 0o666), "r+b")
+        except FileNotFoundError as error:
+            if path.parent.parent.is_dir():
+                continue  # the run before took its folder away between the two lines
+            raise cannot_write(path, error) from error
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        try:
+            _lock(file, path.parent)
+            if _names(path, file):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+    raise InputError(f"{path.parent}: other runs keep writing this result. Choose another place with -o")
+
+
+def refuse_link(folder: Path) -> None:
+    """Raise `InputError` where the folder is a link: nothing is written to where somebody else made it lead."""
+    if folder.is_symlink():
+        raise InputError(f"{folder}: is a link, and a run keeps its own files there. Remove it, or choose another -o")
+
+
+def _names(path: Path, file: IO[bytes]) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _lock(file: IO[bytes], folder: Path) -> None:
     if sys.platform == "win32":
         return
     try:

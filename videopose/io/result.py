@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -52,25 +52,39 @@ class ResultWriter(Protocol):
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that appears under its name only when the block ends well, and is gone if it does not.
 
+    What is written is a new file beside it; one that lies there under that name, or a link, is taken away first and
+    never written through.
+
     Raises:
-        VideoPoseError: the disk is full, or the folder cannot be written to.
+        VideoPoseError: the disk is full, the folder cannot be written to, or another process writes the same file.
     """
-    part = path.with_name(path.name + ".part")
+    part = part_of(path)
+    is_ours = False
     try:
-        with part.open("wb") as file:
+        if os.path.lexists(part):
+            part.unlink()
+        with part.open("xb") as file:
+            is_ours = True
             yield file
             file.flush()
             os.fsync(file.fileno())
+            is_ours = os.path.samestat(os.fstat(file.fileno()), part.lstat())
+        if not is_ours:
+            raise VideoPoseError(f"{path}: another process is writing it. Wait for it, or choose another place")
         part.replace(path)
         sync_folder(path.parent)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        if isinstance(error, VideoPoseError):
-            raise
-        raise cannot_write(path, error) from error
-    except BaseException:
-        part.unlink(missing_ok=True)
+    except BaseException as error:
+        if is_ours:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and not isinstance(error, VideoPoseError):
+            raise cannot_write(path, error) from error
         raise
+
+
+def part_of(path: Path) -> Path:
+    """Name the file that `atomic_write` writes to until it is whole."""
+    return path.with_name(path.name + ".part")
 
 
 def cannot_write(path: Path, error: OSError) -> VideoPoseError:
@@ -79,7 +93,12 @@ def cannot_write(path: Path, error: OSError) -> VideoPoseError:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring a folder's list of names to the disk, so that a rename outlives a power cut."""
+    """Bring a folder's list of names to the disk, so that a rename outlives a power cut.
+
+    Windows cannot open a folder for that, and needs no such thing.
+    """
+    if os.name == "nt":
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
