@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Self
 
 import torch
 from pydantic import model_validator
 
-from videopose.estimators.build import weights_facts
+from videopose.estimators.build import used_weights
 from videopose.estimators.build_fused import (
     PARAMETER_FREE_HEADS,
     TemporalOptions,
@@ -18,6 +17,7 @@ from videopose.estimators.build_fused import (
     window_of,
 )
 from videopose.estimators.recurrent import RecurrentEstimator
+from videopose.io.result import JsonObject
 from videopose.skeletons import Skeleton
 from videopose.stages.estimate import EstimatePoses
 from videopose.stages.journal import TemporalContext
@@ -67,7 +67,8 @@ def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
     used = topdown.describe_weights(options)
     if is_whole(options.pose) or (options.temporal.head in PARAMETER_FREE_HEADS and not options.temporal.weights):
         return used
-    return [*used, weights_facts(describe_head(options.temporal))]
+    head = describe_head(options.temporal)
+    return [*used, used_weights(head, "temporal.head", options.temporal.weights)]
 
 
 def reach(options: PipelineOptions) -> TemporalContext:
@@ -77,9 +78,9 @@ def reach(options: PipelineOptions) -> TemporalContext:
     return TemporalContext(around.before + before, around.after + after)
 
 
-def input_files(options: PipelineOptions) -> list[Path]:
-    """List the files besides the video that the poses depend on."""
-    return topdown.input_files(options)
+def split(options: PipelineOptions) -> tuple[JsonObject, JsonObject]:
+    """Return the values the costly half depends on, and those that only the cheap half reads and may change freely."""
+    return topdown.split(options)
 
 
 def check_inputs(options: PipelineOptions, video: VideoInfo) -> None:

@@ -17,9 +17,11 @@ from videopose.estimators.build import (
     create_estimator,
     describe_detector,
     describe_pose,
-    weights_facts,
+    used_weights,
 )
 from videopose.io.boxes_file import check_boxes, read_boxes
+from videopose.io.result import JsonObject
+from videopose.learned_tracking.entailment import describe_entailment
 from videopose.learned_tracking.refiner import describe_refiner
 from videopose.skeletons import Skeleton, skeleton_named
 from videopose.stages.detect import BoxesFromFile, DetectPeople, FullFrameBox
@@ -104,12 +106,24 @@ def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
     pose = describe_pose(options.pose)
     if options.pose.backend != "torch":
         pose = replace(pose, file=str(Path(options.pose.weights).absolute()), origin="")
-    used = [weights_facts(pose)]
+    used = [used_weights(pose, "pose.model", options.pose.weights)]
     if options.detector.source == "network":
-        used.insert(0, weights_facts(describe_detector(options.detector)))
+        detector = describe_detector(options.detector)
+        used.insert(0, used_weights(detector, "detector.model", options.detector.weights))
+    if options.tracker.similarity == "entailment":
+        used.append(used_weights(describe_entailment(), "tracker.similarity"))
     if options.smoothing.method == "learned":
-        used.append(weights_facts(describe_refiner(options.smoothing.weights)))
+        refiner = describe_refiner(options.smoothing.weights)
+        used.append(used_weights(refiner, "smoothing.method", options.smoothing.weights))
     return used
+
+
+def split(options: PipelineOptions) -> tuple[JsonObject, JsonObject]:
+    """Return the values the costly half depends on, and those that only the cheap half reads and may change freely."""
+    networks = options.model_dump(mode="json")
+    tracks = {section: networks.pop(section) for section in ("tracker", "smoothing")}
+    networks["tracker"] = {key: tracks["tracker"].pop(key) for key in ("features", "shots")}
+    return networks, tracks
 
 
 def reach(options: PipelineOptions) -> TemporalContext:
@@ -120,12 +134,6 @@ def reach(options: PipelineOptions) -> TemporalContext:
     if features.camera or features.recover:
         return TemporalContext(before=1)
     return TemporalContext(window=options.window, is_closed=True)
-
-
-def input_files(options: PipelineOptions) -> list[Path]:
-    """List the files besides the video that the poses depend on."""
-    boxes = [Path(options.detector.boxes)] if options.detector.source == "file" else []
-    return boxes + ([] if options.tracker.shots in ("auto", "off") else [Path(options.tracker.shots)])
 
 
 def check_inputs(options: PipelineOptions, video: VideoInfo) -> None:

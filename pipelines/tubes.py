@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Self
 
 import torch
 from pydantic import model_validator
 
-from videopose.estimators.build import weights_facts
+from videopose.estimators.build import used_weights
 from videopose.estimators.build_tubes import create_tubes, describe_tube_head
+from videopose.io.result import JsonObject
 from videopose.skeletons import Skeleton
 from videopose.stages.features import MeasureFeatures
 from videopose.stages.journal import TemporalContext
@@ -26,6 +26,9 @@ from videopose.tracking.tubes.options import TubeOptions
 from videopose.types import VideoInfo
 
 from . import topdown
+
+MERGING = ("tolerance", "min_similarity", "min_keypoint_score", "look_ahead", "merge")
+"""Options of tubes that concern how tubes become poses, behind the journal."""
 
 
 class PipelineOptions(topdown.PipelineOptions):
@@ -75,7 +78,9 @@ def build_tracks(options: PipelineOptions, skeleton: Skeleton) -> Pipeline:
 def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
     """Name the weights and their checksums, for the result's provenance."""
     head = describe_tube_head(options.tubes)
-    return topdown.describe_weights(options) + ([] if head is None else [weights_facts(head)])
+    return topdown.describe_weights(options) + (
+        [] if head is None else [used_weights(head, "tubes.head", options.tubes.weights)]
+    )
 
 
 def reach(options: PipelineOptions) -> TemporalContext:
@@ -89,9 +94,11 @@ def reach(options: PipelineOptions) -> TemporalContext:
     return TemporalContext(-(-before // step) * step, length - 1 + step)
 
 
-def input_files(options: PipelineOptions) -> list[Path]:
-    """List the files besides the video that the poses depend on."""
-    return topdown.input_files(options)
+def split(options: PipelineOptions) -> tuple[JsonObject, JsonObject]:
+    """Return the values the costly half depends on, and those that only the cheap half reads and may change freely."""
+    networks, tracks = topdown.split(options)
+    tracks["tubes"] = {key: networks["tubes"].pop(key) for key in MERGING}
+    return networks, tracks
 
 
 def check_inputs(options: PipelineOptions, video: VideoInfo) -> None:

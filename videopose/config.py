@@ -10,9 +10,10 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -34,6 +35,42 @@ class Options(BaseModel):
     """The base of every section: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+@dataclass(frozen=True)
+class NamesFile:
+    """Marks an option that names a file.
+
+    Attributes:
+        words: values that are no file's name.
+    """
+
+    words: tuple[str, ...] = ()
+
+
+InputPath = Annotated[str, NamesFile()]
+"""The type of an option that names a file the answer depends on; empty = none. `input_paths` finds them all."""
+
+
+def input_paths(options: BaseModel) -> dict[str, Path]:
+    """List the files that options name, by the dotted key of the option.
+
+    Example:
+        >>> class Boxes(Options):
+        ...     file: InputPath = "boxes.txt"
+        >>> input_paths(Boxes())
+        {'file': PosixPath('boxes.txt')}
+    """
+    return dict(_paths_in(options, ""))
+
+
+def _paths_in(options: BaseModel, prefix: str) -> Iterator[tuple[str, Path]]:
+    for name, field in type(options).model_fields.items():
+        value = getattr(options, name)
+        if isinstance(value, BaseModel):
+            yield from _paths_in(value, f"{prefix}{name}.")
+        elif value and any(isinstance(mark, NamesFile) and value not in mark.words for mark in field.metadata):
+            yield f"{prefix}{name}", Path(value)
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -19,6 +19,10 @@ class InputError(VideoPoseError, ValueError):
     """A value the caller passed cannot be used."""
 
 
+class AlreadyFinishedError(InputError):
+    """The result asked for is there, made by the very same command: nothing is left to do."""
+
+
 class ShapeError(InputError):
     """An array does not have the shape its role needs.
 

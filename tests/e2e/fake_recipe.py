@@ -18,7 +18,7 @@ import torch
 
 from videopose import catalog
 from videopose.cli.main import main
-from videopose.config import Options
+from videopose.config import InputPath, Options
 from videopose.io.boxes_file import check_boxes, read_boxes
 from videopose.skeletons import skeleton_named
 from videopose.stages.journal import TemporalContext
@@ -30,7 +30,12 @@ SECONDS_A_FRAME = "VIDEOPOSE_TEST_SECONDS_A_FRAME"
 
 class DetectorOptions(Options):
     source: Literal["network", "file", "frame"] = "network"
-    boxes: str = ""
+    boxes: InputPath = ""
+
+
+class Numbers(Options):
+    first: int = 1
+    names: InputPath = ""
 
 
 class PipelineOptions(Options):
@@ -38,6 +43,7 @@ class PipelineOptions(Options):
     people: int = 2
     window: int = 5
     before: int = 0
+    numbers: Numbers = Numbers()
     detector: DetectorOptions = DetectorOptions()
 
 
@@ -70,9 +76,11 @@ class InventPeople:
 class NumberPeople:
     """Stand for a tracker: the first person of a frame is 1, the second 2."""
 
+    first: int = 1
+
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         for record in records:
-            yield replace(record, poses=replace(record.poses, track_id=np.arange(1, len(record.poses) + 1)))
+            yield replace(record, poses=replace(record.poses, track_id=np.arange(len(record.poses)) + self.first))
 
 
 def skeleton_of(options):
@@ -86,24 +94,25 @@ def build_networks(options, device: torch.device) -> Pipeline:
 
 
 def build_tracks(options, skeleton) -> Pipeline:
-    return Pipeline((NumberPeople(),))
+    return Pipeline((NumberPeople(options.numbers.first),))
 
 
 def describe_weights(options):
-    return [{"name": "fake", "sha256": "0" * 64}]
+    return [{"option": "people", "name": "fake", "sha256": "0" * 64}]
 
 
 def reach(options):
     return TemporalContext(before=options.before)
 
 
-def input_files(options):
-    return [Path(options.detector.boxes)] if options.detector.source == "file" else []
+def split(options):
+    networks = options.model_dump(mode="json")
+    return networks, {"numbers": networks.pop("numbers")}
 
 
 def check_inputs(options, video):
-    for boxes in input_files(options):
-        check_boxes(boxes, video)
+    if options.detector.source == "file":
+        check_boxes(Path(options.detector.boxes), video)
 
 
 def config_file(folder: Path) -> Path:

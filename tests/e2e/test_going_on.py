@@ -155,7 +155,7 @@ def test_a_changed_video_is_noticed(command, long_clip):
     done = command("run", long_clip, "-o", "clip.json")
 
     assert done.code == 1
-    assert "other settings: asked.video." in done.err
+    assert "other settings: asked.video has other content" in done.err
 
 
 def test_restart_begins_anew(command, long_clip):

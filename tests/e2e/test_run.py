@@ -21,7 +21,7 @@ def test_a_run_writes_every_frame_beside_the_clip(command, clip):
     assert [frame["index"] for frame in document["frames"]] == list(range(40))
     assert [person["track_id"] for person in document["frames"][7]["people"]] == [1, 2]
     assert document["provenance"]["config"]["people"] == 2
-    assert document["provenance"]["weights"] == [{"name": "fake", "sha256": "0" * 64}]
+    assert document["provenance"]["weights"] == [{"option": "people", "name": "fake", "sha256": "0" * 64}]
     assert "40 frames, 2 people" in done.err
 
 
@@ -193,7 +193,10 @@ def test_print_config_prints_everything_and_stops(command):
     done = command("run", "nowhere.mp4", "--print-config", "--set", "people=3", "--single-person")
 
     assert done.code == 0
-    assert done.out == "recipe: fake\npeople: 3\nwindow: 5\nbefore: 0\ndetector:\n  source: frame\n  boxes: ''\n"
+    assert done.out == (
+        "recipe: fake\npeople: 3\nwindow: 5\nbefore: 0\nnumbers:\n  first: 1\n  names: ''\n"
+        "detector:\n  source: frame\n  boxes: ''\n"
+    )
 
 
 def test_boxes_reach_the_config_whatever_they_are_called(command, clip):

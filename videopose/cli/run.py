@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -37,7 +38,9 @@ class FrameRange(click.ParamType[tuple[int, int | None]]):
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Result [<clip>.poses.json]; or .parquet, .csv.")
 @click.option("--overwrite", is_flag=True, help="Replace a result that is there.")
 @click.option("--restart", is_flag=True, help="Throw away what an unfinished run has left.")
-@click.option("--save", type=click.Choice(["video"]), multiple=True, help="Also draw <clip>.overlay.mp4.")
+@click.option(
+    "--save", type=click.Choice(["video"]), is_flag=False, flag_value="video", help="Also draw <result>.overlay.mp4."
+)
 @click.option("--pipeline", default="default", show_default=True, help="fast, default, accurate, or a YAML file.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the pipeline.")
 @click.option("--print-config", is_flag=True, help="Print the whole config and stop.")
@@ -60,7 +63,7 @@ def command(
     output: Path | None,
     overwrite: bool,
     restart: bool,
-    save: tuple[str, ...],
+    save: str | None,
     pipeline: str,
     overrides: tuple[str, ...],
     print_config: bool,
@@ -86,7 +89,7 @@ def command(
     """
     from videopose.cli.progress import ProgressBar
     from videopose.config import dump
-    from videopose.errors import InputError
+    from videopose.errors import AlreadyFinishedError, InputError
     from videopose.workflows import run as api
     from videopose.workflows.render import render
 
@@ -98,14 +101,25 @@ def command(
         click.echo(dump(options), nl=False)
         return
     result = output or default_output(clip, ".poses.json")
-    overlay = result.with_name(f"{default_output(clip, '').name}.overlay.mp4") if save else None
-    if overlay is not None and overlay.exists() and not overwrite:
+    if output is None:
+        api.check_name(result, clip)
+    overlay = result.with_name(f"{result.stem.removesuffix('.poses')}.overlay.mp4") if save else None
+    reading: dict[str, Any] = {  # Any: values of several types
+        "frame_rate": frame_rate, "stream": stream, "allow_references": allow_references, "keep_holes": keep_holes,
+    }  # fmt: skip
+    draw = partial(render, clip, result, overwrite=overwrite, **reading)
+    has_overlay = overlay is not None and overlay.exists() and not overwrite
+    try:
+        begun = api.run(
+            clip, result, pipeline=pipeline, overrides=overrides, device=device, backend=backend, start=start, end=end,
+            frames=frames, every=every, strict=strict, overwrite=overwrite, restart=restart, **reading,
+        )  # fmt: skip
+    except AlreadyFinishedError as done:
+        click.echo(str(done), err=True)
+        _report(result, None if has_overlay else overlay, draw)
+        return
+    if has_overlay:
         raise InputError(f"{overlay}: is already there. Add --overwrite to replace it, or leave --save video out")
-    begun = api.run(
-        clip, result, pipeline=pipeline, overrides=overrides, device=device, backend=backend, start=start, end=end,
-        frames=frames, every=every, frame_rate=frame_rate, strict=strict, stream=stream,
-        allow_references=allow_references, keep_holes=keep_holes, overwrite=overwrite, restart=restart,
-    )  # fmt: skip
     progress = ProgressBar(begun.resumed_frames, is_quiet=quiet)
     begun.progress = progress
     if begun.resumed_frames and not quiet:
@@ -122,12 +136,14 @@ def command(
     if not quiet:
         click.echo(f"{clip}: {num_frames} frames, {_count(people, 'person', 'people')}, {speed:.1f} frames/s", err=True)
     _warn_of(begun.gaps, clip)
+    _report(result, overlay, draw)
+
+
+def _report(result: Path, overlay: Path | None, draw: Callable[[Path], object]) -> None:
+    """Print where the result is; draw the overlay if there is to be one, and print where that is."""
     click.echo(result)
     if overlay is not None:
-        render(
-            clip, result, overlay, overwrite=overwrite, frame_rate=frame_rate, stream=stream,
-            allow_references=allow_references, keep_holes=keep_holes,
-        )  # fmt: skip
+        draw(overlay)
         click.echo(overlay)
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from torch import nn
 
 from videopose.codecs import create_codec
-from videopose.config import Options
+from videopose.config import InputPath, Options
 from videopose.errors import ConfigError
 from videopose.estimators.crops import CropNetwork
 from videopose.estimators.detector import AnchorFreeDetector
@@ -29,10 +29,10 @@ class DetectorOptions(Options):
     """Who is there: a network, a file of boxes, or one person who fills the frame."""
 
     source: Literal["network", "file", "frame"] = "network"
-    boxes: str = ""
+    boxes: InputPath = ""
     """With `source: file`: MOT det.txt, COCO or PoseTrack JSON."""
     model: str = "fpn_detector.default"
-    weights: str = ""
+    weights: InputPath = ""
     """A checkpoint to use instead of the model's own."""
     pixels: int = Field(default=352 * 352, ge=1024)
     """Input pixels a frame is scaled to; more finds smaller people and takes longer."""
@@ -55,7 +55,7 @@ class PoseOptions(Options):
     """How they hold themselves."""
 
     model: str = "fpn_pose.default"
-    weights: str = ""
+    weights: InputPath = ""
     """A checkpoint to use instead of the model's own; then `model` may be a bare architecture."""
     backend: Literal["torch", "onnxruntime", "openvino"] = "torch"
     """What runs the network; the others take a file written by `videopose models export` as `weights`."""
@@ -190,8 +190,29 @@ def describe_detector(options: DetectorOptions) -> Weights:
 
 
 def weights_facts(weights: Weights) -> dict[str, str]:
-    """Name weights by name and checksum, for a result's provenance."""
-    return {"name": weights.name, "sha256": file_sha256(locate(weights))}
+    """Name weights by name and checksum; where the numbers lie in a second file, by that one's too."""
+    path = locate(weights)
+    facts = {"name": weights.name, "sha256": file_sha256(path)}
+    data = _data_beside(path)
+    return facts if data is None else {**facts, "data_sha256": file_sha256(data)}
+
+
+def used_weights(weights: Weights, section: str, checkpoint: str = "") -> dict[str, str]:
+    """Name weights by option, name and checksum, for a result's provenance.
+
+    Args:
+        weights: what is known of them.
+        section: the option that chose them if no file was given, as `pose.model`.
+        checkpoint: the file that was given by the option `weights` beside it; empty = none.
+    """
+    option = f"{section.rpartition('.')[0]}.weights" if checkpoint else section
+    return {"option": option, **weights_facts(weights)}
+
+
+def _data_beside(path: Path) -> Path | None:
+    """Return the file that holds the numbers of an exported network, where its own file holds the graph alone."""
+    beside = {".xml": path.with_suffix(".bin"), ".onnx": path.with_name(f"{path.name}.data")}.get(path.suffix)
+    return beside if beside is not None and beside.is_file() else None
 
 
 def _load(model: str, checkpoint: str) -> tuple[nn.Module, Weights]:

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from videopose.config import Options
+from videopose.config import InputPath, Options
 from videopose.errors import ConfigError
 from videopose.estimators.build import PoseOptions, create_estimator, describe_pose, estimator_around, prepare
 from videopose.estimators.flow_fusion import FlowWarp
@@ -37,7 +37,7 @@ class TemporalOptions(Options):
     head: str = "score_fusion"
     """What fuses the heatmaps of a window: `score_fusion` or `joint_messages`, which need no training, or the name of
     trained weights. Where `pose.model` is itself a network over several frames, it brings its own."""
-    weights: str = ""
+    weights: InputPath = ""
     """A checkpoint to use instead of the head's own; then `head` may be a bare architecture."""
     before: int | None = Field(default=None, ge=0)
     """Neighbours of the past, if the head leaves the choice; None = its own number."""
@@ -49,7 +49,7 @@ class TemporalOptions(Options):
     warp: Literal["box", "flow"] = "box"
     """What brings a neighbour's heatmaps into the current crop: the boxes alone, or dense optical flow."""
     flow: FlowName = "dis"
-    flow_path: str = ""
+    flow_path: InputPath = ""
     """TorchScript file of a learned flow, for `flow: torch`."""
     max_side: int = Field(default=480, ge=64)
     """Images are made this small for measuring flow, pixels."""

@@ -1,146 +1,176 @@
 """The journal on disk: finished chunks of records that outlive a kill, beside the result they will become.
 
 `<result>.partial/` holds `journal.json` (what the run is: video, config, weights), `000000.arrow`, `000001.arrow` …
-(a chunk each: written, brought to the disk, renamed) and, once every frame is there, `end.json`.
+(a chunk each: written, brought to the disk, renamed) and, once every frame is there, `end.json`, which says how many
+records there are and what the chunks' checksums are. A journal is believed only as far as all of that agrees.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
-import os
+import re
 import shutil
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
-from videopose.errors import ConfigError, VideoPoseError
+from videopose.errors import ConfigError, DatasetError, InputError, VideoPoseError
+from videopose.io.identity import difference
+from videopose.io.journal_chunk import RUN_BYTES, Chunk, check_chunk, read_table, records_from, write_chunk
+from videopose.io.lock import refuse_link
 from videopose.io.result import JsonObject, atomic_write, cannot_write, sync_folder
-from videopose.types import F32, I64, Detections, Frame, Gap, Poses, Record, TrackingFeatures
+from videopose.types import Gap, Record
 
 logger = logging.getLogger(__name__)
 
-_FLOATS = pa.list_(pa.float32())
-_GAPS = pa.list_(
-    pa.struct(
-        [
-            ("first", pa.int64()),
-            ("last", pa.int64()),
-            ("start", pa.float64()),
-            ("end", pa.float64()),
-            ("reason", pa.string()),
-        ]
-    )
-)
-_SCHEMA = pa.schema(
-    [
-        ("index", pa.int64()),
-        ("time", pa.float64()),
-        ("gaps", _GAPS),
-        ("box", _FLOATS),  # of the detections; a null list says that no detector has run
-        ("box_score", _FLOATS),
-        ("num_keypoints", pa.int32()),
-        ("keypoints", _FLOATS),
-        ("score", _FLOATS),
-        ("xyxy", _FLOATS),
-        ("track_id", pa.list_(pa.int64())),
-        ("camera", pa.list_(pa.float64())),
-        ("propagated", pa.list_(_FLOATS)),  # null where the tracker needs nothing from the pixels
-        ("appearance", _FLOATS),
-        ("signature", pa.binary()),
-        ("shot", pa.int64()),
-    ]
-)
+SCHEMA = "videopose-journal/2"
+
+_OURS = re.compile(r"(journal\.json|end\.json|lock|\d{6,}\.arrow)(\.part)?|\..*")
+"""Names of a journal's files; those that begin with a dot are the system's."""
 
 
 class JournalStore:
     """The chunks of one run.
 
+    Making one only looks; the folder is changed once there is something to keep, or by `prepare`.
+
     Args:
         folder: where they lie; made when the first chunk is written.
         identity: what the chunks are of: everything that changes them. Compared when a run goes on.
-        restart: throw away what is there, whatever it is of.
+        clip: what the run reads, for messages; not compared.
+        restart: take what is there for nothing, whatever it is of.
 
     Raises:
         ConfigError: the folder holds the journal of another run; the message names what differs.
+        InputError: the folder is a link, or holds files that no run has left.
     """
 
-    def __init__(self, folder: Path, identity: JsonObject, *, restart: bool = False) -> None:
+    def __init__(self, folder: Path, identity: JsonObject, *, clip: str = "", restart: bool = False) -> None:
         self.folder = folder
         self._identity: JsonObject = json.loads(json.dumps(identity))  # as it will be read back: tuples are lists
-        if restart:
-            shutil.rmtree(folder, ignore_errors=True)
-        self._check_identity()
-        self._chunks = self._whole_chunks()
+        self._run = hashlib.sha256(_canonical(self._identity)).digest()[:RUN_BYTES]
+        self._clip = clip
+        self._restart = restart
+        self._is_prepared = False
+        self._chunks: list[Chunk] = []
+        self._end: JsonObject | None = None
+        self._look()
 
-    def _check_identity(self) -> None:
-        path = self.folder / "journal.json"
-        if not path.exists():
-            return
-        try:
-            begun = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{path}: the unfinished run cannot be read. Start over with --restart") from error
-        changes = difference(begun, self._identity)
+    def _look(self) -> bool:
+        """Find out what is there; say whether it is of this run."""
+        check_folder(self.folder)
+        self._chunks, self._end = [], None
+        if self._restart or not self._is_identified():
+            return False
+        self._chunks = list(self._whole_chunks())
+        self._end = self._read_end()
+        return True
+
+    def _is_identified(self) -> bool:
+        """Say whether the folder knows which run it is of, which must then be this one."""
+        begun = _read_sealed(self.folder / "journal.json")
+        if begun is None:
+            return False
+        if begun.get("schema") != SCHEMA:
+            raise ConfigError(
+                f"{self.folder}: an unfinished run of another version of videopose. Finish it there, or start over "
+                "with --restart"
+            )
+        changes = difference(begun["identity"], self._identity)
         if changes:
             more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
+            of = f" of {begun['clip']}" if begun["clip"] not in ("", self._clip) else ""
             raise ConfigError(
-                f"{self.folder}: an unfinished run was begun with other settings: {changes[0]}{more}. "
+                f"{self.folder}: an unfinished run{of} was begun with other settings: {changes[0]}{more}. "
                 "Type its command again to go on with it, or start over with --restart"
             )
+        return True
 
-    def _whole_chunks(self) -> list[Path]:
-        """List chunks 0, 1, 2 … up to the first that is missing or damaged; what comes after that is of no use."""
-        chunks: list[Path] = []
-        for path in sorted(self.folder.glob("*.arrow")):
-            if path != self._chunk_path(len(chunks)) or not _is_whole(path):
-                logger.warning("%s: a damaged chunk; it is computed again", path)
-                break
-            chunks.append(path)
-        return chunks
+    def _whole_chunks(self) -> Iterator[Chunk]:
+        """Return chunks 0, 1, 2 … up to the first that is missing or damaged; what comes after that is of no use."""
+        last = -1
+        for number in range(len(list(self.folder.glob("*.arrow")))):
+            try:
+                chunk = check_chunk(self._chunk_path(number), self._run, number)
+            except DatasetError as error:
+                logger.warning("%s: it and what follows are computed again", error.args[0].partition(". Type")[0])
+                return
+            if chunk.first <= last:
+                logger.warning("%s: repeats frames before it; it is computed again", chunk.path)
+                return
+            last = chunk.last
+            yield chunk
 
     def _chunk_path(self, number: int) -> Path:
         return self.folder / f"{number:06}.arrow"
 
+    def _read_end(self) -> JsonObject | None:
+        """Read the end marker; None if there is none, or it is not the end of the chunks that are there."""
+        end = _read_sealed(self.folder / "end.json")
+        is_theirs = end is not None and end.get("records") == self.num_records and end.get("chunks") == self._checksums
+        return end if is_theirs else None
+
+    @property
+    def _checksums(self) -> list[int]:
+        return [chunk.checksum for chunk in self._chunks]
+
     @property
     def num_records(self) -> int:
         """How many records are kept."""
-        return sum(_table(path).num_rows for path in self._chunks)
+        return sum(chunk.num_records for chunk in self._chunks)
 
     @property
     def next_index(self) -> int:
         """The index of the first frame that is not kept; 0 at the beginning."""
-        return int(_table(self._chunks[-1])["index"][-1].as_py()) + 1 if self._chunks else 0
+        return self._chunks[-1].last + 1 if self._chunks else 0
 
     def index_before(self, count: int) -> int:
         """Return the index of the kept record `count` places before the first missing one; 0 if there are fewer."""
         indices: list[int] = []
-        for path in reversed(self._chunks):
+        for chunk in reversed(self._chunks):
             if len(indices) >= count:
                 break
-            indices = _table(path)["index"].to_pylist() + indices
+            indices = read_table(chunk, self._run)["index"].to_pylist() + indices
         return indices[-count] if 0 < count <= len(indices) else (0 if count else self.next_index)
 
     @property
     def is_complete(self) -> bool:
         """Whether every frame of the video is kept."""
-        return (self.folder / "end.json").exists()
+        return self._end is not None
 
     def __iter__(self) -> Iterator[Record]:
-        """Return the kept records from the first on, a chunk in memory at a time."""
-        for path in list(self._chunks):
-            yield from _records_from(_table(path))
+        """Return the kept records from the first on, a chunk in memory at a time.
+
+        Raises:
+            DatasetError: a chunk was damaged since it was checked.
+        """
+        for chunk in list(self._chunks):
+            yield from records_from(read_table(chunk, self._run))
 
     def gaps(self) -> list[Gap]:
         """Return all gaps that are kept: those before each record, and those at the end of the video."""
-        found = [gap for path in self._chunks for row in _table(path)["gaps"].to_pylist() for gap in row]
-        if self.is_complete:
-            found += json.loads((self.folder / "end.json").read_text(encoding="utf-8"))["gaps"]
-        return [Gap(**gap) for gap in found]
+        tables = (read_table(chunk, self._run) for chunk in self._chunks)
+        found = [gap for table in tables for row in table["gaps"].to_pylist() for gap in row]
+        return [Gap(**gap) for gap in (*found, *(self._end["gaps"] if self._end is not None else ()))]
+
+    def prepare(self) -> None:
+        """Look again, and throw away what is of no use. Only for who holds the folder's lock.
+
+        Files go in an order in which what is left is, after every one of them, a journal that can be gone on with.
+        """
+        _sweep(gone_folder(self.folder))
+        is_ours = self._look()
+        kept = {"lock", *(chunk.path.name for chunk in self._chunks), *(["journal.json"] if is_ours else [])}
+        kept |= {"end.json"} if self.is_complete else set()
+        useless = {path.name for path in _files(self.folder) if not path.name.startswith(".")} - kept
+        if not is_ours and not self._restart and any(name.endswith((".arrow", "end.json")) for name in useless):
+            logger.warning("%s: does not say which run it is of; it is thrown away", self.folder)
+        for name in sorted(useless, key=_order_of_removal):
+            (self.folder / name).unlink(missing_ok=True)
+        self._restart, self._is_prepared = False, True
 
     def append(self, records: Sequence[Record]) -> None:
         """Keep a chunk; when this returns, it outlives a power cut.
@@ -148,11 +178,12 @@ class JournalStore:
         Raises:
             VideoPoseError: the disk is full or the folder cannot be written to. What is kept stays.
         """
+        if not records:
+            return
         self._begin()
-        path = self._chunk_path(len(self._chunks))
-        with self._explain_disk_error(), atomic_write(path) as file, pa.ipc.new_file(file, _SCHEMA) as writer:
-            writer.write_table(_table_from(records))
-        self._chunks.append(path)
+        number = len(self._chunks)
+        with self._explain_disk_error():
+            self._chunks.append(write_chunk(self._chunk_path(number), self._run, number, records))
 
     def finish(self, gaps: Sequence[Gap]) -> None:
         """Note that every frame is kept.
@@ -161,25 +192,40 @@ class JournalStore:
             gaps: frames lost behind the last record.
         """
         self._begin()
-        with self._explain_disk_error(), atomic_write(self.folder / "end.json") as file:
-            file.write(json.dumps({"gaps": [asdict(gap) for gap in gaps]}).encode())
+        end: JsonObject = {
+            "records": self.num_records,
+            "chunks": self._checksums,
+            "gaps": [asdict(gap) for gap in gaps],
+        }
+        self._write_sealed("end.json", end)
+        self._end = end
 
     def remove(self) -> None:
-        """Throw the journal away: its result is whole, or the user starts over."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self._chunks = []
+        """Throw the journal away: its result is whole. It loses its name before its files."""
+        self._chunks, self._end, self._is_prepared = [], None, False
+        gone = gone_folder(self.folder)
+        _sweep(gone)
+        try:
+            self.folder.rename(gone)
+        except OSError:  # not there; or, on Windows, the lock in it is open
+            shutil.rmtree(self.folder, ignore_errors=True)
+        _sweep(gone)
 
     def _begin(self) -> None:
-        path = self.folder / "journal.json"
-        if path.exists():
+        if not self._is_prepared:
+            self.prepare()
+        if (self.folder / "journal.json").exists():
             return
         try:
             self.folder.mkdir(exist_ok=True)
             sync_folder(self.folder.parent)
         except OSError as error:
             raise cannot_write(self.folder, error) from error
-        with self._explain_disk_error(), atomic_write(path) as file:
-            file.write(json.dumps(self._identity, indent=1, sort_keys=True).encode())
+        self._write_sealed("journal.json", {"schema": SCHEMA, "clip": self._clip, "identity": self._identity})
+
+    def _write_sealed(self, name: str, facts: JsonObject) -> None:
+        with self._explain_disk_error(), atomic_write(self.folder / name) as file:
+            file.write(json.dumps({**facts, "crc32": zlib.crc32(_canonical(facts))}, indent=1).encode())
 
     def _explain_disk_error(self) -> _ResumableError:
         return _ResumableError(self)
@@ -199,100 +245,56 @@ class _ResumableError:
             raise VideoPoseError(f"{error}; {kept}") from error
 
 
-def difference(old: JsonObject, new: JsonObject, prefix: str = "") -> list[str]:
-    """Say what differs between two nested mappings, one short sentence per value.
-
-    Example:
-        >>> difference({"pose": {"flip": True}}, {"pose": {"flip": False}})
-        ['pose.flip was true and is false']
-    """
-    changes = []
-    for key in sorted({*old, *new}):
-        before, now = old.get(key), new.get(key)
-        if isinstance(before, dict) and isinstance(now, dict):
-            changes += difference(before, now, f"{prefix}{key}.")
-        elif before != now:
-            changes.append(f"{prefix}{key} was {json.dumps(before)} and is {json.dumps(now)}")
-    return changes
+def check_folder(folder: Path) -> None:
+    """Raise `InputError` unless a journal may lie there: it is no link, and holds nothing that no run has left."""
+    refuse_link(folder)
+    foreign = next((path.name for path in _files(folder) if not _OURS.fullmatch(path.name)), None)
+    if foreign is not None:
+        raise InputError(
+            f"{folder}: a run would keep its own files there, but it holds {foreign}. Move it, or choose another -o"
+        )
 
 
-def _is_whole(path: Path) -> bool:
+def clip_of(folder: Path) -> str:
+    """Say of what clip the unfinished run in a folder is; empty if there is none or it does not say."""
+    return str((_read_sealed(folder / "journal.json") or {}).get("clip", ""))
+
+
+def gone_folder(folder: Path) -> Path:
+    """Name what a journal is called while its files are deleted."""
+    return folder.with_name(folder.name + ".gone")
+
+
+def _sweep(gone: Path) -> None:
+    """Delete a journal that lost its name, if that is what lies there."""
+    if gone.is_dir() and not gone.is_symlink() and all(_OURS.fullmatch(path.name) for path in gone.iterdir()):
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _order_of_removal(name: str) -> tuple[int, int]:
+    """Sort the end marker first, then chunks from the last to the first, then what says of which run they are."""
+    if name.endswith(".arrow"):
+        return 1, -int(name.partition(".")[0])
+    return (2, 0) if name == "journal.json" else (0, 0)
+
+
+def _canonical(facts: JsonObject) -> bytes:
+    return json.dumps(facts, sort_keys=True).encode()
+
+
+def _read_sealed(path: Path) -> JsonObject | None:
+    """Read a JSON object with its checksum; None if it is not there or not as it was written."""
     try:
-        return bool(_table(path).num_rows > 0)
-    except (OSError, pa.ArrowInvalid):
-        return False
-
-
-def _table(path: Path) -> pa.Table:
-    with pa.OSFile(os.fsencode(path), "rb") as file:
-        return pa.ipc.open_file(file).read_all()
-
-
-def _table_from(records: Sequence[Record]) -> pa.Table:
-    rows = []
-    for record in records:
-        poses, boxes, features = record.poses, record.detections, record.features
-        rows.append(
-            {
-                "index": record.frame.index,
-                "time": record.frame.time,
-                "gaps": [asdict(gap) for gap in record.gaps],
-                "box": None if boxes is None else boxes.xyxy.ravel(),
-                "box_score": None if boxes is None else boxes.score,
-                "num_keypoints": None if poses is None else poses.keypoints.shape[1],
-                "keypoints": None if poses is None else poses.keypoints.ravel(),
-                "score": None if poses is None else poses.score,
-                "xyxy": None if poses is None else poses.xyxy.ravel(),
-                "track_id": None if poses is None else poses.track_id,
-                "camera": None if features is None or features.camera is None else features.camera.ravel(),
-                "propagated": None if features is None else [rows.ravel() for rows in features.propagated],
-                "appearance": None if features is None or features.appearance is None else features.appearance.ravel(),
-                "signature": None if features is None or features.signature is None else features.signature.tobytes(),
-                "shot": record.shot,
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=_SCHEMA)
-
-
-def _records_from(table: pa.Table) -> Iterator[Record]:
-    for row in table.to_pylist():
-        yield Record(
-            frame=Frame(row["index"], row["time"], None),
-            detections=None if row["box"] is None else _detections_from(row),
-            poses=None if row["keypoints"] is None else _poses_from(row),
-            gaps=tuple(Gap(**gap) for gap in row["gaps"]),
-            features=None if row["propagated"] is None else _cues_from(row),
-            shot=row.get("shot") or 0,
-        )
-
-
-def _detections_from(row: JsonObject) -> Detections:
-    return Detections(_f32(row["box"]).reshape(-1, 4), _f32(row["box_score"]))
-
-
-def _poses_from(row: JsonObject) -> Poses:
-    return Poses(
-        keypoints=_f32(row["keypoints"]).reshape(len(row["score"]), row["num_keypoints"], 3),
-        score=_f32(row["score"]),
-        xyxy=_f32(row["xyxy"]).reshape(-1, 4),
-        track_id=_i64(row["track_id"]),
-    )
-
-
-def _cues_from(row: JsonObject) -> TrackingFeatures:
-    people = len(row["score"] or ())
-    appearance, signature = row["appearance"], row.get("signature")
-    return TrackingFeatures(
-        camera=None if row["camera"] is None else np.array(row["camera"], np.float64).reshape(3, 3),
-        propagated=tuple(_f32(values).reshape(-1, row["num_keypoints"], 2) for values in row["propagated"]),
-        appearance=None if appearance is None else _f32(appearance).reshape(people, len(appearance) // max(people, 1)),
-        signature=None if signature is None else np.frombuffer(signature, np.uint8),
-    )
-
-
-def _f32(values: Any) -> F32:  # Any: a list of numbers, as Arrow gives it
-    return np.array(values, np.float32)
-
-
-def _i64(values: Any) -> I64:  # Any: a list of numbers, as Arrow gives it
-    return np.array(values, np.int64)
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(facts, dict):
+        return None
+    if "schema" not in facts and "version" in facts:
+        return {}  # of a version that had no checksums
+    checksum = facts.pop("crc32", None)
+    return facts if checksum == zlib.crc32(_canonical(facts)) else None

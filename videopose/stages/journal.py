@@ -8,7 +8,7 @@ neighbours of a frame run on each chunk, and the neighbours of its ends, as on a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice
 
@@ -50,12 +50,14 @@ class Journal:
         store: where the chunks are.
         reach: how far the networks look.
         chunk: records a chunk, at least.
+        check: called before a chunk is kept; raises where what was read is no longer what the chunks are of.
     """
 
     networks: Stage
     store: JournalStore
     reach: TemporalContext = TemporalContext()
     chunk: int = CHUNK
+    check: Callable[[], None] = lambda: None
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Return the kept records, then the new ones as the networks give them."""
@@ -80,9 +82,11 @@ class Journal:
             chunk.append(record)
             yield record
             if len(chunk) == size:
+                self.check()
                 self.store.append(chunk)
                 chunk = []
         if chunk:
+            self.check()
             self.store.append(chunk)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from videopose.config import Options, merge
+from videopose.config import InputPath, NamesFile, Options, merge
 
 TrackerName = Literal[
     "whole-video",
@@ -106,7 +106,7 @@ class FeatureOptions(Options):
     """What is measured in the images for the tracker, and kept as small arrays when they are let go."""
 
     flow: Literal["none", "dis", "farneback", "tvl1", "torch"] = "none"
-    flow_path: str = Field(default="", description="TorchScript file of a learned flow, for torch")
+    flow_path: InputPath = Field(default="", description="TorchScript file of a learned flow, for torch")
     queue: int = Field(default=5, ge=1, description="frames for which flow carries each pose on")
     recover: bool = Field(default=False, description="look for poses also where flow carries people, missed or not")
     camera: bool = Field(default=False, description="measure the camera's motion")
@@ -181,7 +181,7 @@ class TrackerOptions(Options):
         default=0.0, ge=0, le=1, description="share of appearance, where features bring it"
     )
 
-    shots: Annotated[str, BeforeValidator(_word_of)] = Field(
+    shots: Annotated[str, BeforeValidator(_word_of), NamesFile(words=("auto", "off"))] = Field(
         default="auto",
         min_length=1,
         description="where the scene changes, and so everybody's id: found in the images (auto), nowhere (off), or a "
@@ -216,7 +216,7 @@ class SmoothingOptions(Options):
     """How whole tracks are cleaned: gaps filled, sides repaired, outliers rejected, all smoothed, in this order."""
 
     method: Literal["rts", "one-euro", "savitzky-golay", "median", "gaussian", "learned", "none"] = "rts"
-    weights: str = Field(default="", description="of the learned method: a checkpoint instead of the shipped one")
+    weights: InputPath = Field(default="", description="of the learned method: a checkpoint instead of the shipped one")
     max_shift: float = Field(
         default=0.05,
         ge=0,

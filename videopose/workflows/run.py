@@ -10,13 +10,21 @@ from typing import cast
 import torch
 
 from videopose import catalog
-from videopose.config import Options, merge, parse_overrides, read_yaml, validate
-from videopose.errors import ConfigError, InputError
-from videopose.io.identity import file_identity
+from videopose.config import Options, input_paths, merge, parse_overrides, read_yaml, validate
+from videopose.errors import ConfigError, InputError, VideoPoseError
+from videopose.io.identity import WatchedClip, clip_files
+from videopose.io.journal_store import check_folder, clip_of
 from videopose.io.reader import check_is_path, open_video
-from videopose.io.result import JsonObject
+from videopose.io.result import JsonObject, part_of
 from videopose.io.results import check_suffix
-from videopose.workflows.running import Progress, Recipe, Run
+from videopose.workflows.running import (
+    Progress,
+    Recipe,
+    Run,
+    journal_folder,
+    stored_header,
+    stored_provenance,
+)
 
 _LONGEST_NAME = 255 - len(".partial")
 """Bytes a result's name may have, with room for that of its unfinished run."""
@@ -112,15 +120,16 @@ def run(
     recipe, options = load_pipeline(pipeline, overrides)
     if output is not None:
         check_output(Path(output), overwrite=overwrite)
-        keep_inputs(Path(output), recipe.input_files(options))
+        keep_inputs(Path(output), [*_files_of(clip), *input_paths(options).values()])
     chosen = choose_device(device)
+    watched = WatchedClip(clip)
     reader = open_video(
         clip, backend=backend, start=start, end=end, frames=frames, every=every, frame_rate=frame_rate, strict=strict,
         stream=stream, allow_references=allow_references, keep_holes=keep_holes,
     )  # fmt: skip
     recipe.check_inputs(options, reader.info)
     request: JsonObject = {
-        "video": _identity(Path(clip)),
+        "video": watched.identify(),
         "backend": backend,
         "start": start,
         "end": end,
@@ -129,28 +138,55 @@ def run(
         "frame_rate": frame_rate,
         "stream": stream,
         "keep_holes": keep_holes,
-        "files": {str(path): _identity(path) for path in recipe.input_files(options)},
     }
-    return Run(clip, output, reader, recipe, options, chosen, restart=restart, request=request, progress=progress)
+    return Run(
+        clip, output, reader, recipe, options, chosen,
+        overwrite=overwrite, restart=restart, watched=watched, request=request, progress=progress,
+    )  # fmt: skip
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
-    """Raise `InputError` unless a result may be written there."""
+    """Raise `InputError` unless a result may be written there, as far as that can be told before the clip is opened."""
     check_suffix(path)
     if len(os.fsencode(path.name)) > _LONGEST_NAME:
         raise InputError(f"{path.name[:40]}…: the result's name would be too long. Choose a shorter one with -o")
-    if path.exists() and not overwrite:
+    if path.exists() and not overwrite and not (path.is_file() and stored_provenance(path)):
         raise InputError(f"{path}: is already there. Add --overwrite to replace it, or choose another place with -o")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder. Choose another place with -o")
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}. Make it, or choose another place with -o")
+    check_folder(journal_folder(path))
+
+
+def check_name(output: Path, clip: str) -> None:
+    """Raise `InputError` where a result's name was not chosen, and what lies there is another clip's.
+
+    `clip.mp4`, `clip.mov` and a folder `clip` have one default name between them.
+    """
+    stored = stored_header(output)
+    other = clip_of(journal_folder(output)) if stored is None else stored.video.path
+    is_pattern = not Path(clip).exists()
+    if other and (other != clip if is_pattern else Path(other).name != Path(clip).name):
+        name = Path(clip).name + (".images" if Path(clip).is_dir() else "")
+        begun = "is" if stored is not None else "is begun as"
+        raise InputError(
+            f"{output}: {begun} the result of {other}, and would also be that of {clip}. "
+            f"Choose another name, as -o {name}.poses.json"
+        )
 
 
 def keep_inputs(output: Path, inputs: Iterable[Path]) -> None:
-    """Raise `InputError` where a result would replace a file it is made from."""
+    """Raise `InputError` where a result, or what is written on the way to it, would replace a file it is made from."""
+    written = [path for path in (output, part_of(output)) if path.exists()]
+    journal = journal_folder(output).resolve()
     for path in inputs:
-        if path.exists() and path.resolve() == output.resolve():
+        if path.exists() and (any(path.samefile(each) for each in written) or journal in path.resolve().parents):
             raise InputError(f"{output}: is what the result is made from. Choose another place with -o")
 
 
-def _identity(path: Path) -> JsonObject:
-    return file_identity(path) if path.exists() else {"pattern": str(path)}
+def _files_of(clip: str | Path) -> list[Path]:
+    try:
+        return clip_files(clip)
+    except VideoPoseError:
+        return []  # what is wrong with it is said when it is opened

@@ -6,8 +6,10 @@ smooth, write) sees every record from frame 0 on, kept or new, so ids cannot dep
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -16,11 +18,14 @@ from typing import Protocol
 import torch
 
 from videopose import __version__
-from videopose.config import Options
+from videopose.config import Options, input_paths
+from videopose.errors import AlreadyFinishedError, InputError, VideoPoseError
 from videopose.io.base import VideoReader
+from videopose.io.identity import WatchedClip, difference, files_identity
 from videopose.io.journal_store import JournalStore
 from videopose.io.lock import exclusive_lock
 from videopose.io.result import JsonObject, ResultHeader
+from videopose.io.results import read_result
 from videopose.skeletons import Skeleton
 from videopose.stages.journal import Journal, TemporalContext
 from videopose.stages.pipeline import Pipeline, Stage, prefetch
@@ -50,16 +55,16 @@ class Recipe(Protocol):
         """Put together the cheap half."""
 
     def describe_weights(self, options: Options) -> list[dict[str, str]]:
-        """Name the weights and their checksums."""
+        """Name the weights: `option`, `name` and `sha256` of each."""
+
+    def split(self, options: Options) -> tuple[JsonObject, JsonObject]:
+        """Return the values the costly half depends on, and those that only the cheap half reads."""
 
     def reach(self, options: Options) -> TemporalContext:
         """Return how far the networks look from a frame."""
 
-    def input_files(self, options: Options) -> list[Path]:
-        """List the files besides the video that the poses depend on."""
-
     def check_inputs(self, options: Options, video: VideoInfo) -> None:
-        """Make sure that these files belong to the video; raise a `VideoPoseError` if one does not."""
+        """Make sure that the files in the options belong to the video; raise a `VideoPoseError` if one does not."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +120,9 @@ class Run:
         options: Options,
         device: torch.device,
         *,
+        overwrite: bool,
         restart: bool,
+        watched: WatchedClip,
         request: JsonObject,
         progress: Progress | None,
     ) -> None:
@@ -123,20 +130,18 @@ class Run:
         self.output = None if output is None else Path(output)
         self.num_frames = reader.num_frames
         self._reader, self._recipe, self._options, self._device = reader, recipe, options, device
+        self._overwrite = overwrite
+        self._watched = watched
+        self._is_over = False
         self.progress = progress
         self._wrap: Callable[[Pipeline], Pipeline] = lambda stages: stages
-        provenance = {
-            "version": __version__,
-            "weights": recipe.describe_weights(options),
-            "config": options.model_dump(mode="json"),
-            "device": str(device),
-        }
+        provenance = describe_run(recipe, options, device, request)
         self.header = ResultHeader(reader.info, recipe.skeleton_of(options), provenance)
         self._shots: list[int] = []
-        self._store = None
+        self._store: JournalStore | None = None
         if self.output is not None:
-            identity = {**provenance, "torch": torch.__version__, "asked": request}
-            self._store = JournalStore(journal_folder(self.output), identity, restart=restart)
+            self._refuse_to_replace(self.output)
+            self._store = self._open_journal(self.output, restart=restart)
         self.resumed_frames = 0 if self._store is None else self._store.num_records
 
     def instrument(self, wrap: Callable[[Pipeline], Pipeline]) -> None:
@@ -156,8 +161,11 @@ class Run:
         """Do the work and give the records, tracked and smoothed.
 
         Raises:
+            InputError: the run is over, and its result written.
             VideoPoseError: as the stages do; what is kept stays kept.
         """
+        if self._is_over and self.output is not None:
+            raise InputError(f"{self.output}: this run is over and its result written. Read it with read_result")
         tracks = self._recipe.build_tracks(self._options, self.header.skeleton)
         tracks = self._wrap(replace(tracks, video=str(self.clip)))
         if self.output is None or self._store is None:
@@ -165,6 +173,8 @@ class Run:
             self._close_header(self._reader.gaps)
             return
         with exclusive_lock(self._store.folder):
+            self._refuse_to_replace(self.output)
+            self._store.prepare()
             tracked = tracks(self._in_shots(self._kept(self._store)))
             first = list(islice(tracked, 1))
             if not self._store.is_complete:
@@ -173,6 +183,7 @@ class Run:
                 first, tracked = [], tracks(self._in_shots(self._store))
             self._close_header(self._store.gaps())
             yield from WriteResult(self.output, self.header)(chain(first, tracked))
+            self._is_over = True
             self._store.remove()
 
     def _in_shots(self, records: Iterable[Record]) -> Iterator[Record]:
@@ -184,13 +195,39 @@ class Run:
                 last = record.shot
             yield record
 
+    def _open_journal(self, output: Path, *, restart: bool = False) -> JournalStore:
+        identity = networks_identity(self._recipe, self._options, self.header.provenance)
+        return JournalStore(journal_folder(output), identity, clip=str(self.clip), restart=restart)
+
+    def _clear_up(self, output: Path) -> None:
+        """Remove the journal that a kill has left behind a finished result, if it is of this run and not in use."""
+        with suppress(VideoPoseError):
+            store = self._open_journal(output)
+            with exclusive_lock(store.folder):
+                store.remove()
+
+    def _refuse_to_replace(self, output: Path) -> None:
+        """Raise unless there is no result, or it may be replaced."""
+        if self._overwrite or not output.exists():
+            return
+        changes = difference(stored_provenance(output) or {}, json.loads(json.dumps(self.header.provenance)))
+        if not changes:
+            if self._store is None:  # when it is made; later the lock is ours
+                self._clear_up(output)
+            raise AlreadyFinishedError(f"{output}: is already finished. Add --overwrite to make it again")
+        other = f", made with other settings ({changes[0]})" if stored_provenance(output) else ""
+        raise InputError(
+            f"{output}: is already there{other}. Add --overwrite to replace it, or choose another place with -o"
+        )
+
     def _kept(self, store: JournalStore) -> Iterator[Record]:
         """Return what the store has and then what the networks still have to give, which it keeps."""
         if store.is_complete:
             yield from store
             return
         reach = self._recipe.reach(self._options)
-        yield from self._posed(Journal(self._networks(), store, reach), since=store.index_before(reach.before))
+        journal = Journal(self._networks(), store, reach, check=self._watched.check)
+        yield from self._posed(journal, since=store.index_before(reach.before))
         known = {gap.first for gap in store.gaps()}
         store.finish([gap for gap in self._reader.gaps if gap.first not in known])
 
@@ -204,6 +241,7 @@ class Run:
                 if self.progress is not None:
                     self.progress(done, self.num_frames)
                 yield record
+            self._watched.check()
         finally:
             ahead.close()
 
@@ -214,6 +252,52 @@ class Run:
     def _close_header(self, gaps: Iterable[Gap]) -> None:
         found = {"shots": self._shots} if self._shots else {}
         self.header = replace(self.header, gaps=tuple(gaps), provenance={**self.header.provenance, **found})
+
+
+def describe_run(recipe: Recipe, options: Options, device: torch.device, request: JsonObject) -> JsonObject:
+    """Say why a result's numbers are what they are: everything they depend on, files by their content."""
+    weights = recipe.describe_weights(options)
+    known = {entry["option"] for entry in weights}
+    return {
+        "version": __version__,
+        "torch": torch.__version__,
+        "weights": weights,
+        "files": files_identity({key: path for key, path in input_paths(options).items() if key not in known}),
+        "config": options.model_dump(mode="json"),
+        "device": str(device),
+        "asked": request,
+    }
+
+
+def networks_identity(recipe: Recipe, options: Options, provenance: JsonObject) -> JsonObject:
+    """Keep of a run's provenance what the costly half depends on: what a run that goes on must have in common."""
+    networks, tracks = recipe.split(options)
+    files = {key: facts for key, facts in provenance["files"].items() if not _holds(tracks, key)}
+    weights = {entry["option"]: entry for entry in provenance["weights"] if not _holds(tracks, entry["option"])}
+    return {**provenance, "config": networks, "files": files, "weights": weights}
+
+
+def _holds(values: JsonObject, key: str) -> bool:
+    """Say whether a nested mapping has a dotted key."""
+    for part in key.split("."):
+        if not isinstance(values, dict) or part not in values:
+            return False
+        values = values[part]
+    return True
+
+
+def stored_header(path: Path) -> ResultHeader | None:
+    """Read the header of a result that is there; None if it is none."""
+    try:
+        return read_result(path).header if path.is_file() else None
+    except VideoPoseError:
+        return None
+
+
+def stored_provenance(path: Path) -> JsonObject | None:
+    """Read what was asked of a result that is there, without what was found in its video; None if it is none."""
+    header = stored_header(path)
+    return None if header is None else {key: value for key, value in header.provenance.items() if key != "shots"}
 
 
 def journal_folder(output: Path) -> Path:

@@ -42,7 +42,7 @@ def test_a_folder_of_the_unfinished_name_is_one_line(tmp_path):
 def test_two_writers_never_mix(tmp_path):
     path = tmp_path / "out.json"
 
-    with pytest.raises(VideoPoseError, match="another process is writing it"), atomic_write(path) as first:
+    with pytest.raises(VideoPoseError, match="another process is writing it"), atomic_write(path) as first:  # noqa: PT012
         first.write(b"first")
         with atomic_write(path) as second:
             second.write(b"second")

@@ -12,6 +12,7 @@ from tracking_builders import SKELETON, people
 
 from videopose.catalog import recipe
 from videopose.cli.track import command
+from videopose.config import input_paths
 from videopose.errors import DatasetError, InputError
 from videopose.estimators.picture_signature import picture_signature
 from videopose.io.journal_store import JournalStore
@@ -142,7 +143,7 @@ def test_choice_of_shots_is_obeyed(tmp_path):
     assert shot_stages("off") == ()
     assert shot_stages("auto") == (SignPictures(),)
     assert shot_stages(str(path)) == (GivenShots((30,)),)
-    assert topdown.input_files(options) == [path]
+    assert input_paths(options) == {"tracker.shots": path}
 
 
 @pytest.fixture

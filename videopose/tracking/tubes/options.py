@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from videopose.config import Options
+from videopose.config import InputPath, Options
 
 
 class MergeOptions(Options):
@@ -33,7 +33,7 @@ class TubeOptions(Options):
     max_seconds: float = Field(default=0.2, gt=0, description="how far from its middle frame a tube reaches in time")
     enlarge: float = Field(default=1.1, ge=1, description="how much larger than the middle frame's a tube's crop is")
     head: str = Field(default="", description="name of a head that refines heatmaps along the tube; empty = none")
-    weights: str = Field(default="", description="a checkpoint to use instead of the head's own")
+    weights: InputPath = Field(default="", description="a checkpoint to use instead of the head's own")
     tolerance: float = Field(default=2.0, gt=0, description="factor on the OKS falloff between two tubes' poses")
     min_similarity: float = Field(default=0.3, ge=0, le=1, description="less similar tubes are never joined")
     min_keypoint_score: float = Field(default=0.1, ge=0, le=1, description="keypoints below do not count for it")
