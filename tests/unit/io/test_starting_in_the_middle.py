@@ -97,3 +97,28 @@ def test_all_pictures_a_plain_decode_gives_are_frames(tmp_path, name):
     for frame, picture in zip(frames, plain, strict=True):
         assert abs(float(frame.image.float().mean()) - float(picture.mean())) < 25
     assert (np.diff([frame.time for frame in frames]) > 0).all()
+
+
+def _spoilt(path, seed):
+    """Overwrite half of two packets, at and behind a keyframe, so that the decoder patches the images up."""
+    write_video(path, num_frames=30, size_hw=(96, 128), options={"bf": "0", "threads": "1"}, paint=_hard_to_predict)
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    rng = np.random.default_rng(seed)
+    data = bytearray(path.read_bytes())
+    for number in (10, 13):
+        pos, size = places[number]
+        at = pos + size // 3
+        data[at : at + size // 2] = rng.integers(0, 256, size // 2, dtype=np.uint8).tobytes()
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pictures_behind_damage_do_not_depend_on_where_decoding_began(tmp_path, seed):
+    reader = open_video(_spoilt(tmp_path / "clip.mp4", seed))
+    whole = {frame.index: frame for frame in reader}
+
+    for since in (8, 11, 12, 14, 16, 21):
+        for frame in reader.frames(since=since):
+            assert (frame.image == whole[frame.index].image).all(), f"frame {frame.index}, begun at {since}"
