@@ -3,7 +3,7 @@
 import av
 import numpy as np
 import pytest
-from video_files import write_video
+from video_files import damage_packets, write_video
 
 from videopose.io.reader import open_video
 
@@ -122,3 +122,12 @@ def test_pictures_behind_damage_do_not_depend_on_where_decoding_began(tmp_path, 
     for since in (8, 11, 12, 14, 16, 21):
         for frame in reader.frames(since=since):
             assert (frame.image == whole[frame.index].image).all(), f"frame {frame.index}, begun at {since}"
+
+
+def test_the_damaged_packet_is_named_before_the_next_picture_comes(tmp_path):
+    path = damage_packets(write_video(tmp_path / "clip.mp4", num_frames=30, options={"bf": "0"}), [14])
+    decoder = open_video(path)._decoder()
+
+    failed = {ordinal: list(decoder.failed) for ordinal, _ in decoder.images()}
+
+    assert (failed[13], failed[15], failed[29]) == ([], [14], [14])

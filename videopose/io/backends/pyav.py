@@ -167,6 +167,8 @@ class PyAVReader(VideoReader):
                     why = "the keyframes its container names do not all prove to be decodable alone"
                     continue
                 for index, frame in chain([head], frames):
+                    if frame.is_corrupt:  # patched up from what the decoder still held, which depends on its past
+                        return reached, f"frame {index} is damaged"
                     if index >= reached:
                         yield index, frame
                         reached = index + 1
