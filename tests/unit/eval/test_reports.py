@@ -3,6 +3,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -257,3 +258,16 @@ def test_what_cannot_be_said_is_null_in_json():
     text = report.as_json(report.Report("", {"a": float("nan"), "b": [1.0, float("inf")]}, ()))
 
     assert json.loads(text) == {"a": None, "b": [1.0, None]}
+
+
+@pytest.mark.parametrize("name", ["../secret.jpg", "inside/../../secret.jpg", "/etc/hostname", "link.jpg", "a\0b.jpg"])
+def test_pictures_come_from_the_folder_only(name, tmp_path):
+    thumbnails = sys.modules[catalog.evaluation("reports.build").__package__ + "._thumbnails"]
+    folder = tmp_path / "images"
+    folder.mkdir()
+    (tmp_path / "secret.jpg").write_bytes(b"x")
+    (folder / "link.jpg").symlink_to(tmp_path / "secret.jpg")
+    (folder / "good.jpg").write_bytes(b"x")
+
+    assert thumbnails._inside(folder, name) is None
+    assert thumbnails._inside(folder, "good.jpg") == folder / "good.jpg"

@@ -10,6 +10,8 @@ from videopose import catalog
 from videopose.cli.main import main
 from videopose.errors import DatasetError, InputError, UnknownNameError
 from videopose.io.exchange.formats import read_table, write_table
+from videopose.io.exchange.table import FrameEntry, make_table
+from videopose.skeletons import skeleton_named
 
 submission = catalog.evaluation("submission.write")
 posetrack = catalog.protocol("posetrack")
@@ -165,3 +167,46 @@ def test_the_commands_work_together(case, capsys):
 def test_results_that_do_not_exist_are_an_error(case):
     with pytest.raises(DatasetError, match="nowhere: no such file or folder"):
         submission.make([case / "nowhere"], case / "gt", "estimation", case / "out")
+
+
+@pytest.fixture
+def test_set(tmp_path):
+    """A sequence of a test set, which has images and no people, and a result for its video."""
+    images = [
+        {"id": 10000 + n, "file_name": f"images/test/000001_x/{n:06d}.jpg", "is_labeled": False} for n in range(4)
+    ]
+    category = {"id": 1, "name": "person", "keypoints": ["nose", "head_bottom", "head_top", "left_ear", "right_ear"]}
+    (tmp_path / "truth").mkdir()
+    (tmp_path / "results").mkdir()
+    document = {"images": images[::-1], "categories": [category]}
+    (tmp_path / "truth" / "000001_x.json").write_text(json.dumps(document))
+    frames = [FrameEntry(number=number, time=number / 25) for number in range(4)]
+    table = make_table(
+        "000001_x", skeleton_named("coco17"), frames, np.arange(4), track_id=np.ones(4), score=np.ones(4),
+        xy=np.arange(4.0)[:, None, None] + np.full((4, 17, 2), 50.0), keypoint_score=np.ones((4, 17)),
+    )  # fmt: skip
+    write_table(table, tmp_path / "results" / "000001_x.poses.json", "videopose")
+    return tmp_path
+
+
+def test_a_test_set_without_people_can_be_submitted_to(test_set):
+    made = submission.make([test_set / "results"], test_set / "truth", "estimation", test_set / "out")
+
+    table = read_table(made.files[0])
+    named = {frame.name[-10:-4]: table.xy[table.rows_of(place)][0, 0, 0] for place, frame in enumerate(table.frames)}
+    assert named == {"000000": 50, "000001": 51, "000002": 52, "000003": 53}
+    assert rules_broken(test_set / "out", test_set / "truth") == set()
+
+
+def test_a_test_set_of_2017_without_rectangles_can_be_submitted_to(test_set):
+    frames = [{"image": [{"name": f"images/{n:08d}.jpg"}], "imgnum": [n]} for n in range(1, 5)]
+    (test_set / "truth" / "000001_x.json").write_text(json.dumps({"annolist": frames}))
+
+    submission.make([test_set / "results"], test_set / "truth", "tracking", test_set / "out")
+
+    assert rules_broken(test_set / "out", test_set / "truth") == set()
+
+
+def test_a_test_set_cannot_be_scored(test_set):
+    with pytest.raises(DatasetError, match="has no key 'annotations'; the format needs it"):
+        posetrack.score_folders(test_set / "truth", test_set / "results", workers=1)
