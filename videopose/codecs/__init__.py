@@ -14,6 +14,7 @@ CODECS: dict[str, tuple[str, str]] = {
     "msra": ("msra", "MSRACodec"),
     "msra8": ("msra", "coarse_msra"),
     "dark": ("dark", "DarkCodec"),
+    "dark3": ("dark", "fine_dark"),
     "udp": ("udp", "UDPCodec"),
     "megvii": ("megvii", "MegviiCodec"),
     "simcc": ("simcc", "SimCCCodec"),

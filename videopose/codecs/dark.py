@@ -23,11 +23,13 @@ class DarkCodec(MSRACodec):
     """
 
     name: str = "dark"
+    kernel: int | None = None
+    """Width of the smoothing kernel, heatmap pixels; None = as the spread asks for."""
 
     @property
     def blur_kernel(self) -> int:
-        """Width of the smoothing kernel, heatmap pixels: 11 for a spread of 2, 17 for 3, as published."""
-        return 6 * max(1, round(self.spread)) - 1
+        """Width of the smoothing kernel in use, heatmap pixels: 11 for a spread of 2, 17 for 3, as published."""
+        return 6 * max(1, round(self.spread)) - 1 if self.kernel is None else self.kernel
 
     def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
         """Make target heatmaps, (N, K, h, w) and (N, K); see `MSRACodec.encode`."""
@@ -41,6 +43,11 @@ class DarkCodec(MSRACodec):
         peak, score = peaks(output)
         place = peak + _taylor_shift(_smooth_log(output, self.blur_kernel), peak)
         return torch.cat([place * self.stride, score.clamp(0, 1)[..., None]], -1)
+
+
+def fine_dark(input_hw: tuple[int, int]) -> DarkCodec:
+    """Make the DARK codec of PP-TinyPose, which smooths with a 3 x 3 kernel only."""
+    return DarkCodec(input_hw, name="dark3", kernel=3)
 
 
 def _smooth_log(heatmaps: Tensor, kernel: int) -> Tensor:
