@@ -120,6 +120,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     ),
     "lite_hrnet_18": Architecture("lite_hrnet", "LiteHRNet", {"modules": (2, 4, 2)}, convert="convert_names"),
     "lite_hrnet_30": Architecture("lite_hrnet", "LiteHRNet", {"modules": (3, 8, 3)}, convert="convert_names"),
+    "tinypose": Architecture("tinypose", "TinyPose", codec="dark3"),
     "vitpose_s": _vitpose(384, 12, 12),
     "vitpose_b": _vitpose(768, 12, 12),
     "vitpose_l": _vitpose(1024, 24, 16),

@@ -18,7 +18,7 @@ HEATMAP_STRIDE = {"msra8": 8}
 # one of each family is enough where members differ in numbers only
 FAMILIES = [
     "hrnet_small", "simple_baseline_50", "lite_hrnet_18", "vitpose_s", "vitpose_s_simple", "cspnext_t", "rtmpose_t",
-    "hourglass_2", "cpm", "cpn_50", "mspn_2", "omnipose", "deeppose_50", "integral_50", "fpn_pose",
+    "hourglass_2", "cpm", "cpn_50", "mspn_2", "omnipose", "deeppose_50", "integral_50", "fpn_pose", "tinypose",
 ]  # fmt: skip
 
 

@@ -1,0 +1,31 @@
+"""PP-TinyPose against OpenVINO running the published graph with rule-made weights (`tests/data/README.models.md`)."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from reference_inputs import reference_input, reference_tensor
+
+from videopose.models import create_model
+from videopose.models.weights import load_into
+
+GAIN = 0.5
+ABSOLUTE = 1.5e-5  # 2e-5 of the output's spread
+
+
+def test_tinypose_gives_the_published_graphs_heatmaps():
+    model = create_model("tinypose")
+    # the published file stores half precision, so the rule's weights were rounded to it
+    weights = {
+        name: torch.from_numpy(reference_tensor(name, tuple(tensor.shape), GAIN).astype(np.float16)).float()
+        for name, tensor in model.state_dict().items()
+    }
+    load_into(model, weights, source="the rule")
+    crop = torch.from_numpy(reference_input("tinypose_256x192", (1, 3, 256, 192)))
+
+    with torch.inference_mode():
+        ours = model(crop)[:, :, ::4, ::4].numpy()
+
+    theirs = np.load(Path(__file__).parents[1] / "data" / "models" / "tinypose_256x192.npz")["heatmaps"]
+    assert sum(parameter.numel() for parameter in model.parameters()) == 1_300_177
+    assert float(np.abs(ours - theirs).max()) <= ABSOLUTE
