@@ -35,6 +35,10 @@ class GeometryOptions(Options):
     """Standard deviation of the shift, in padded box sizes."""
     flip_probability: float = 0.5
     half_body_probability: float = 0.2
+    truncation_probability: float = 0.0
+    """How often a box loses a random part of one of its sides, as at the border of a frame."""
+    truncation: float = 0.5
+    """Largest part of a box's height or width that is cut off."""
     half_body_min_keypoints: int = 8
     """People with fewer labelled keypoints are never cut in half."""
 
@@ -54,6 +58,8 @@ def draw_crop(
     box = person.xyxy
     if rng.random() < options.half_body_probability and person.num_labelled >= options.half_body_min_keypoints:
         box = _half_body(rng, person, skeleton)
+    elif options.truncation_probability and rng.random() < options.truncation_probability:
+        box = _truncated(rng, box, options.truncation)
     degrees = 0.0
     if rng.random() < options.full_turn_probability:
         degrees = float(rng.uniform(-180, 180))
@@ -77,6 +83,15 @@ def _half_body(rng: np.random.Generator, person: PersonLabel, skeleton: Skeleton
         return person.xyxy
     box = boxes_around(half[None], padding=1.3)[0]
     return box if float(np.min(box[2:] - box[:2])) > 4 else person.xyxy
+
+
+def _truncated(rng: np.random.Generator, box: F32, largest: float) -> F32:
+    """Cut a part off one side of a box; of half of them off the lower side, where frames and tables cut people."""
+    side = 3 if rng.random() < 0.5 else int(rng.integers(4))
+    amount = rng.uniform(0.1, largest) * float(box[side % 2 + 2] - box[side % 2])
+    cut = box.copy()
+    cut[side] += amount if side < 2 else -amount
+    return cut
 
 
 def move_keypoints(keypoints: F32, crop_from_image: F64, skeleton: Skeleton, *, flipped: bool) -> F32:

@@ -107,10 +107,13 @@ def _person(entry: Mapping[str, Any], columns: tuple[I64, I64], num_keypoints: i
     keypoints = np.zeros((num_keypoints, 3), np.float32)
     if "keypoints" in entry and len(columns[0]):
         keypoints[columns[1]] = np.array(entry["keypoints"], np.float32).reshape(-1, 3)[columns[0]]
+    weight = np.ones(num_keypoints, np.float32)
+    if "keypoint_prob" in entry:
+        weight[columns[1]] = np.array(entry["keypoint_prob"], np.float32)[columns[0]]
     return PersonLabel(
         xyxy=box,
         keypoints=keypoints,
-        weight=np.ones(num_keypoints, np.float32),
+        weight=weight,
         area=float(entry.get("area", (box[2] - box[0]) * (box[3] - box[1]))),
         ignore=bool(entry.get("iscrowd", 0) or entry.get("ignore", 0)),
         key=str(entry.get("id", "")),

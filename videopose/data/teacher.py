@@ -20,7 +20,8 @@ class TeacherOptions(Options):
     """Where machine labels are and how far they are trusted."""
 
     file: str
-    """JSON: person -> K x (x, y, score) in image pixels."""
+    """JSON: person -> K x (x, y, score) in image pixels; or NPZ: `id` (annotations), `xy` in tenths of a pixel, `prob`
+    in 255ths and, if there, `lr_swap`: people whose labels and machine's exchange left and right, who are left out."""
     skeleton: str = "coco17"
     key: str = "{file_name}"
     """How a person is called in the file; `{file_name}` and `{person}` (the annotation's id) are filled in."""
@@ -48,18 +49,40 @@ def add_teacher(
     chosen = np.array([skeleton.keypoints[index] in wanted for index in target], bool)
     columns = source[chosen], target[chosen]
     head = skeleton.keypoints.index("head_bottom"), skeleton.keypoints.index("head_top")
-    filled = []
+    filled, dropped = [], _left_out(path)
     for image in images:
         people = []
         for person in image.people:
+            if person.key in dropped:
+                continue
             guess = guesses.get(options.key.format(file_name=image.path.name, person=person.key))
             people.append(person if guess is None else _filled(person, guess, columns, options, head))
         filled.append(replace(image, people=tuple(people)))
     return filled
 
 
+def _left_out(path: Path) -> set[str]:
+    if path.suffix != ".npz":
+        return set()
+    with np.load(path) as arrays:
+        return {str(key) for key in arrays["id"][arrays["lr_swap"]]} if "lr_swap" in arrays else set()
+
+
+def _read_arrays(path: Path) -> Mapping[str, F32]:
+    try:
+        with np.load(path) as arrays:
+            points, scores = arrays["xy"].astype(np.float32) / 10, arrays["prob"].astype(np.float32) / 255
+            keys = arrays["id"].tolist()
+        guesses = np.concatenate([points, scores[..., None]], -1)
+    except (OSError, KeyError, ValueError) as error:
+        raise DatasetError(f"{path}: not an archive of id, xy and prob: {error}") from error
+    return {str(key): guess for key, guess in zip(keys, guesses, strict=True)}
+
+
 def _read_guesses(path: Path, num_keypoints: int) -> Mapping[str, F32]:
     try:
+        if path.suffix == ".npz":
+            return _read_arrays(path)
         guesses = {str(key): np.array(value, np.float32) for key, value in load_json(path).items()}
     except (TypeError, ValueError) as error:
         raise DatasetError(f"{path}: machine labels are lists of x, y, score: {error}") from error

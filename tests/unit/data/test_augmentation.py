@@ -119,6 +119,20 @@ def test_a_half_body_view_is_closer():
     assert min(zoom[:4]) > max(zoom[4:])
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_truncated_view_is_closer_and_inside_the_whole_one(seed):
+    still = {"rotation_probability": 0, "full_turn_probability": 0, "scale": 0, "translation": 0, "flip_probability": 0}
+    options = GeometryOptions(half_body_probability=0, truncation_probability=1, truncation=0.6, **still)
+    whole, person = options.model_copy(update={"truncation_probability": 0}), _person()
+    views = [draw_crop(np.random.default_rng(seed), person, o, (192, 160), SKELETON)[0] for o in (options, whole)]
+
+    corners = apply(views[1] @ invert(views[0]), np.array([[0, 0], [160, 192]]))
+    assert np.linalg.det(views[0]) >= np.linalg.det(views[1])
+    middle = apply(views[1] @ invert(views[0]), [80, 96])
+    assert (np.abs(middle - [80, 96]) > 1).any()  # the part that is left lies to one side
+    assert (corners[1] - corners[0] <= np.array([160, 192]) + 1e-6).all()
+
+
 def test_pixels_change_the_same_way_for_the_same_numbers():
     images = torch.rand(6, 3, 64, 48)
     options = EVERYTHING

@@ -88,6 +88,48 @@ def test_a_machine_fills_only_what_nobody_labelled(folder):
     assert person.weight[16] == 1
 
 
+def test_a_labels_probability_is_its_weight(folder):
+    document = _document()
+    document["annotations"][0]["keypoint_prob"] = [0.5, 1, 0.25]
+    (folder / "labels.json").write_text(json.dumps(document))
+    person = read_coco(folder / "labels.json", folder, BODY)[0].people[0]
+
+    assert person.weight[[BODY.index_of(name) for name in ("right_ankle", "head_bottom", "head_top")]].tolist() == [
+        0.5,
+        1,
+        0.25,
+    ]
+
+
+def _archive(path, **more):
+    points = np.full((1, 17, 2), 70, np.int16)
+    np.savez(path, id=np.array([7], np.int32), xy=points, prob=np.full((1, 17), 204, np.uint8), **more)
+
+
+def test_a_machines_archive_counts_by_its_probability(folder):
+    _archive(folder / "teacher.npz")
+    teacher = TeacherOptions(file="teacher.npz", key="{person}", weight=1.0)
+    person = load_source(folder, _options(teacher=teacher), BODY)[0].people[0]
+
+    assert person.keypoints[0].tolist() == [7, 7, 2]
+    assert person.weight[0] == pytest.approx(0.8)
+
+
+def test_people_whose_sides_may_be_exchanged_are_left_out(folder):
+    _archive(folder / "teacher.npz", lr_swap=np.array([True]))
+    teacher = TeacherOptions(file="teacher.npz", key="{person}")
+    images = load_source(folder, _options(teacher=teacher), BODY)
+
+    assert [person.key for image in images for person in image.people] == ["8"]
+
+
+def test_an_archive_without_points_is_refused(folder):
+    np.savez(folder / "teacher.npz", id=np.array([7]))
+    teacher = TeacherOptions(file="teacher.npz")
+    with pytest.raises(DatasetError, match=r"teacher\.npz: not an archive of id, xy and prob"):
+        load_source(folder, _options(teacher=teacher), BODY)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
