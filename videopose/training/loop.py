@@ -103,7 +103,7 @@ def train(
         torch.manual_seed(loop.seed + step)  # dropout and the like draw the same after a resume
         rate = learning_rate(step, loop.steps, optimiser_options)
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         optimiser.zero_grad()
         logged: dict[str, float] = {}
         for position, batch in enumerate(parts):

@@ -12,15 +12,30 @@ from videopose.training.options import OptimiserOptions
 
 
 def make_optimiser(model: nn.Module, options: OptimiserOptions) -> torch.optim.Optimizer:
-    """Build the optimiser; weights of rank 1 (norms, biases) do not decay."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    """Build the optimiser; weights of rank 1 (norms, biases) do not decay.
+
+    Each group's `factor` belongs on the learning rate of every step.
+    """
+    named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    factors = [_factor(name, options) for name, _ in named]
     groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": options.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {
+            "params": [
+                p for (_, p), own in zip(named, factors, strict=True) if own == factor and (p.ndim > 1) == decays
+            ],
+            "weight_decay": options.weight_decay if decays else 0.0,
+            "factor": factor,
+        }
+        for factor in dict.fromkeys([1.0, *factors])
+        for decays in (True, False)
     ]
     if options.name == "sgd":
         return torch.optim.SGD(groups, lr=options.learning_rate, momentum=0.9, nesterov=True)
     return torch.optim.AdamW(groups, lr=options.learning_rate)
+
+
+def _factor(name: str, options: OptimiserOptions) -> float:
+    return next((factor for prefix, factor in options.rate_factors.items() if name.startswith(prefix)), 1.0)
 
 
 def learning_rate(step: int, steps: int, options: OptimiserOptions) -> float:

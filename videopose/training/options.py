@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -22,6 +23,8 @@ class OptimiserOptions(Options):
     warmup_steps: int = Field(default=300, ge=0)
     final_factor: float = 0.02
     """Where the cosine ends, as a share of the learning rate."""
+    rate_factors: Mapping[str, float] = {}
+    """Factors on the learning rate of parameters whose names begin so, e.g. of a new head on a trained network."""
     milestones: tuple[float, ...] = (0.7, 0.9)
     """For `step`: shares of the training after which the rate falls to a tenth."""
 

@@ -20,12 +20,12 @@ from videopose.training.losses import (
     smooth_l1,
 )
 
-CodecName = Literal["auto", "spatial", "msra", "msra8", "dark", "udp", "megvii", "simcc", "regression"]
-LossName = Literal["auto", "cross_entropy", "mse", "ohkm", "simcc", "smooth_l1"]
+CodecName = Literal["auto", "spatial", "msra", "msra8", "dark", "dark3", "udp", "megvii", "simcc", "regression"]
+LossName = Literal["auto", "cross_entropy", "mse", "ohkm", "softmax", "simcc", "smooth_l1"]
 
 FITTING: dict[str, tuple[str, ...]] = {
     "spatial": ("cross_entropy",),
-    **dict.fromkeys(("msra", "msra8", "dark", "udp", "megvii"), ("mse", "ohkm")),
+    **dict.fromkeys(("msra", "msra8", "dark", "dark3", "udp", "megvii"), ("mse", "ohkm", "softmax")),
     "simcc": ("simcc",),
     "regression": ("smooth_l1",),
 }
@@ -33,6 +33,9 @@ FITTING: dict[str, tuple[str, ...]] = {
 
 STAGED = ("cpn", "mspn", "cpm", "hourglass")
 """Modules of `videopose.models` whose networks tell every stage's prediction by `stages(images)`, the last one last."""
+
+SOFTMAX_SHARPNESS = 10.0
+"""Factor on heatmaps that peak at 1 before the softmax over their cells."""
 
 SIMCC_SHARPNESS = 10.0
 """Inverse of RTMPose's temperature, on targets and logits alike."""
@@ -116,6 +119,9 @@ def pose_loss(name: str, predictions: list[Tensor], target: Tensor, weights: Ten
         losses = [heatmap_cross_entropy(output, target, weights) for output in predictions]
     elif name == "simcc":
         losses = [_simcc(output, target, weights, codec) for output in predictions]
+    elif name == "softmax":
+        wanted = target / target.sum((2, 3), keepdim=True).clamp_min(1e-6)
+        losses = [heatmap_cross_entropy(output.float() * SOFTMAX_SHARPNESS, wanted, weights) for output in predictions]
     elif name == "smooth_l1":
         losses = [smooth_l1(output[..., :2].float(), target, weights[..., None]) for output in predictions]
     else:

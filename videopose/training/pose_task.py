@@ -26,6 +26,7 @@ from videopose.metrics.pck import count_pck, torso_length
 from videopose.models import architecture_named, create_model
 from videopose.models.zoo import IMAGENET_MEAN, IMAGENET_STD, Weights
 from videopose.skeletons import skeleton_named
+from videopose.training.anchor import Anchor, AnchorOptions
 from videopose.training.distillation import DistillOptions, Teacher
 from videopose.training.options import LoopOptions, Phase
 from videopose.training.pose_batches import PoseBatches, PoseDataOptions, people_of
@@ -55,6 +56,8 @@ class PoseTaskOptions(Options):
     """Held-out sets the scores are measured on: mean OKS and PCK of the torso, ground-truth boxes, no flip test."""
     validation_limit: int = 1000
     """People per held-out set, evenly spread."""
+    anchor: AnchorOptions | None = None
+    """A network of the same kind whose heatmaps this one is held to beside its labels: what it began with, say."""
     distill: DistillOptions | None = None
     """A larger network that teaches this one, keypoints nobody labelled included."""
 
@@ -78,6 +81,7 @@ class PoseTask:
         if options.phases and architecture_named(options.architecture).takes_input_hw:
             raise ConfigError(f"pose.phases: {options.architecture} has one input size for good; leave them out")
         self._teacher = None if options.distill is None else self._find_teacher(options.distill)
+        self._anchor = None if options.anchor is None else Anchor(options.anchor, options.architecture, self.skeleton)
         self._batch_size = loop.batch_size
         self._folder = folder
         self._cache = ImageCache(int(loop.cache_gib * 2**30))
@@ -135,6 +139,11 @@ class PoseTask:
         codec = self.codec((height, width))
         predictions = predictions_of(model(batch["images"]))
         labels = pose_loss(self.loss_name, predictions, batch["target"], batch["weights"], codec)
+        if self._anchor is not None:
+            held = self._anchor.loss(predictions[-1], batch["images"])
+            parts = {"label_loss": labels.detach(), "anchor_loss": held.detach()}
+            labels = labels + self._anchor.options.weight * held
+            return labels, parts
         if self._teacher is None:
             return labels, {}
         assert isinstance(codec, SpatialCodec)

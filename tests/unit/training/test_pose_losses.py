@@ -21,6 +21,8 @@ PUBLISHED = [
     ("deeppose_50", "regression", "smooth_l1"),
     ("fpn_pose", "spatial", "cross_entropy"),
     ("hrnet_small", "spatial", "cross_entropy"),
+    ("tinypose", "dark3", "mse"),
+    ("tinypose", "dark3", "softmax"),
 ]
 
 
@@ -70,6 +72,7 @@ def test_a_trained_network_says_which_codec_reads_it(tmp_path, data):
         ("cpn_50", ("megvii", "mse")),
         ("deeppose_50", ("regression", "smooth_l1")),
         ("fpn_pose", ("spatial", "cross_entropy")),
+        ("tinypose", ("dark3", "mse")),
     ],
 )
 def test_open_choices_follow_the_architecture(architecture, expected):
