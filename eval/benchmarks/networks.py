@@ -6,8 +6,8 @@ here is measured against machine labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,26 +17,33 @@ from torch import Tensor
 from videopose.config import Options
 from videopose.data.coco import read_coco
 from videopose.data.jhmdb import LabelledClip, read_jhmdb
-from videopose.data.samples import LabelledImage, PersonLabel, read_clip, read_image
-from videopose.data.sources import SourceOptions, load_source
+from videopose.data.samples import read_clip, read_image
 from videopose.estimators.base import Detector
 from videopose.estimators.build import DetectorOptions, PoseOptions, create_detector, create_estimator
 from videopose.estimators.topdown import TopDownEstimator
 from videopose.geometry.boxes import iou
-from videopose.geometry.keypoints import boxes_around, oks
+from videopose.geometry.keypoints import boxes_around
 from videopose.metrics.ap import (
     average_precision,
     box_outcomes,
     join,
-    join_ranges,
-    pose_numbers,
-    pose_outcomes,
 )
-from videopose.metrics.pck import PckCounts, count_pck, longer_side, torso_length
+from videopose.metrics.pck import PckCounts, count_pck, longer_side
 from videopose.skeletons import Skeleton, shared_keypoints, skeleton_named
 from videopose.stages.detect import DetectPeople
 from videopose.stages.estimate import EstimatePoses
 from videopose.types import F32, U8, Detections, Frame, Record
+
+from .pose_bars import (
+    estimate_people,
+    hard_bars,
+    held_out_people,
+    lspet_people,
+    pck_bar,
+    pose_bars,
+    score_bar,
+    similarity_bars,
+)
 
 CLIP_RATE = 30
 """Frames per second given to JHMDB's frames; nothing measured here depends on it."""
@@ -52,7 +59,8 @@ class NetworkBarsOptions(Options):
     jhmdb_every: int = 1
     """On JHMDB, run the detector on every so many frames; between them boxes come from the last poses."""
     only: str = ""
-    """Measure one set alone: lspet, coco, people or jhmdb."""
+    """Measure one thing alone: people or jhmdb; pipelines (the shipped pipelines' pose networks); lspet or coco (`pose`
+    on one set)."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +92,11 @@ def measure(data_dir: Path, options: NetworkBarsOptions, device: torch.device) -
     """
     estimator = create_estimator(options.pose, device)
     detector = create_detector(options.detector, device)
-    if options.only in ("", "lspet"):
+    if options.only in ("", "pipelines"):
+        yield from (Bar(*astuple(bar)) for bar in pose_bars(data_dir, device))
+    if options.only == "lspet":
         yield from lspet_pck(data_dir, estimator)
-    if options.only in ("", "coco"):
+    if options.only == "coco":
         yield from coco_oks(data_dir, estimator)
     if options.only in ("", "people"):
         yield from people_ap(data_dir, detector)
@@ -98,62 +108,20 @@ def _tensor(image: U8) -> Tensor:
     return torch.from_numpy(image).permute(2, 0, 1)
 
 
-Person = tuple[LabelledImage, PersonLabel]
-
-
-def _keypoints(estimator: TopDownEstimator, people: Sequence[Person], skeleton: Skeleton) -> tuple[F32, F32]:
-    """Estimate people from their true boxes, in `skeleton`'s order: (N, K, 3) keypoints and (N,) pose scores."""
-    source, target = shared_keypoints(estimator.skeleton, skeleton)
-    found, score = np.full((len(people), len(skeleton), 3), np.nan, np.float32), np.zeros(len(people), np.float32)
-    for start in range(0, len(people), 64):
-        part = people[start : start + 64]
-        images = [_tensor(read_image(image.path)) for image, _ in part]
-        boxes = [Detections(person.xyxy[None], np.ones(1, np.float32)) for _, person in part]
-        for row, poses in enumerate(estimator.estimate(images, boxes), start):
-            found[row, target] = poses.keypoints[0, source]
-            score[row] = poses.score[0]
-    return found, score
-
-
 def lspet_pck(data_dir: Path, estimator: TopDownEstimator) -> Iterator[Bar]:
     """PCK@0.2 of the torso, mean over LSP's 14 keypoints, true boxes.
 
     The torso is left shoulder to right hip, else right shoulder to left hip, else the person is skipped.
     """
-    skeleton = skeleton_named("lsp14")
-    images = read_coco(data_dir / "lspet/val.json", data_dir / "lspet/images", skeleton)
-    people = [(image, person) for image in images for person in image.people]
-    found, _ = _keypoints(estimator, people, skeleton)
-    truth = np.stack([person.keypoints for _, person in people])
-    counts = count_pck(found, truth, torso_length(truth, skeleton), [0.2])
-    protocol = "lspet/val, true boxes x 1.25, mean over 14 keypoints"
-    yield Bar("PCK@0.2 of the torso", protocol, 100 * float(counts.mean()[0]), 64, 78, len(people))
+    found = estimate_people(estimator, lspet_people(data_dir), skeleton_named("lsp14"))
+    yield Bar(*astuple(pck_bar(found, "chosen")))
 
 
 def coco_oks(data_dir: Path, estimator: TopDownEstimator) -> Iterator[Bar]:
-    """OKS AP and mean OKS with true boxes: people with at least 6 labelled keypoints and an area above 32 x 32."""
-    skeleton = skeleton_named("coco17")
-    source = SourceOptions(name="coco", annotations="coco/train.json", images="coco/images", fold="val")
-    people = [
-        (image, person)
-        for image in load_source(data_dir, source, skeleton)
-        for person in image.people
-        if not person.ignore and person.num_labelled >= 6 and person.area > 32**2
-    ]
-    found, score = _keypoints(estimator, people, skeleton)
-    similarity, outcomes = [], []
-    owners = np.array([image.key for image, _ in people])
-    for key in dict.fromkeys(owners.tolist()):
-        rows = np.flatnonzero(owners == key)
-        truth = np.stack([people[row][1].keypoints for row in rows])
-        area = np.array([people[row][1].area for row in rows])
-        boxes = np.stack([people[row][1].xyxy for row in rows])
-        outcomes.append(pose_outcomes(found[rows], score[rows], truth, area, boxes, skeleton.sigmas))
-        similarity.append(np.diag(oks(found[rows, :, :2], truth, area, skeleton.sigmas)))
-    numbers = pose_numbers(join_ranges(outcomes))
-    protocol = "coco, held-out tenth, true boxes, 17 keypoints"
-    yield Bar("OKS AP", protocol, 100 * numbers["AP"], 40, 62, len(people))
-    yield Bar("mean OKS", protocol, float(np.concatenate(similarity).mean()), 0.66, 0.80, len(people))
+    """OKS AP, mean OKS, people hard to see and scores with true boxes: people of six keypoints, larger than 32 x 32."""
+    found = estimate_people(estimator, held_out_people(data_dir), skeleton_named("coco17"))
+    bars = (*similarity_bars(found, "chosen"), *hard_bars(found, "chosen"), score_bar(found, "chosen"))
+    yield from (Bar(*astuple(bar)) for bar in bars)
 
 
 def people_ap(data_dir: Path, detector: Detector) -> Iterator[Bar]:

@@ -111,7 +111,7 @@ def create_estimator(options: PoseOptions, device: torch.device) -> TopDownEstim
     weights = describe_pose(options)
     if ARCHITECTURES[weights.architecture].task != "pose":
         raise ConfigError(f"pose.model = {options.model}: looks at several frames; use a pipeline such as posewarper")
-    model = _pose_network(options, device, trained_here=weights.codec == "spatial")
+    model = _pose_network(options, device, trained_here=_is_trained_here(weights))
     return estimator_around(model, weights, options, device)
 
 
@@ -127,6 +127,7 @@ def estimator_around(
         std=weights.std,
         flip_test=options.flip_test,
         dtype=next((parameter.dtype for parameter in model.parameters()), torch.float32),
+        calibration=weights.calibration or None,
     )
     return TopDownEstimator(
         network,
@@ -134,8 +135,12 @@ def estimator_around(
         padding=options.padding,
         batch_size=options.batch_size,
         nms_oks=options.nms_oks,
-        antialias=weights.codec == "spatial",  # published networks were trained on crops cut without
+        antialias=_is_trained_here(weights),  # published networks were trained on crops cut without
     )
+
+
+def _is_trained_here(weights: Weights) -> bool:
+    return weights.antialias or weights.codec == "spatial"
 
 
 def describe_pose(options: PoseOptions) -> Weights:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from videopose.codecs.base import Codec
+from videopose.metrics.calibration import EDGE
 from videopose.skeletons import Skeleton
 
 _ROWS = 256
@@ -26,6 +27,7 @@ class CropNetwork:
         std: of each colour channel, of pixels in [0, 1].
         flip_test: average with the mirrored crop.
         dtype: floating type the network takes.
+        calibration: (a, b) per keypoint, as on the weights' card; None = scores as the codec gives them.
     """
 
     model: nn.Module
@@ -35,6 +37,7 @@ class CropNetwork:
     std: tuple[float, float, float]
     flip_test: bool = False
     dtype: torch.dtype = torch.float32
+    calibration: tuple[tuple[float, float], ...] | None = None
 
     @torch.inference_mode()
     def __call__(self, crops: Tensor) -> Tensor:
@@ -46,7 +49,12 @@ class CropNetwork:
         Returns:
             (N, K, 3) float32 x, y in crop pixels and score in [0, 1], on the same device.
         """
-        return self.codec.decode(self.output(crops))
+        return self.decode(self.output(crops))
+
+    def decode(self, output: Tensor) -> Tensor:
+        """Read keypoints from an output as `output` gives it: (N, K, 3), their scores calibrated where they can be."""
+        found = self.codec.decode(output)
+        return found if self.calibration is None else calibrated(found, self.calibration)
 
     @torch.inference_mode()
     def output(self, crops: Tensor) -> Tensor:
@@ -58,6 +66,19 @@ class CropNetwork:
             mirrored = self.model(images.flip(-1))
             output = (output + self.codec.flip_back(mirrored, flip_index)) / 2
         return output
+
+
+def calibrated(keypoints: Tensor, calibration: tuple[tuple[float, float], ...]) -> Tensor:
+    """Turn scores into chances of being right, sigmoid(a logit(score) + b).
+
+    Args:
+        keypoints: (N, K, 3) x, y and score.
+        calibration: K pairs (a, b).
+    """
+    factors = torch.tensor(calibration, device=keypoints.device)
+    score = keypoints[..., 2].clamp(EDGE, 1 - EDGE)
+    chance = torch.sigmoid(factors[:, 0] * torch.logit(score) + factors[:, 1])
+    return torch.cat([keypoints[..., :2], chance[..., None]], -1)
 
 
 def normalised(crops: Tensor, mean: tuple[float, ...], std: tuple[float, ...], dtype: torch.dtype) -> Tensor:

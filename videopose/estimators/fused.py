@@ -69,7 +69,7 @@ class FusedEstimator:
             heatmaps = torch.stack([window.center.people.heatmaps[row] for window, row in (people[i] for i in rows)])
             fused = self._head(heatmaps, *self._gathered(heatmaps, [links[i] for i in rows], places))
             crops = np.stack([window.center.people.crop_from_image[row] for window, row in (people[i] for i in rows)])
-            return in_image(self.single.single.network.codec.decode(fused), crops)
+            return in_image(self.single.single.network.decode(fused), crops)
 
         batches = batches_of(len(people), self.single.single.batch_size)
         keypoints = np.concatenate(run_batches(work, batches, self.single.single.device))

@@ -77,7 +77,7 @@ class HeatmapEstimator:
             return [self._nobody() for _ in images]
         crop_from_image = single.crop_from_image(np.concatenate([people.xyxy for people in boxes]))
         heatmaps = self.heatmaps([images[row] for row in owners], crop_from_image)
-        keypoints = in_image(single.network.codec.decode(heatmaps[:, self.channels]), crop_from_image)
+        keypoints = in_image(single.network.decode(heatmaps[:, self.channels]), crop_from_image)
         starts = np.cumsum([0, *(len(people) for people in boxes)])
         return [
             single.oks_nms(

@@ -82,7 +82,7 @@ class RecurrentEstimator:
                 heatmaps, new = self._head.step(
                     people.heatmaps[torch.from_numpy(rows).to(people.heatmaps.device)], state
                 )  # type: ignore[operator]
-                decoded = self.single.single.network.codec.decode(heatmaps)
+                decoded = self.single.single.network.decode(heatmaps)
                 keypoints[rows] = in_image(decoded, people.crop_from_image[rows])
                 for place, row in enumerate(rows.tolist()):
                     parts = tuple(part[place] for part in new)

@@ -100,7 +100,7 @@ class TubeEstimator:
             times = np.stack([tubes[people[row][0]].times for row in rows])
             transforms = np.repeat(crop_from_image[rows.start : rows.stop], length, axis=0)
             output = self._output(self.single.cut(images, transforms), times)
-            return in_image(self.single.network.codec.decode(output), transforms)
+            return in_image(self.single.network.decode(output), transforms)
 
         batches = batches_of(len(people), max(1, self.single.batch_size // length))
         keypoints = np.concatenate(run_batches(work, batches, self.single.device))

@@ -38,6 +38,9 @@ class Weights:
         codec: name of the codec they were trained with; empty for detectors.
         convert: whether the file uses another release's names.
         scores: what their publisher measured, e.g. {"coco_val2017_ap": 0.744}.
+        calibration: (a, b) per keypoint: a score s is shown as sigmoid(a logit(s) + b), the chance of being right
+            within keypoint similarity .5; empty = scores are shown as they are.
+        antialias: whether crops were averaged before they were made much smaller when it was trained.
         options: keyword arguments of the builder beyond the architecture's own (hence `Any`).
     """
 
@@ -55,6 +58,8 @@ class Weights:
     codec: str = "msra"
     convert: bool = False
     scores: Mapping[str, float] = field(default_factory=dict)
+    calibration: tuple[tuple[float, float], ...] = ()
+    antialias: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -211,4 +216,6 @@ def _from_row(row: dict[str, Any]) -> Weights:
     values: dict[str, Any] = {
         key: tuple(value) if key in ("input_hw", "mean", "std") else value for key, value in row.items()
     }
+    if "calibration" in values:
+        values["calibration"] = tuple((float(a), float(b)) for a, b in values["calibration"])
     return Weights(**values)

@@ -78,7 +78,10 @@ def train(
         state = load_state(run_dir / "last.pt")
         model.load_state_dict(state["model"])
         average.model.load_state_dict(state["ema"])
+        factors = [group["factor"] for group in optimiser.param_groups]
         optimiser.load_state_dict(state["optimiser"])
+        for group, factor in zip(optimiser.param_groups, factors, strict=True):
+            group["factor"] = factor  # the config's, which may have changed since, not the checkpoint's
         step, best = int(state["step"]), float(state["best"])
         if state.get("precision"):
             fabric.strategy.precision.load_state_dict(state["precision"])

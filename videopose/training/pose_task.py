@@ -160,6 +160,7 @@ class PoseTask:
             skeleton=self.skeleton.name,
             input_hw=self.options.input_hw,
             codec=self.codec(self.options.input_hw).name,
+            antialias=True,
             options=self.options.model,
         )
 

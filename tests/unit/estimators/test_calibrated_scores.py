@@ -1,0 +1,56 @@
+"""A card's calibration is applied where keypoints are read, and to scores alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from videopose.codecs import create_codec
+from videopose.estimators.build import PoseOptions, create_estimator
+from videopose.estimators.crops import CropNetwork, calibrated
+from videopose.metrics.calibration import logit, sigmoid
+from videopose.models import create_model
+from videopose.models.weights import read_card, save_weights
+from videopose.models.zoo import Weights
+from videopose.skeletons import skeleton_named
+
+PAIRS = tuple((0.5 + 0.1 * k, 0.3 - 0.05 * k) for k in range(17))
+
+
+@settings(max_examples=30, deadline=None)
+@given(score=st.floats(0, 1), a=st.floats(0, 3), b=st.floats(-3, 3))
+def test_scores_become_chances(score, a, b):
+    found = calibrated(torch.tensor([[[5.0, 6.0, score]]]), ((a, b),))[0, 0]
+
+    assert found[:2].tolist() == [5, 6]
+    assert float(found[2]) == pytest.approx(float(sigmoid(a * logit(score) + b)), abs=1e-4)
+
+
+def test_the_card_carries_the_calibration_to_the_estimator(tmp_path):
+    torch.manual_seed(0)
+    model = create_model("tinypose")
+    card = Weights("tinypose.test", "", codec="dark3", calibration=PAIRS, antialias=True)
+    save_weights(tmp_path / "w.safetensors", model.state_dict(), card)
+
+    assert read_card(tmp_path / "w.safetensors").calibration == PAIRS
+    estimator = create_estimator(
+        PoseOptions(model="tinypose", weights=str(tmp_path / "w.safetensors"), precision="float32"),
+        torch.device("cpu"),
+    )
+    plain = replace(estimator.network, calibration=None)
+    crops = torch.randint(0, 256, (2, 3, 256, 192), dtype=torch.uint8)
+    shown, raw = estimator.network(crops), plain(crops)
+    assert torch.equal(shown[..., :2], raw[..., :2])
+    expected = sigmoid(np.array(PAIRS)[:, 0] * logit(raw[..., 2]) + np.array(PAIRS)[:, 1])
+    assert np.abs(shown[..., 2].numpy() - expected).max() < 1e-4
+
+
+def test_a_network_without_calibration_shows_the_codecs_scores():
+    codec = create_codec("dark3", (64, 64))
+    network = CropNetwork(torch.nn.Identity(), codec, skeleton_named("coco17"), (0.0,) * 3, (1.0,) * 3)
+    heatmaps = torch.rand(1, 17, 16, 16)
+
+    assert torch.equal(network.decode(heatmaps), codec.decode(heatmaps))
