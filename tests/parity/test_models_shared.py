@@ -34,6 +34,7 @@ NETWORKS = {
     "posewarper_w48_384x288": ("posewarper", {}),
     "dcpose_w48_384x288": ("dcpose", {}),
     "lstm_pm_penn_caffe": ("lstm_pm", {}),
+    "rtmdet_nano_person": ("rtmdet_nano", {}),
 }
 
 
@@ -87,6 +88,13 @@ def run_lstm_pm(model, crop):
     return (model.start(frames[:, 0]), *heatmaps, state.hidden, state.cell)
 
 
+def run_rtmdet(model, image):
+    levels = model.backbone.levels(image.flip(1))[1:]  # theirs takes blue first
+    merged = model.neck(levels)
+    scores, distances = model.bbox_head(merged)
+    return (*levels, *merged, *scores, *distances)
+
+
 RUN = {
     "posewarper": run_posewarper,
     "dcpose": run_dcpose,
@@ -95,6 +103,7 @@ RUN = {
     "hourglass8": lambda model, crop: (model.stages(crop.permute(0, 3, 1, 2)),),  # theirs takes channels last
     "mspn": run_mspn,
     "cpn50": run_cpn,
+    "rtmdet": run_rtmdet,
 }
 
 

@@ -13,6 +13,7 @@ from videopose.data.jhmdb import frames_of, read_jhmdb
 from videopose.data.lsp import read_lsp
 from videopose.data.posetrack import read_posetrack
 from videopose.data.samples import LabelledImage
+from videopose.data.soft_boxes import SoftBoxOptions, add_soft_boxes
 from videopose.data.teacher import TeacherOptions, add_teacher
 from videopose.errors import DatasetError
 from videopose.geometry.boxes import clip, scale_about_center
@@ -42,6 +43,8 @@ class SourceOptions(Options):
     box_padding: float = 1.0
     """Factor by which boxes grow about their centres, where a set's boxes end at the keypoints."""
     teacher: TeacherOptions | None = None
+    soft_boxes: SoftBoxOptions | None = None
+    """A machine's boxes for people the set leaves out."""
 
 
 def load_source(folder: Path, options: SourceOptions, skeleton: Skeleton) -> list[LabelledImage]:
@@ -62,6 +65,8 @@ def load_source(folder: Path, options: SourceOptions, skeleton: Skeleton) -> lis
     chosen = [image for image in listed if options.fold in ("all", _part(image, options.fold_modulo))]
     if options.teacher is not None:
         chosen = add_teacher(chosen, folder, options.teacher, skeleton)
+    if options.soft_boxes is not None:
+        chosen = add_soft_boxes(chosen, folder, options.soft_boxes)
     if options.box_padding != 1:
         chosen = [_with_larger_boxes(image, options.box_padding) for image in chosen]
     if not chosen:

@@ -13,7 +13,7 @@ from videopose.estimators.crops import normalised
 from videopose.geometry.affine import letterbox
 from videopose.geometry.boxes import clip, iou, nms
 from videopose.geometry.warp import letterbox_images
-from videopose.models.fpn_detector import DetectorOutput
+from videopose.models.anchor_points import AnchorPoints
 from videopose.runtime.workers import run_batches
 from videopose.types import F32, I64, Detections
 
@@ -39,7 +39,7 @@ def input_size(image_hw: tuple[int, int], pixels: int) -> tuple[int, int]:
 
 
 class AnchorFreeDetector:
-    """Runs a network that gives a `DetectorOutput`.
+    """Runs a network that answers with `AnchorPoints`.
 
     Images of equal size share a batch.
     """
@@ -99,9 +99,7 @@ class AnchorFreeDetector:
         output = self._model(normalised(inputs, self._mean, self._std, next(self._model.parameters()).dtype))
         return self._pick(output, [(image.shape[1], image.shape[2]) for image in images], size_hw)
 
-    def _pick(
-        self, output: DetectorOutput, sizes: list[tuple[int, int]], input_hw: tuple[int, int]
-    ) -> list[Detections]:
+    def _pick(self, output: AnchorPoints, sizes: list[tuple[int, int]], input_hw: tuple[int, int]) -> list[Detections]:
         """Choose the people of each image of a batch and bring them back to image pixels."""
         scores = output.score.float().sigmoid().cpu().numpy()
         chosen = [self._candidates(row) for row in scores]

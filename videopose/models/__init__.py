@@ -174,6 +174,16 @@ ARCHITECTURES: dict[str, Architecture] = {
     "score_fusion": _fusion("score_fusion", "ScoreFusion"),
     "joint_messages": _fusion("joint_messages", "JointMessages"),
     "fpn_detector": Architecture("fpn_detector", "FpnDetector", codec="", skeleton="", task="detector"),
+    "rtmdet_nano": Architecture(
+        "rtmdet",
+        "RTMDet",
+        {"width": 0.25, "depth": 0.33},
+        input_hw=(320, 320),
+        codec="",
+        skeleton="",
+        convert="convert_names",
+        task="detector",
+    ),
     "refiner": Architecture("refiner", "PoseRefiner", input_hw=(1, 1), codec="", skeleton="", task="refiner"),
     "pose_entailment": Architecture(
         "entailment", "PoseEntailment", input_hw=(1, 1), codec="", skeleton="posetrack15", task="similarity"

@@ -130,18 +130,26 @@ class SeparableConv(nn.Module):
         inner: input channels.
         outer: output channels.
         kernel: of the depthwise convolution.
+        stride: of the depthwise convolution.
         inside: activation between the two; None = none.
         activation: activation at the end.
     """
 
     def __init__(
-        self, inner: int, outer: int, kernel: int, *, inside: nn.Module | None = None, activation: nn.Module
+        self,
+        inner: int,
+        outer: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        inside: nn.Module | None = None,
+        activation: nn.Module,
     ) -> None:
         super().__init__()
-        self.depthwise_conv = ConvUnit(inner, inner, kernel, groups=inner, activation=inside)
+        self.depthwise_conv = ConvUnit(inner, inner, kernel, stride=stride, groups=inner, activation=inside)
         self.pointwise_conv = ConvUnit(inner, outer, activation=activation)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, inner, H, W) to (N, outer, H, W)."""
+        """Map (N, inner, H, W) to (N, outer, H / stride, W / stride)."""
         out: Tensor = self.pointwise_conv(self.depthwise_conv(x))
         return out

@@ -4,39 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from videopose.models.anchor_points import DistributionOutput, cell_points
 from videopose.models.encoder import ResidualEncoder, conv_norm
 
 STRIDES = (8, 16, 32)
-
-
-class DetectorOutput(NamedTuple):
-    """What the network says at each of P anchor points.
-
-    Attributes:
-        score: (N, P) logits of "a person, and the box fits".
-        sides: (N, P, 4, B) logits over whole distances 0 … B - 1, in strides, to left, top, right, bottom.
-        points: (P, 2) x, y of the points in input pixels.
-        stride: (P,) input pixels.
-    """
-
-    score: Tensor
-    sides: Tensor
-    points: Tensor
-    stride: Tensor
-
-    def boxes(self) -> Tensor:
-        """Return the expected boxes, (N, P, 4) xyxy in input pixels."""
-        return _expected_boxes(self.sides, self.points, self.stride)
-
-    def boxes_at(self, images: Tensor, points: Tensor) -> Tensor:
-        """Return the expected boxes at chosen points: (Q,) image rows, (Q,) points -> (Q, 4) xyxy in input pixels."""
-        return _expected_boxes(self.sides[images, points], self.points[points], self.stride[points])
 
 
 class FpnDetector(nn.Module):
@@ -66,7 +42,7 @@ class FpnDetector(nn.Module):
         )
         self.heads = nn.ModuleList(_head(neck_width, bins) for _ in STRIDES)
 
-    def forward(self, image: Tensor) -> DetectorOutput:
+    def forward(self, image: Tensor) -> DistributionOutput:
         """(N, 3, H, W) normalised images, H and W multiples of 32 -> scores and boxes at every point."""
         merged = [lateral(x) for lateral, x in zip(self.laterals, self.encoder(image)[1:], strict=True)]
         for level in (1, 0):
@@ -76,19 +52,13 @@ class FpnDetector(nn.Module):
             merged[level + 1] = merged[level + 1] + self.down[level](merged[level])
         raw = [head(tower(x)) for head, tower, x in zip(self.heads, self.towers, merged, strict=True)]
         flat = torch.cat([level.flatten(2) for level in raw], 2).transpose(1, 2)
-        places = [_points(level, stride) for level, stride in zip(raw, STRIDES, strict=True)]
-        return DetectorOutput(
+        places = [cell_points(level, stride) for level, stride in zip(raw, STRIDES, strict=True)]
+        return DistributionOutput(
             flat[..., 0],
             flat[..., 1:].reshape(*flat.shape[:2], 4, self.bins),
             torch.cat([points for points, _ in places]),
             torch.cat([stride for _, stride in places]),
         )
-
-
-def _expected_boxes(sides: Tensor, points: Tensor, stride: Tensor) -> Tensor:
-    bins = torch.arange(sides.shape[-1], device=sides.device, dtype=torch.float32)
-    distance = (torch.softmax(sides.float(), -1) * bins).sum(-1) * stride[:, None]
-    return torch.cat([points - distance[..., :2], points + distance[..., 2:]], -1)
 
 
 def _head(inputs: int, bins: int) -> nn.Conv2d:
@@ -98,12 +68,3 @@ def _head(inputs: int, bins: int) -> nn.Conv2d:
     with torch.no_grad():
         head.bias[0] = -math.log(99)  # type: ignore[index] # nobody is there, until learned otherwise
     return head
-
-
-def _points(level: Tensor, stride: int) -> tuple[Tensor, Tensor]:
-    """Return a level's cell centres in input pixels, box convention (edges on whole numbers), and the stride."""
-    height, width = level.shape[-2:]
-    rows = (torch.arange(height, device=level.device, dtype=torch.float32) + 0.5) * stride
-    columns = (torch.arange(width, device=level.device, dtype=torch.float32) + 0.5) * stride
-    y, x = torch.meshgrid(rows, columns, indexing="ij")
-    return torch.stack([x, y], -1).flatten(0, 1), torch.full((height * width,), float(stride), device=level.device)

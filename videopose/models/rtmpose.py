@@ -19,11 +19,19 @@ _TOKEN_WIDTH = 256
 _NORM_EPS = 1e-5
 
 
+def unit(inner: int, outer: int, kernel: int = 1, *, stride: int = 1, depthwise: bool = False) -> nn.Module:
+    """Build a convolution with batch norm and SiLU, or a depthwise and a 1x1 one, each with both."""
+    if depthwise:
+        inside, activation = nn.SiLU(inplace=True), nn.SiLU(inplace=True)
+        return SeparableConv(inner, outer, kernel, stride=stride, inside=inside, activation=activation)
+    return ConvUnit(inner, outer, kernel, stride=stride, activation=nn.SiLU(inplace=True))
+
+
 class _NextBlock(nn.Module):
-    def __init__(self, width: int, *, identity: bool) -> None:
+    def __init__(self, width: int, *, identity: bool, depthwise: bool) -> None:
         super().__init__()
-        self.conv1 = ConvUnit(width, width, 3, activation=nn.SiLU(inplace=True))
-        self.conv2 = SeparableConv(width, width, 5, inside=nn.SiLU(inplace=True), activation=nn.SiLU(inplace=True))
+        self.conv1 = unit(width, width, 3, depthwise=depthwise)
+        self.conv2 = unit(width, width, 5, depthwise=True)
         self.identity = identity
 
     def forward(self, x: Tensor) -> Tensor:
@@ -40,19 +48,31 @@ class _ChannelAttention(nn.Module):
         return x * functional.hardsigmoid(self.fc(x.mean((2, 3), keepdim=True)))
 
 
-class _CrossStage(nn.Module):
-    """Half of the channels go through the blocks, half pass by; both are weighted and merged."""
+class CrossStage(nn.Module):
+    """Half of the channels go through the blocks, half pass by; both are weighted and merged.
 
-    def __init__(self, width: int, blocks: int, *, identity: bool) -> None:
+    Args:
+        inner: input channels.
+        outer: output channels.
+        blocks: number of blocks.
+        identity: whether blocks have an identity.
+        depthwise: whether the blocks' 3x3 convolution is separable, as in the smallest networks.
+        attention: whether the merged channels are weighted.
+    """
+
+    def __init__(
+        self, inner: int, outer: int, blocks: int, *, identity: bool, depthwise: bool = False, attention: bool = True
+    ) -> None:
         super().__init__()
-        half = width // 2
-        self.main_conv = ConvUnit(width, half, activation=nn.SiLU(inplace=True))
-        self.short_conv = ConvUnit(width, half, activation=nn.SiLU(inplace=True))
-        self.final_conv = ConvUnit(2 * half, width, activation=nn.SiLU(inplace=True))
-        self.blocks = nn.Sequential(*(_NextBlock(half, identity=identity) for _ in range(blocks)))
-        self.attention = _ChannelAttention(2 * half)
+        half = outer // 2
+        self.main_conv = unit(inner, half)
+        self.short_conv = unit(inner, half)
+        self.final_conv = unit(2 * half, outer)
+        self.blocks = nn.Sequential(*(_NextBlock(half, identity=identity, depthwise=depthwise) for _ in range(blocks)))
+        self.attention = _ChannelAttention(2 * half) if attention else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (N, inner, H, W) to (N, outer, H, W)."""
         merged = torch.cat([self.blocks(self.main_conv(x)), self.short_conv(x)], 1)
         out: Tensor = self.final_conv(self.attention(merged))
         return out
@@ -61,8 +81,8 @@ class _CrossStage(nn.Module):
 class _PyramidPooling(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv1 = ConvUnit(width, width // 2, activation=nn.SiLU(inplace=True))
-        self.conv2 = ConvUnit(width * 2, width, activation=nn.SiLU(inplace=True))
+        self.conv1 = unit(width, width // 2)
+        self.conv2 = unit(width * 2, width)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv1(x)
@@ -77,35 +97,40 @@ class CSPNeXt(nn.Module):
     Args:
         width: factor on the channels.
         depth: factor on the number of blocks.
+        depthwise: whether 3x3 convolutions after the stem are separable, as in the smallest networks.
 
     Source:
         Lyu et al., RTMDet: An Empirical Study of Designing Real-Time Object Detectors, 2022, section 3.1.
     """
 
-    def __init__(self, *, width: float, depth: float) -> None:
+    def __init__(self, *, width: float, depth: float, depthwise: bool = False) -> None:
         super().__init__()
         inner = int(64 * width)
         self.stem = nn.Sequential(
-            ConvUnit(3, inner // 2, 3, stride=2, activation=nn.SiLU(inplace=True)),
-            ConvUnit(inner // 2, inner // 2, 3, activation=nn.SiLU(inplace=True)),
-            ConvUnit(inner // 2, inner, 3, activation=nn.SiLU(inplace=True)),
+            unit(3, inner // 2, 3, stride=2), unit(inner // 2, inner // 2, 3), unit(inner // 2, inner, 3)
         )
         for index, (channels, count, identity) in enumerate(_STAGES):
             outer = int(channels * width)
-            layers: list[nn.Module] = [ConvUnit(inner, outer, 3, stride=2, activation=nn.SiLU(inplace=True))]
+            layers = [unit(inner, outer, 3, stride=2, depthwise=depthwise)]
             if index == len(_STAGES) - 1:
                 layers.append(_PyramidPooling(outer))
-            layers.append(_CrossStage(outer, max(round(count * depth), 1), identity=identity))
+            blocks = max(round(count * depth), 1)
+            layers.append(CrossStage(outer, outer, blocks, identity=identity, depthwise=depthwise))
             self.add_module(f"stage{index + 1}", nn.Sequential(*layers))
             inner = outer
         self.num_features = inner
 
     def forward(self, x: Tensor) -> Tensor:
         """Map crops (N, 3, H, W) to features (N, 1024 width, H / 32, W / 32)."""
-        x = self.stem(x)
+        return self.levels(x)[-1]
+
+    def levels(self, x: Tensor) -> list[Tensor]:
+        """Map images (N, 3, H, W) to each stage's features, at strides 4, 8, 16 and 32."""
+        x, out = self.stem(x), []
         for index in range(len(_STAGES)):
             x = self.get_submodule(f"stage{index + 1}")(x)
-        return x
+            out.append(x)
+        return out
 
 
 class _ScaleNorm(nn.Module):

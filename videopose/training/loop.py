@@ -16,7 +16,7 @@ from lightning_fabric.utilities.seed import seed_everything
 from videopose.errors import ConfigError, VideoPoseError, WeightsError
 from videopose.training.checkpoint import State, load_state, save_state
 from videopose.training.hooks import CsvLog
-from videopose.training.optim import MovingAverage, learning_rate, make_optimiser
+from videopose.training.optim import MovingAverage, freeze_norm_statistics, learning_rate, make_optimiser
 from videopose.training.options import LoopOptions, OptimiserOptions
 from videopose.training.task import Batch, Task
 
@@ -103,6 +103,8 @@ def train(
     last = min(loop.steps, stop_after if stop_after is not None else loop.steps)
     for parts in _batches_ahead(task, loop, fabric, step, last):
         wrapped.train()
+        if loop.freeze_norms:
+            freeze_norm_statistics(wrapped)
         torch.manual_seed(loop.seed + step)  # dropout and the like draw the same after a resume
         rate = learning_rate(step, loop.steps, optimiser_options)
         for group in optimiser.param_groups:

@@ -49,6 +49,13 @@ def learning_rate(step: int, steps: int, options: OptimiserOptions) -> float:
     return options.learning_rate * warm * factor
 
 
+def freeze_norm_statistics(model: nn.Module) -> None:
+    """Let batch norms use their running statistics, and not change them, in a network in training mode."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+
+
 class MovingAverage:
     """An exponential moving average of every floating tensor of a network, running statistics included.
 

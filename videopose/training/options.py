@@ -56,6 +56,8 @@ class LoopOptions(Options):
     workers: int = Field(default=1, ge=1)
     """Threads that prepare batches ahead."""
     ema_decay: float = Field(default=0.9995, ge=0, lt=1)
+    freeze_norms: bool = False
+    """Keep the batch norms' running statistics: for going on from a network that was trained with large batches."""
     seed: int = 0
     log_every: int = Field(default=50, ge=1)
     save_every: int = Field(default=500, ge=1)

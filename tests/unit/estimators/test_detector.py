@@ -8,7 +8,7 @@ from videopose.errors import ConfigError, WeightsError
 from videopose.estimators.build import DetectorOptions, PoseOptions, create_detector, create_estimator
 from videopose.estimators.detector import AnchorFreeDetector, input_size
 from videopose.models import create_model
-from videopose.models.fpn_detector import DetectorOutput
+from videopose.models.anchor_points import DistributionOutput
 from videopose.models.weights import load_model
 from videopose.runtime.folding import fold_batch_norm
 from videopose.types import Detections
@@ -33,7 +33,9 @@ class OneBox(nn.Module):
             for side, distance in enumerate((width, height, width, height)):
                 sides[:, row, side, distance] = 100.0
         score = torch.logit(self.scores).expand(len(images), -1)
-        return DetectorOutput(score, sides, (self.boxes[:, :2] + self.boxes[:, 2:]) / 2, torch.ones(len(self.boxes)))
+        return DistributionOutput(
+            score, sides, (self.boxes[:, :2] + self.boxes[:, 2:]) / 2, torch.ones(len(self.boxes))
+        )
 
 
 def _detector(model, **options):
