@@ -34,6 +34,7 @@ from videopose.stages.detect import DetectPeople
 from videopose.stages.estimate import EstimatePoses
 from videopose.types import F32, U8, Detections, Frame, Record
 
+from .detector_bars import detector_bars
 from .pose_bars import (
     estimate_people,
     hard_bars,
@@ -59,7 +60,7 @@ class NetworkBarsOptions(Options):
     jhmdb_every: int = 1
     """On JHMDB, run the detector on every so many frames; between them boxes come from the last poses."""
     only: str = ""
-    """Measure one thing alone: people or jhmdb; pipelines (the shipped pipelines' pose networks); lspet or coco (`pose`
+    """Measure one thing alone: people, detval or jhmdb; pipelines (the shipped pipelines' pose networks); lspet or coco (`pose`
     on one set)."""
 
 
@@ -100,6 +101,9 @@ def measure(data_dir: Path, options: NetworkBarsOptions, device: torch.device) -
         yield from coco_oks(data_dir, estimator)
     if options.only in ("", "people"):
         yield from people_ap(data_dir, detector)
+    if options.only in ("", "detval"):
+        threshold = DetectorOptions().min_score
+        yield from (Bar(*astuple(bar)) for bar in detector_bars(data_dir, detector, threshold=threshold))
     if options.only in ("", "jhmdb"):
         yield from jhmdb_pck(data_dir, detector, estimator, options.jhmdb_min_score, options.jhmdb_every)
 

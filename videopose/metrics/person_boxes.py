@@ -96,7 +96,7 @@ def detector_numbers(
 
 
 def quiet_threshold(outcomes: Sequence[Outcomes], person_free: Sequence[bool], *, share: float = 0.15) -> float:
-    """Return the lowest threshold at which at most `share` of the person-free images get a box; 0 without such images."""
+    """Return the lowest threshold at which at most `share` of the person-free images get a box; 0 without any."""
     best = sorted(
         (float(each.score.max(initial=0.0)) for each, empty in zip(outcomes, person_free, strict=True) if empty),
         reverse=True,
