@@ -60,8 +60,8 @@ class NetworkBarsOptions(Options):
     jhmdb_every: int = 1
     """On JHMDB, run the detector on every so many frames; between them boxes come from the last poses."""
     only: str = ""
-    """Measure one thing alone: people, detval or jhmdb; pipelines (the shipped pipelines' pose networks); lspet or coco (`pose`
-    on one set)."""
+    """Measure one thing alone: people, detval or jhmdb; pipelines (the shipped pipelines' pose networks); lspet or coco
+    (`pose` on one set)."""
 
 
 @dataclass(frozen=True)

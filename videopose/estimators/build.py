@@ -92,6 +92,7 @@ def create_detector(options: DetectorOptions, device: torch.device) -> AnchorFre
         device=device,
         mean=weights.mean,
         std=weights.std,
+        calibration=next(iter(weights.calibration), (1.0, 0.0)),
         pixels=options.pixels,
         min_score=options.min_score,
         nms_iou=options.nms_iou,

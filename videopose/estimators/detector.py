@@ -51,6 +51,7 @@ class AnchorFreeDetector:
         device: torch.device,
         mean: tuple[float, float, float],
         std: tuple[float, float, float],
+        calibration: tuple[float, float] = (1.0, 0.0),
         pixels: int = 352 * 352,
         min_score: float = 0.3,
         nms_iou: float = 0.6,
@@ -64,6 +65,7 @@ class AnchorFreeDetector:
             device: where it computes.
             mean: of each colour channel, of pixels in [0, 1].
             std: of each colour channel, of pixels in [0, 1].
+            calibration: (a, b); a score's logit x is taken as a x + b, so that it says how often such a box is right.
             pixels: input pixels an image is scaled to; more finds smaller people and takes longer.
             min_score: boxes below it are not reported.
             nms_iou: of two boxes that overlap more than this, the one with the lower score is removed.
@@ -73,6 +75,7 @@ class AnchorFreeDetector:
         self._model = model
         self._device = device
         self._mean, self._std = mean, std
+        self._calibration = calibration
         self._pixels = pixels
         self._min_score, self._nms_iou, self._max_people = min_score, nms_iou, max_people
         self._batch_size = batch_size
@@ -101,7 +104,8 @@ class AnchorFreeDetector:
 
     def _pick(self, output: AnchorPoints, sizes: list[tuple[int, int]], input_hw: tuple[int, int]) -> list[Detections]:
         """Choose the people of each image of a batch and bring them back to image pixels."""
-        scores = output.score.float().sigmoid().cpu().numpy()
+        factor, shift = self._calibration
+        scores = (output.score.float() * factor + shift).sigmoid().cpu().numpy()
         chosen = [self._candidates(row) for row in scores]
         images, points = np.repeat(np.arange(len(chosen)), [len(row) for row in chosen]), np.concatenate(chosen)
         device = output.score.device

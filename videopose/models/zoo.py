@@ -39,7 +39,8 @@ class Weights:
         convert: whether the file uses another release's names.
         scores: what their publisher measured, e.g. {"coco_val2017_ap": 0.744}.
         calibration: (a, b) per keypoint: a score s is shown as sigmoid(a logit(s) + b), the chance of being right
-            within keypoint similarity .5; empty = scores are shown as they are.
+            within keypoint similarity .5; empty = scores are shown as they are. A detector has one pair,
+            for its boxes.
         antialias: whether crops were averaged before they were made much smaller when it was trained.
         options: keyword arguments of the builder beyond the architecture's own (hence `Any`).
     """

@@ -8,7 +8,7 @@ from videopose.errors import ConfigError, WeightsError
 from videopose.estimators.build import DetectorOptions, PoseOptions, create_detector, create_estimator
 from videopose.estimators.detector import AnchorFreeDetector, input_size
 from videopose.models import create_model
-from videopose.models.anchor_points import DistributionOutput
+from videopose.models.anchor_points import DistanceOutput, DistributionOutput
 from videopose.models.weights import load_model
 from videopose.runtime.folding import fold_batch_norm
 from videopose.types import Detections
@@ -68,6 +68,31 @@ def test_images_of_one_shape_share_batches_and_keep_their_order():
     assert len(found) == 4
     assert sorted(model.shapes) == [(1, 3, 64, 192), (1, 3, 96, 96), (2, 3, 96, 96)]  # side by side
     assert found[2].xyxy[0].tolist() == [20, 20, 100, 100]
+
+
+def test_calibrated_scores_decide_who_is_reported():
+    model = OneBox([[10, 10, 50, 50], [60, 60, 90, 90]], [0.5, 0.9])
+    found = _detector(model, calibration=(2.0, -1.0), min_score=0.5).detect(_images((96, 96)))[0]
+
+    assert found.score == pytest.approx([1 / (1 + np.exp(1 - 2 * np.log(9)))])  # the other one is at 0.27
+
+
+class OneDistance(OneBox):
+    """The same boxes, their distances said outright, from their top left corners."""
+
+    def forward(self, images):
+        distances = torch.cat([torch.zeros(len(self.boxes), 2), self.boxes[:, 2:] - self.boxes[:, :2]], 1)
+        score = torch.logit(self.scores).expand(len(images), -1)
+        sides = distances.expand(len(images), -1, -1)
+        return DistanceOutput(score, sides, self.boxes[:, :2], torch.ones(len(self.boxes)))
+
+
+def test_distances_and_distributions_are_the_same_boxes():
+    boxes, scores = [[10, 10, 50, 60], [60, 60, 90, 90]], [0.8, 0.9]
+    found = [_detector(kind(boxes, scores)).detect(_images((96, 96)))[0] for kind in (OneBox, OneDistance)]
+
+    assert np.allclose(found[0].xyxy, found[1].xyxy, atol=1e-3)
+    assert found[0].score.tolist() == found[1].score.tolist()
 
 
 def test_nobody_is_an_empty_answer():
