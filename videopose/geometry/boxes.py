@@ -1,4 +1,4 @@
-"""Boxes: xyxy -> xywh, IoU, clipping, NMS. All (N, 4) in image pixels, width = x2 - x1 as in COCO."""
+"""Boxes: xyxy <-> xywh, IoU, clipping, NMS. All (N, 4) in image pixels, width = x2 - x1 as in COCO."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ def xywh_from_xyxy(xyxy: Floats) -> Floats:
     """Turn corners into corner and size; (..., 4) both."""
     out = xyxy.copy()
     out[..., 2:] -= out[..., :2]
+    return out
+
+
+def xyxy_from_xywh(xywh: Floats) -> Floats:
+    """Convert corner and size to corners; (..., 4) both."""
+    out = xywh.copy()
+    out[..., 2:] += out[..., :2]
     return out
 
 
