@@ -187,6 +187,15 @@ class Poses(ShowsShapes):
             self.keypoints[rows], self.score[rows], self.xyxy[rows], self.track_id[rows], skeleton=self.skeleton
         )
 
+    def _repr_html_(self) -> str:
+        """Show people as a table in a notebook: id, score, box in image pixels."""
+        rows = "".join(
+            f"<tr><td>{track_id}</td><td>{score:.2f}</td><td>{', '.join(f'{side:.0f}' for side in box)}</td></tr>"
+            for track_id, score, box in zip(self.track_id, self.score, self.xyxy, strict=True)
+        )
+        head = "<tr><th>track_id</th><th>score</th><th>x1, y1, x2, y2</th></tr>"
+        return f"<p>{len(self)} people, {self.keypoints.shape[1]} keypoints each</p><table>{head}{rows}</table>"
+
     @staticmethod
     def empty(num_keypoints: int, *, skeleton: Skeleton | None = None) -> Poses:
         """Return the poses of a frame in which nobody is there."""

@@ -22,7 +22,7 @@ from videopose.metrics.calibration import calibration_error
 from videopose.metrics.pck import count_pck, torso_length
 from videopose.skeletons import Skeleton, shared_keypoints, skeleton_named
 from videopose.types import F32, Bool, Detections
-from videopose.workflows.run import load_pipeline
+from videopose.workflows.pipelines import load_pipeline
 
 PIPELINES = ("accurate", "default", "fast")
 MIN_KEYPOINTS, MIN_AREA = 6, 32**2

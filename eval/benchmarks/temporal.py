@@ -34,7 +34,7 @@ from videopose.stages.estimate import EstimatePoses
 from videopose.stages.features import MeasureFeatures
 from videopose.stages.pipeline import DropImages, Pipeline, Stage
 from videopose.types import F32, U8, Detections, Frame, Record
-from videopose.workflows.run import load_pipeline
+from videopose.workflows.pipelines import load_pipeline
 
 from .networks import CLIP_RATE, jhmdb_from
 

@@ -28,7 +28,7 @@ from videopose.skeletons import Skeleton, skeleton_named
 from videopose.stages.pipeline import Pipeline
 from videopose.stages.smooth import TrackAndSmooth
 from videopose.types import F32, F64, U8, Frame, Record
-from videopose.workflows.run import load_pipeline
+from videopose.workflows.pipelines import load_pipeline
 
 from .networks import CLIP_RATE, jhmdb_from
 

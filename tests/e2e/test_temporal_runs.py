@@ -9,7 +9,7 @@ from videopose.estimators.build_fused import PARAMETER_FREE_HEADS
 from videopose.estimators.crops import CropNetwork
 from videopose.io.results import read_result
 from videopose.models.zoo import weights_table
-from videopose.workflows.run import load_pipeline
+from videopose.workflows.pipelines import load_pipeline
 
 pytestmark = [pytest.mark.slow, pytest.mark.shared]
 

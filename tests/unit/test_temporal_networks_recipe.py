@@ -10,7 +10,7 @@ from videopose.models import create_model
 from videopose.models.weights import save_weights
 from videopose.models.zoo import Weights
 from videopose.stages.journal import TemporalContext
-from videopose.workflows.run import load_pipeline
+from videopose.workflows.pipelines import load_pipeline
 
 CPU = torch.device("cpu")
 LANES = ((40, 60), (150, 170))

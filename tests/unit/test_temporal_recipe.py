@@ -9,7 +9,7 @@ from videopose.estimators.build_fused import PARAMETER_FREE_HEADS
 from videopose.models.zoo import weights_table
 from videopose.stages.journal import TemporalContext
 from videopose.stages.temporal import FuseNeighbors, PropagateStates
-from videopose.workflows.run import load_pipeline
+from videopose.workflows.pipelines import load_pipeline
 
 TEMPORAL = [name for name in catalog.config_names("pipelines") if load_pipeline(name)[1].recipe == "temporal"]
 

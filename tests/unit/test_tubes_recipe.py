@@ -9,7 +9,7 @@ from videopose.errors import ConfigError
 from videopose.io.results import read_result
 from videopose.stages.journal import TemporalContext
 from videopose.stages.tubes import EstimateTubes, MergeTubes
-from videopose.workflows.run import load_pipeline
+from videopose.workflows.pipelines import load_pipeline
 
 
 def recipe_with(*overrides):

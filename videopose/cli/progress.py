@@ -6,7 +6,7 @@ import sys
 import time
 
 import click
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 SECONDS_BETWEEN_LINES = 10.0
 

@@ -91,13 +91,14 @@ def command(
     from videopose.config import dump
     from videopose.errors import AlreadyFinishedError, InputError
     from videopose.workflows import run as api
+    from videopose.workflows.pipelines import load_pipeline
     from videopose.workflows.render import render
 
     if boxes is not None and single_person:
         raise click.UsageError("--boxes and --single-person exclude each other: where do the boxes come from?")
     overrides = (*overrides, *_who(boxes, single_person))
     if print_config:
-        _, options = api.load_pipeline(pipeline, overrides)
+        _, options = load_pipeline(pipeline, overrides)
         click.echo(dump(options), nl=False)
         return
     result = output or default_output(clip, ".poses.json")

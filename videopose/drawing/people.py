@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from videopose.errors import InputError
+from videopose.images import Image, as_images
 from videopose.skeletons import Skeleton
 from videopose.types import F32, U8, UNTRACKED, Poses
 
@@ -74,6 +76,31 @@ def opacity(score: float) -> float:
         return 0.0
     rising = (score - _HIDDEN_BELOW) / (_SOLID_FROM - _HIDDEN_BELOW)
     return float(min(1.0, _FAINTEST + (1 - _FAINTEST) * rising))
+
+
+def draw(image: Image, poses: Poses, *, skeleton: Skeleton | None = None) -> U8:
+    """Draw everybody into a copy of an image.
+
+    Args:
+        image: numpy (H, W, 3) or torch (3, H, W), uint8 RGB.
+        poses: in the image's pixels.
+        skeleton: of the poses; taken from them if they say it.
+
+    Returns:
+        (H, W, 3) uint8 RGB of the same size.
+
+    Raises:
+        InputError: the image is of another kind, or nobody says which skeleton the poses have.
+    """
+    known = skeleton or poses.skeleton
+    if known is None:
+        raise InputError(
+            f"poses of {poses.keypoints.shape[1]} keypoints do not say which skeleton they have; give skeleton=…"
+        )
+    (tensor,) = as_images(image)
+    copy = np.ascontiguousarray(tensor.cpu().permute(1, 2, 0).numpy()).copy()
+    draw_people(copy, poses, known)
+    return copy
 
 
 def draw_people(image: U8, poses: Poses, skeleton: Skeleton) -> None:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from html import escape
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
 
 from videopose.errors import DatasetError, InputError
 from videopose.io import result_csv, result_json, result_parquet
 from videopose.io.result import ResultHeader, ResultWriter
+from videopose.io.result_arrays import ResultArrays, to_arrays, to_table
 from videopose.types import Record
 
 
@@ -29,7 +36,7 @@ FORMATS: dict[str, _Format] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StoredResult:
     """A result in a file. Iterating reads its records, one at a time, every time anew.
 
@@ -46,6 +53,41 @@ class StoredResult:
             if record.poses is not None:
                 record = replace(record, poses=replace(record.poses, skeleton=self.header.skeleton))
             yield record
+
+    def __repr__(self) -> str:
+        video, height, width = self.header.video, *self.header.video.size_hw
+        frames = "" if video.frames is None else f", {video.frames} frames"
+        return f"StoredResult({str(self.path)!r}, of {video.path!r}, {width} x {height}{frames})"
+
+    def _repr_html_(self) -> str:
+        """Show a result in a notebook: who is in it, and for how long."""
+        arrays = self.to_arrays()
+        rows = "".join(
+            f"<tr><td>{track_id}</td><td>{len(seen)}</td><td>{arrays.time[seen[0]]:.2f}</td>"
+            f"<td>{arrays.time[seen[-1]]:.2f}</td><td>{np.nanmean(arrays.score[:, column]):.2f}</td></tr>"
+            for column, track_id in enumerate(arrays.track_id)
+            if len(seen := np.flatnonzero(np.isfinite(arrays.score[:, column])))
+        )
+        head = "".join(f"<th>{name}</th>" for name in ("track_id", "frames", "from, s", "to, s", "mean score"))
+        return f"<p>{escape(repr(self))}</p><table><tr>{head}</tr>{rows}</table>"
+
+    def to_arrays(self) -> ResultArrays:
+        """Return the whole result as arrays, (frames, people, K, 3) keypoints with NaN where somebody is absent."""
+        return to_arrays(self, self.header.skeleton)
+
+    def to_table(self) -> pa.Table:
+        """Return a long table: a row per frame, person and keypoint; see `videopose.io.result_arrays.to_table`."""
+        return to_table(self, self.header.skeleton)
+
+    def to_dataframe(self) -> Any:  # Any: a pandas.DataFrame, which is no dependency
+        """Return `to_table` as a pandas DataFrame.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        if find_spec("pandas") is None:
+            raise InputError("to_dataframe needs pandas: pip install pandas. Without it, to_table() and to_arrays()")
+        return self.to_table().to_pandas()
 
 
 def check_suffix(path: Path) -> None:

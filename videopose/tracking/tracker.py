@@ -1,4 +1,4 @@
-"""Online tracking: `Tracker.step(poses, time) -> track ids`, built of a similarity, an assignment and a motion."""
+"""Online tracking: `step(poses, time) -> track ids`, built of a similarity, an assignment and a motion."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from videopose.tracking.similarity import (
 from videopose.types import F32, F64, I64, UNTRACKED, Bool, Poses, TrackingFeatures
 
 
-class Tracker(Protocol):
+class OnlineTracker(Protocol):
     """Gives people ids, one frame at a time, seeing only the past."""
 
     def step(self, poses: Poses, time: float, features: TrackingFeatures | None = None) -> I64:
@@ -140,7 +140,7 @@ class AssociationTracker:
         self._now = -np.inf
 
     def start_shot(self) -> None:
-        """End all tracks; see `Tracker.start_shot`."""
+        """End all tracks; see `OnlineTracker.start_shot`."""
         self._keep(np.zeros(len(self._time), bool))
         self._scale = ScoreScale()
         self._is_first = True
@@ -151,7 +151,7 @@ class AssociationTracker:
         self._motion.move_camera(camera)
 
     def step(self, poses: Poses, time: float, features: TrackingFeatures | None = None) -> I64:
-        """Return the track id of each person in the next frame; see `Tracker.step`."""
+        """Return the track id of each person in the next frame; see `OnlineTracker.step`."""
         if not time > self._now:
             raise InputError(f"a frame at {time} s comes after one at {self._now} s; give frames in order of time")
         self._now = time

@@ -42,6 +42,7 @@ from videopose.models.zoo import weights_table
 from videopose.skeletons import Skeleton, shared_keypoints, skeleton_named
 from videopose.tracking.assign import assign
 from videopose.types import F32, F64, U8, UNTRACKED, Poses, Record
+from videopose.workflows.outputs import check_output
 
 HEAD = "posewarper_head.default"
 OKS_TOLERANCE = 3.0
@@ -273,10 +274,7 @@ def propagate(
         VideoError: the video cannot be read.
     """
     check_suffix(output)
-    if output.resolve() in (labels.resolve(), clip.resolve()):
-        raise InputError(f"{output}: is what the result is made from. Choose another place with -o")
-    if output.exists() and not overwrite:
-        raise InputError(f"{output}: is already there. Add --overwrite to replace it, or choose another place with -o")
+    check_output(output, (labels, clip), overwrite=overwrite)
     table = read_table(labels, origin)
     reader = open_video(clip)
     people = labels_of(table, first_number=first_number, count=reader.info.frames)

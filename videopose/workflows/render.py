@@ -19,6 +19,7 @@ from videopose.io.reader import open_video
 from videopose.io.result import atomic_write
 from videopose.io.results import StoredResult, read_result
 from videopose.types import U8, Frame, Record
+from videopose.workflows.outputs import check_output
 
 logger = logging.getLogger(__name__)
 
@@ -63,10 +64,7 @@ def render(
     output, clip = Path(output), Path(clip)
     if output.suffix.lower() not in MUXERS:
         raise InputError(f"{output}: overlays are written as {', '.join(MUXERS)}, by the suffix; choose one of them")
-    if output.exists() and not overwrite:
-        raise InputError(f"{output}: is already there. Add --overwrite to replace it, or choose another place with -o")
-    if output.exists() and output.resolve() == clip.resolve():
-        raise InputError(f"{output}: is the clip itself. Choose another place with -o")
+    check_output(output, (clip, Path(poses)), overwrite=overwrite)
     result = read_result(poses)
     first = next(islice(result, 1), None)
     if first is None:

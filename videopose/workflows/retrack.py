@@ -17,6 +17,7 @@ from videopose.stages.shots import GivenShots
 from videopose.stages.smooth import TrackAndSmooth
 from videopose.tracking.options import SmoothingOptions, TrackerName, TrackerOptions
 from videopose.types import Record
+from videopose.workflows.outputs import check_output
 
 
 class RetrackOptions(Options):
@@ -120,10 +121,7 @@ def retrack(source: Path, target: Path, options: RetrackOptions, *, overwrite: b
     """
     check_saved(source, options)
     check_suffix(target)
-    if target.exists() and target.resolve() == source.resolve():
-        raise InputError(f"{target} is the result to be tracked; write the new one to another file")
-    if target.exists() and not overwrite:
-        raise InputError(f"{target} already exists; pass --overwrite to replace it, or -o to write elsewhere")
+    check_output(target, (source,), overwrite=overwrite)
     stored = read_result(source)
     shots = known_shots(stored.header, options.tracker.shots)
     facts = {**stored.header.provenance, "retracked": options.model_dump(mode="json"), "shots": list(shots)}

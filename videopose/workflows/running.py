@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from html import escape
 from itertools import chain, islice
 from pathlib import Path
 from typing import Protocol
@@ -125,12 +126,13 @@ class Run:
         watched: WatchedClip,
         request: JsonObject,
         progress: Progress | None,
+        networks: Pipeline | None = None,
     ) -> None:
         self.clip = clip
         self.output = None if output is None else Path(output)
         self.num_frames = reader.num_frames
         self._reader, self._recipe, self._options, self._device = reader, recipe, options, device
-        self._overwrite = overwrite
+        self._overwrite, self._loaded = overwrite, networks
         self._watched = watched
         self._is_over = False
         self.progress = progress
@@ -152,6 +154,15 @@ class Run:
     def gaps(self) -> tuple[Gap, ...]:
         """Frames that could not be decoded; complete when the run is over."""
         return self.header.gaps
+
+    def __repr__(self) -> str:
+        done = "over" if self._is_over else f"{self.resumed_frames} of {self.num_frames} frames done"
+        return f"Run({str(self.clip)!r}, output={None if self.output is None else str(self.output)!r}, {done})"
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook what this run is, and how it is set going."""
+        how = "" if self._is_over else "<p>Iterate over it to do the work: <code>for frame in run: …</code></p>"
+        return f"<p>{escape(repr(self))}</p>{how}"
 
     def __iter__(self) -> Iterator[FrameResult]:
         for record in self.records():
@@ -246,7 +257,7 @@ class Run:
             ahead.close()
 
     def _networks(self) -> Pipeline:
-        networks = self._recipe.build_networks(self._options, self._device)
+        networks = self._loaded or self._recipe.build_networks(self._options, self._device)
         return self._wrap(replace(networks, video=str(self.clip)))
 
     def _close_header(self, gaps: Iterable[Gap]) -> None:

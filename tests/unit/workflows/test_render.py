@@ -182,6 +182,6 @@ def test_the_clip_itself_is_never_replaced(tmp_path):
     clip = write_video(tmp_path / "clip.mp4", num_frames=2)
     before = clip.read_bytes()
 
-    with pytest.raises(InputError, match=r"clip\.mp4: is the clip itself"):
+    with pytest.raises(InputError, match=r"clip\.mp4: is what the result is made from"):
         render(clip, result_of(tmp_path / "r.json", clip), clip, overwrite=True)
     assert clip.read_bytes() == before

@@ -69,12 +69,12 @@ def test_finished_result_is_not_replaced_unasked(saved, tmp_path):
     out = tmp_path / "again.json"
     retrack(saved, out, retrack_options(None, []))
 
-    with pytest.raises(InputError, match="already exists; pass --overwrite"):
+    with pytest.raises(InputError, match="is already there. Add --overwrite"):
         retrack(saved, out, retrack_options(None, []))
 
 
 def test_source_is_never_replaced(saved):
-    with pytest.raises(InputError, match="is the result to be tracked"):
+    with pytest.raises(InputError, match="is what the result is made from"):
         retrack(saved, saved, retrack_options(None, []), overwrite=True)
 
 

@@ -1,0 +1,91 @@
+"""A result as arrays and tables: what statistics and plots begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from videopose.skeletons import Skeleton
+from videopose.types import F32, F64, I64, UNTRACKED, Record, ShowsShapes
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ResultArrays(ShowsShapes):
+    """A whole result, one row per frame and one column per person.
+
+    Attributes:
+        index: (F,) frame indices, increasing.
+        time: (F,) presentation times, seconds.
+        track_id: (P,) ids, increasing; people of no track have no column.
+        keypoints: (F, P, K, 3) x, y in image pixels and score; NaN where a person is absent.
+        score: (F, P) pose scores; NaN likewise.
+        xyxy: (F, P, 4) boxes in image pixels; NaN likewise.
+        num_untracked: poses left out because they belong to no track.
+    """
+
+    index: I64
+    time: F64
+    track_id: I64
+    keypoints: F32
+    score: F32
+    xyxy: F32
+    num_untracked: int
+
+
+def to_arrays(records: Iterable[Record], skeleton: Skeleton) -> ResultArrays:
+    """Stack the records of a result into arrays.
+
+    Args:
+        records: of one result, in order.
+        skeleton: of its poses.
+    """
+    kept = list(records)
+    ids = [np.zeros(0, np.int64) if record.poses is None else record.poses.track_id for record in kept]
+    every = np.concatenate(ids) if ids else np.zeros(0, np.int64)
+    track_id = np.unique(every[every != UNTRACKED])
+    frames, people = len(kept), len(track_id)
+    keypoints = np.full((frames, people, len(skeleton), 3), np.nan, np.float32)
+    score, xyxy = np.full((frames, people), np.nan, np.float32), np.full((frames, people, 4), np.nan, np.float32)
+    for row, record in enumerate(kept):
+        if record.poses is None:
+            continue
+        poses = record.poses[record.poses.track_id != UNTRACKED]
+        columns = np.searchsorted(track_id, poses.track_id)
+        keypoints[row, columns], score[row, columns], xyxy[row, columns] = poses.keypoints, poses.score, poses.xyxy
+    index = np.array([record.frame.index for record in kept], np.int64)
+    time = np.array([record.frame.time for record in kept], np.float64)
+    return ResultArrays(index, time, track_id, keypoints, score, xyxy, int((every == UNTRACKED).sum()))
+
+
+def to_table(records: Iterable[Record], skeleton: Skeleton) -> pa.Table:
+    """Put the records of a result into a long table: a row per frame, person and keypoint.
+
+    Columns: `frame`, `time` (seconds), `track_id` (-1 = of no track), `person_score`, `keypoint` (its name), `x`, `y`
+    (image pixels), `score`. Frames in which nobody is seen have no row.
+    """
+    names = pa.array(list(skeleton.keypoints))
+    columns: dict[str, list[np.ndarray]] = {
+        name: [] for name in ("frame", "time", "track_id", "person_score", "keypoint", "x", "y", "score")
+    }
+    for record in records:
+        if record.poses is None or not len(record.poses):
+            continue
+        n, k = record.poses.keypoints.shape[:2]
+        columns["frame"].append(np.full(n * k, record.frame.index, np.int64))
+        columns["time"].append(np.full(n * k, record.frame.time, np.float64))
+        columns["track_id"].append(np.repeat(record.poses.track_id, k))
+        columns["person_score"].append(np.repeat(record.poses.score, k))
+        columns["keypoint"].append(np.tile(np.arange(k, dtype=np.int32), n))
+        for axis, name in enumerate(("x", "y", "score")):
+            columns[name].append(record.poses.keypoints[..., axis].ravel())
+    types = (np.int64, np.float64, np.int64, np.float32, np.int32, np.float32, np.float32, np.float32)
+    joined = {
+        name: np.concatenate(parts) if parts else np.zeros(0, dtype)
+        for (name, parts), dtype in zip(columns.items(), types, strict=True)
+    }
+    arrays = {name: pa.array(values) for name, values in joined.items()}
+    arrays["keypoint"] = pa.DictionaryArray.from_arrays(arrays["keypoint"], names)
+    return pa.table(arrays)
