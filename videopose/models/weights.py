@@ -130,13 +130,17 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 _rebuild_array = np.zeros(0).__reduce__()[0]
-# OpenMMLab's files hold dataset constants as numpy arrays beside the parameters: data, no code
+_rebuild_number = np.float64(0).__reduce__()[0]
+# OpenMMLab's files hold dataset constants as numpy arrays beside the parameters, HRNet's its score as a number of
+# numpy's: data, no code
 _PLAIN_ARRAYS: list[Any] = [
     np.ndarray,
     np.dtype,
-    *(type(np.dtype(kind)) for kind in ("float32", "float64", "int64", "int32", "bool")),
+    *(type(np.dtype(kind)) for kind in ("float16", "float32", "float64", "int64", "int32", "uint8", "bool")),
     (_rebuild_array, "numpy.core.multiarray._reconstruct"),  # its name before NumPy 2 and since
     (_rebuild_array, "numpy._core.multiarray._reconstruct"),
+    (_rebuild_number, "numpy.core.multiarray.scalar"),
+    (_rebuild_number, "numpy._core.multiarray.scalar"),
     (codecs.encode, "_codecs.encode"),  # how pickle's protocol 2 spells bytes
 ]
 
@@ -242,11 +246,48 @@ def load_model(name: str, *, checkpoint: Path | None = None) -> tuple[nn.Module,
     state = read_state(path)
     if weights.convert:
         state = name_converter(weights.architecture)(state)
-    model = create_model(
-        weights.architecture, num_keypoints=weights.num_keypoints, input_hw=weights.input_hw, **weights.options
-    )
+    if not weights.is_shipped:
+        _check_fit(weights, state, path)
+    model = _built(weights)
     load_into(model, state, source=str(path))
     return model, weights
+
+
+def _built(weights: Weights) -> nn.Module:
+    return create_model(
+        weights.architecture, num_keypoints=weights.num_keypoints, input_hw=weights.input_hw, **weights.options
+    )
+
+
+def _check_fit(weights: Weights, state: Mapping[str, Tensor], path: Path) -> None:
+    """Make sure that a card somebody brought describes a network, and the one whose parameters these are.
+
+    It is built without memory for its parameters: a damaged card may ask for any amount.
+
+    Raises:
+        WeightsError: it does not.
+    """
+    if not weights.options:
+        return
+    try:
+        with torch.device("meta"):
+            own = _built(weights).state_dict()
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RuntimeError, AssertionError) as error:
+        raise WeightsError(
+            f"{path}: its card describes no {weights.architecture} (options {_short(weights.options)}: "
+            f"{_short(error)}); train or import it again"
+        ) from error
+    wrong = [name for name in own if name in state and state[name].shape != own[name].shape]
+    if wrong:
+        shapes = ", ".join(
+            f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}" for name in wrong[:2]
+        )
+        raise WeightsError(f"{path}: its card describes another network than its parameters are of ({shapes})")
+
+
+def _short(value: object, limit: int = 100) -> str:
+    text = str(value).partition("\n")[0]
+    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor], weights: Weights) -> None:

@@ -7,15 +7,41 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import pydantic_core
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from videopose.errors import UnknownNameError, WeightsError, nearest_name
 from videopose.models import ARCHITECTURES, architecture_named
-from videopose.skeletons import skeleton_named
+from videopose.skeletons import SKELETONS, skeleton_named
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 _LISTED = Path(__file__).parents[1] / "assets" / "published.json"
+
+
+_LARGEST = 4096
+"""Of sides, depths and widths on a card: a damaged one must not ask for a day's work or a machine's memory."""
+
+
+def _known_skeleton(name: str) -> str:
+    if name and name not in SKELETONS:
+        raise ValueError(f"no skeleton has this name. {nearest_name(name, SKELETONS)}")
+    return name
+
+
+def _of_reasonable_size(options: Any) -> Any:  # Any: builders' arguments, nested lists and mappings of them
+    for value in options.values() if isinstance(options, Mapping) else options:
+        if isinstance(value, Mapping | list | tuple):
+            _of_reasonable_size(value)
+        elif isinstance(value, int | float) and not -_LARGEST <= value <= _LARGEST:
+            raise ValueError(f"{value} is more than {_LARGEST}")
+    return options
+
+
+_Side = Annotated[int, Field(ge=1, le=_LARGEST)]
+_Positive = Annotated[float, Field(gt=0)]
 
 
 @dataclass(frozen=True)
@@ -41,9 +67,13 @@ class Weights:
         calibration: (a, b) per keypoint: a score s is shown as sigmoid(a logit(s) + b), the chance of being right
             within keypoint similarity .5; empty = scores are shown as they are. A detector has one pair,
             for its boxes.
-        antialias: whether crops were averaged before they were made much smaller when it was trained.
         options: keyword arguments of the builder beyond the architecture's own (hence `Any`).
+        antialias: whether crops were averaged before they were shrunk; published networks were trained without.
+        padding: factor by which boxes grew before crops were cut.
+        bfloat16: whether the scores hold in that arithmetic too, so that `precision: auto` may choose it.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     name: str
     file: str
@@ -52,16 +82,18 @@ class Weights:
     licence: str = "unknown"
     origin: str = ""
     paper: str = ""
-    skeleton: str = "coco17"
-    input_hw: tuple[int, int] = (256, 192)
+    skeleton: Annotated[str, AfterValidator(_known_skeleton)] = "coco17"
+    input_hw: tuple[_Side, _Side] = (256, 192)
     mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
+    std: tuple[_Positive, _Positive, _Positive] = IMAGENET_STD
     codec: str = "msra"
     convert: bool = False
     scores: Mapping[str, float] = field(default_factory=dict)
     calibration: tuple[tuple[float, float], ...] = ()
+    options: Annotated[Mapping[str, Any], AfterValidator(_of_reasonable_size)] = field(default_factory=dict)
     antialias: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict)
+    padding: _Positive = 1.25
+    bfloat16: bool = False
 
     @property
     def architecture(self) -> str:
@@ -158,7 +190,7 @@ SHIPPED: tuple[Weights, ...] = (
 def weights_table() -> dict[str, Weights]:
     """List every known file of weights by name: the shipped ones first, then those published by others."""
     rows: list[dict[str, Any]] = json.loads(_LISTED.read_text(encoding="utf-8"))["weights"]
-    return {weights.name: weights for weights in (*SHIPPED, *map(_from_row, rows))}
+    return {weights.name: weights for weights in (*SHIPPED, *map(_CARD.validate_python, rows))}
 
 
 def weights_named(name: str) -> Weights:
@@ -203,20 +235,39 @@ def from_card(text: str, path: Path) -> Weights:
     """Read the description inside a file; the file's own place and name win over what the card says.
 
     Raises:
-        WeightsError: the card is not one.
+        WeightsError: the card is not one, or what it says cannot be.
     """
     try:
-        card = _from_row(json.loads(text))
-        origin = "" if card.is_shipped else card.origin
-        return replace(card, file=str(path), sha256="", bytes=0, origin=origin)
-    except (TypeError, ValueError, KeyError) as error:
-        raise WeightsError(f"{path}: its card cannot be read ({error}); import the checkpoint again") from error
+        row = pydantic_core.from_json(text)
+        card = _CARD.validate_python(_as_trained(row) if isinstance(row, dict) else row)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"])) or "the card"
+        raise WeightsError(
+            f"{path}: its card cannot be read ({where} = {_cut(repr(problem['input']))}: {problem['msg']}); "
+            "import the checkpoint again"
+        ) from error
+    except ValueError as error:
+        raise WeightsError(f"{path}: its card cannot be read ({_cut(str(error))}); import it again") from error
+    origin = "" if card.is_shipped else card.origin
+    return replace(card, file=str(path), sha256="", bytes=0, origin=origin)
 
 
-def _from_row(row: dict[str, Any]) -> Weights:
-    values: dict[str, Any] = {
-        key: tuple(value) if key in ("input_hw", "mean", "std") else value for key, value in row.items()
-    }
-    if "calibration" in values:
-        values["calibration"] = tuple((float(a), float(b)) for a, b in values["calibration"])
-    return Weights(**values)
+def _as_trained(row: dict[str, Any]) -> dict[str, Any]:
+    """Add to a card of an earlier version what it did not say yet.
+
+    Training always averaged crops; imported checkpoints, which alone name an origin, were trained without. bfloat16
+    was taken for detectors and for what was trained with `spatial`.
+    """
+    if "antialias" in row:
+        return row
+    is_ours = row.get("origin", "") in ("", "package")
+    return {"antialias": is_ours, "bfloat16": is_ours and row.get("codec") in ("", "spatial"), **row}
+
+
+def _cut(text: str, limit: int = 80) -> str:
+    first = text.partition("\n")[0]
+    return first if len(first) <= limit else f"{first[:limit]}…"
+
+
+_CARD = TypeAdapter(Weights)

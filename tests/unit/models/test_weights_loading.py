@@ -1,5 +1,6 @@
 """Loading is strict, all or nothing, and never runs code from a file."""
 
+import json
 import os
 import pickle
 from dataclasses import replace
@@ -14,7 +15,7 @@ from videopose.errors import UnknownNameError, WeightsError
 from videopose.models import create_model
 from videopose.models import weights as loader
 from videopose.models.weights import describe, load_into, load_model, locate, read_state, save_weights, verify
-from videopose.models.zoo import Weights, weights_for_file
+from videopose.models.zoo import Weights, to_card, weights_for_file
 
 TINY = {"width": 4, "modules": (1, 1, 1), "blocks": 1, "stem_blocks": 1, "stem_width": 8}
 
@@ -214,3 +215,90 @@ def test_a_damaged_card_is_an_error(tmp_path):
 def test_models_are_built_in_evaluation_mode(tiny):
     assert isinstance(tiny, nn.Module)
     assert not tiny.training
+
+
+@pytest.mark.parametrize("number", [np.float64(0.744), np.float32(0.7), np.int64(3), np.bool_(True), np.float16(0.5)])
+def test_numpy_numbers_beside_the_parameters_are_accepted(tmp_path, number):
+    """HRNet's own checkpoints hold their score as one."""
+    path = tmp_path / "checkpoint.pth"
+    torch.save({"epoch": 209, "perf": number, "state_dict": {"a": torch.ones(1)}}, path)
+
+    assert read_state(path)["a"].item() == 1
+
+
+def carded(path, **values):
+    """Write a tiny network whose card says something else."""
+    state = create_model("hrnet_w16", num_keypoints=17, **TINY).state_dict()
+    card = {"name": "hrnet_w16.mine", "file": "x", "options": TINY, "skeleton": "coco17", **values}
+    card = {key: value for key, value in card.items() if value is not None}
+    save_file(state, path, metadata={"videopose": json.dumps(card)})
+    return path
+
+
+def test_a_card_that_is_right_is_read(tmp_path):
+    model, weights = load_model("hrnet_w16", checkpoint=carded(tmp_path / "mine.safetensors", scores={"ap": 0.5}))
+
+    assert weights.scores == {"ap": 0.5}
+    assert isinstance(weights.input_hw, tuple)
+    assert not model.training
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"input_hw": [0, 192]}, r"input_hw.0 = 0: Input should be greater than or equal to 1"),
+        ({"input_hw": [256]}, r"input_hw.1 = \[256\]: Field required|input_hw.*(at least|required)"),
+        ({"input_hw": [10**9, 192]}, "input_hw.0 = 1000000000: Input should be less than or equal to 4096"),
+        ({"input_hw": "large"}, "input_hw = 'large': Input should be a valid tuple"),
+        ({"std": [0.2, 0, 0.2]}, "std.1 = 0: Input should be greater than 0"),
+        ({"mean": [0.2, float("nan"), 0.2]}, "mean.1 = nan: Input should be a finite number"),
+        ({"padding": -1}, "padding = -1: Input should be greater than 0"),
+        ({"bfloat16": "perhaps"}, "bfloat16 = 'perhaps': Input should be a valid boolean"),
+        ({"skeleton": "coco71"}, "skeleton = 'coco71': .*no skeleton has this name. Did you mean coco17"),
+        ({"options": [1]}, r"options = \[1\]: Input should be a valid (mapping|dictionary)"),
+        ({"options": {"width": 10**12}}, "1000000000000 is more than 4096"),
+        ({"options": {"modules": [1, 10**9, 1]}}, "1000000000 is more than 4096"),
+        ({"name": None}, "name = .*: Field required"),
+        ({"flavour": "x"}, "flavour = 'x': Unexpected keyword argument"),
+        ({"options": {"depth": 3}}, "describes no hrnet_w16 .*unexpected keyword argument 'depth'"),
+        ({"options": {**TINY, "modules": [1]}}, "describes no hrnet_w16|another network"),
+        ({"options": {**TINY, "width": 0}}, "describes no hrnet_w16|another network"),
+        ({"options": {**TINY, "width": 4096}}, r"another network than its parameters are of \(.*instead of"),
+        ({"options": {**TINY, "width": "wide"}}, "describes no hrnet_w16"),
+    ],
+    ids=str,
+)
+def test_a_card_that_cannot_be_is_one_line(tmp_path, values, message):
+    path = carded(tmp_path / "mine.safetensors", **values)
+
+    with pytest.raises(WeightsError, match=rf"mine.safetensors: its card .*({message})") as caught:
+        load_model("hrnet_w16", checkpoint=path)
+
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400 + len(str(path))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "3", '"card"', "null", "[" * 100_000, '{"name": ' + "9" * 10_000 + "}"]
+)
+def test_a_card_that_is_no_mapping_is_one_line(tmp_path, text):
+    path = tmp_path / "odd.safetensors"
+    save_file({"a": torch.zeros(1)}, path, metadata={"videopose": text})
+
+    with pytest.raises(WeightsError, match=r"odd.safetensors: its card cannot be read") as caught:
+        load_model("hrnet_w16", checkpoint=path)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_a_shipped_file_copied_away_is_loaded_from_where_it_lies(tmp_path):
+    """A card that says "package" counts only inside the package."""
+    shipped = locate(describe("fpn_detector.default"))
+    card = to_card(replace(describe("fpn_detector.default"), file="detector.safetensors"))
+    copied = tmp_path / "copied.safetensors"
+    save_file(read_state(shipped), copied, metadata={"videopose": card})
+
+    _, weights = load_model("fpn_detector", checkpoint=copied)
+
+    assert not weights.is_shipped
+    assert locate(weights) == copied
