@@ -40,7 +40,8 @@ def bright_estimator(model=None, **options):
         (1, 1, 1),
         flip_test=options.pop("flip_test", False),
     )
-    return TopDownEstimator(network, device=CPU, **options)
+    usual = {"padding": 1.25, "batch_size": 16, "nms_oks": 0.9, "antialias": True}
+    return TopDownEstimator(network, device=CPU, **usual | options)
 
 
 def bright_image(*people, size=(120, 160)):

@@ -122,7 +122,12 @@ def _over_windows():
     single = HeatmapEstimator(bright_estimator())
     codec, head = single.single.network.codec, ScoreFusion(num_keypoints=2, before=1, after=2).eval()
     warp = BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw)
-    return Pipeline((EstimatePoses(single, window=2), FuseNeighbors(FusedEstimator(single, head, warp), window=2)))
+    return Pipeline(
+        (
+            EstimatePoses(single, window=2),
+            FuseNeighbors(FusedEstimator(single, head, warp, reach=0.5, recrop=False), window=2),
+        )
+    )
 
 
 def _along_tracks():

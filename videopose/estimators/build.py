@@ -48,6 +48,10 @@ class DetectorOptions(Options):
     def _names_its_boxes(self) -> Self:
         if self.source == "file" and not self.boxes:
             raise ValueError("boxes must name the file, as --boxes FILE does")
+        if self.source != "file" and self.boxes:
+            raise ValueError(
+                f"boxes = {self.boxes} does nothing with source: {self.source}; set source: file, or leave it out"
+            )
         return self
 
 
@@ -64,11 +68,13 @@ class PoseOptions(Options):
     codec: str = ""
     """Name of a codec, if not the weights' own."""
     flip_test: bool = False
-    padding: float = Field(default=1.25, gt=0)
+    padding: float | None = Field(default=None, gt=0)
+    """Factor by which boxes grow before they are cut out, if not the one the network was trained with."""
     nms_oks: float = Field(default=0.9, ge=0, le=1)
     batch_size: int = Field(default=8, ge=1)
     """People per call of the network; on a CPU several calls run side by side."""
     precision: Precision = "auto"
+    """`auto`: bfloat16 where the processor has it and the weights' card allows it, else float32."""
 
     @field_validator("input_hw")
     @classmethod
@@ -88,7 +94,7 @@ def create_detector(options: DetectorOptions, device: torch.device) -> AnchorFre
     weights = describe_detector(options)
     model, _ = _load(options.model, options.weights)
     return AnchorFreeDetector(
-        prepare(model, device, options.precision, trained_here=True),
+        prepare(model, device, options.precision, bfloat16=weights.bfloat16),
         device=device,
         mean=weights.mean,
         std=weights.std,
@@ -112,8 +118,7 @@ def create_estimator(options: PoseOptions, device: torch.device) -> TopDownEstim
     weights = describe_pose(options)
     if ARCHITECTURES[weights.architecture].task != "pose":
         raise ConfigError(f"pose.model = {options.model}: looks at several frames; use a pipeline such as posewarper")
-    model = _pose_network(options, device, trained_here=_is_trained_here(weights))
-    return estimator_around(model, weights, options, device)
+    return estimator_around(_pose_network(options, device, weights), weights, options, device)
 
 
 def estimator_around(
@@ -133,10 +138,10 @@ def estimator_around(
     return TopDownEstimator(
         network,
         device=device,
-        padding=options.padding,
+        padding=weights.padding if options.padding is None else options.padding,
         batch_size=options.batch_size,
         nms_oks=options.nms_oks,
-        antialias=_is_trained_here(weights),  # published networks were trained on crops cut without
+        antialias=weights.antialias,
     )
 
 
@@ -169,9 +174,10 @@ def describe_pose(options: PoseOptions) -> Weights:
     return weights
 
 
-def _pose_network(options: PoseOptions, device: torch.device, *, trained_here: bool) -> nn.Module:
+def _pose_network(options: PoseOptions, device: torch.device, weights: Weights) -> nn.Module:
     if options.backend == "torch":
-        return prepare(_load(options.model, options.weights)[0], device, options.precision, trained_here=trained_here)
+        model, _ = _load(options.model, options.weights)
+        return prepare(model, device, options.precision, bfloat16=weights.bfloat16)
     suffix = {"onnxruntime": ".onnx", "openvino": ".xml"}[options.backend]
     if not options.weights.endswith(suffix):
         raise ConfigError(
@@ -225,15 +231,15 @@ def _load(model: str, checkpoint: str) -> tuple[nn.Module, Weights]:
     return load_model(model, checkpoint=Path(checkpoint) if checkpoint else None)
 
 
-def prepare(model: nn.Module, device: torch.device, precision: Precision, *, trained_here: bool) -> nn.Module:
+def prepare(model: nn.Module, device: torch.device, precision: Precision, *, bfloat16: bool) -> nn.Module:
     """Make a network fast: norms folded, channels last, computing in the chosen arithmetic.
 
-    `auto` keeps float32 for networks trained elsewhere, whose published scores were measured in it, and takes bfloat16
-    for our own where the processor has instructions for it (measured cost: `docs/default-models.md`).
+    `auto` keeps float32 where a card does not allow `bfloat16`: published scores were measured in it. Where it does
+    (measured cost for our own: `docs/default-models.md`), bfloat16 is taken if the device has instructions for it.
     """
     dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}.get(precision)
     if dtype is None:
-        dtype = torch.bfloat16 if trained_here and _has_fast_bfloat16(device) else torch.float32
+        dtype = torch.bfloat16 if bfloat16 and _has_fast_bfloat16(device) else torch.float32
     folded = fold_batch_norm(model)
     return folded.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 

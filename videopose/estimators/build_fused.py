@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
+from videopose.codecs import create_codec
 from videopose.config import InputPath, Options
 from videopose.errors import ConfigError
 from videopose.estimators.build import PoseOptions, create_estimator, describe_pose, estimator_around, prepare
@@ -91,7 +92,7 @@ def _whole_network(
     if pose.backend != "torch" or pose.precision not in ("auto", "float32"):
         raise ConfigError(f"pose.model = {pose.model}: runs on torch in float32; leave out pose.backend and precision")
     model, _ = load_model(pose.model, checkpoint=Path(pose.weights) if pose.weights else None)
-    whole = prepare(model, device, "float32", trained_here=False)
+    whole = prepare(model, device, "float32", bfloat16=False)
     head = checked_window(head_of(whole, before=options.before), pose.model, options)
     backbone = Backbone(whole)
     if pose.flip_test and backbone.heatmaps != slice(None):
@@ -154,7 +155,7 @@ def create_head(pose: PoseOptions, options: TemporalOptions) -> nn.Module:
 
 def _untrained(options: TemporalOptions, network: Weights) -> nn.Module:
     before, after = (WINDOW if side is None else side for side in (options.before, options.after))
-    num_keypoints, is_logits = network.num_keypoints, network.codec == "spatial"
+    num_keypoints, is_logits = network.num_keypoints, create_codec(network.codec, network.input_hw).is_logits
     if options.head == "score_fusion":
         return create_model(options.head, num_keypoints=num_keypoints, before=before, after=after, is_logits=is_logits)
     if not is_logits:

@@ -35,7 +35,7 @@ class CropNetwork:
     skeleton: Skeleton
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    flip_test: bool = False
+    flip_test: bool
     dtype: torch.dtype = torch.float32
     calibration: tuple[tuple[float, float], ...] | None = None
 

@@ -13,6 +13,7 @@ from videopose.estimators.crops import normalised
 from videopose.geometry.affine import letterbox
 from videopose.geometry.boxes import clip, iou, nms
 from videopose.geometry.warp import letterbox_images
+from videopose.images import Image, as_images
 from videopose.models.anchor_points import AnchorPoints
 from videopose.runtime.workers import run_batches
 from videopose.types import F32, I64, Detections
@@ -51,12 +52,12 @@ class AnchorFreeDetector:
         device: torch.device,
         mean: tuple[float, float, float],
         std: tuple[float, float, float],
+        pixels: int,
+        min_score: float,
+        nms_iou: float,
+        max_people: int,
+        batch_size: int,
         calibration: tuple[float, float] = (1.0, 0.0),
-        pixels: int = 352 * 352,
-        min_score: float = 0.3,
-        nms_iou: float = 0.6,
-        max_people: int = 100,
-        batch_size: int = 8,
     ) -> None:
         """Wrap a network.
 
@@ -80,8 +81,13 @@ class AnchorFreeDetector:
         self._min_score, self._nms_iou, self._max_people = min_score, nms_iou, max_people
         self._batch_size = batch_size
 
-    def detect(self, images: Sequence[Tensor], /) -> list[Detections]:
-        """Find the people in each image; see `Detector`."""
+    def detect(self, images: Image | Sequence[Image], /) -> list[Detections]:
+        """Find the people in each image; see `Detector`.
+
+        Raises:
+            InputError: a image is none; see `as_images`.
+        """
+        images = as_images(images, self._device)
         sizes = [input_size((image.shape[1], image.shape[2]), self._pixels) for image in images]
         batches: list[list[int]] = []
         for size in dict.fromkeys(sizes):

@@ -30,9 +30,7 @@ class FusedEstimator:
         after: neighbours of the future.
     """
 
-    def __init__(
-        self, single: HeatmapEstimator, head: nn.Module, warp: Warp, *, reach: float = 0.5, recrop: bool = False
-    ) -> None:
+    def __init__(self, single: HeatmapEstimator, head: nn.Module, warp: Warp, *, reach: float, recrop: bool) -> None:
         """Put a head on a network.
 
         Args:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from videopose.errors import check_shape
 from videopose.estimators.topdown import TopDownEstimator, in_image, poses_of
+from videopose.images import Image, as_images
 from videopose.skeletons import Skeleton
 from videopose.types import F32, F64, Detections, Poses
 
@@ -69,10 +70,11 @@ class HeatmapEstimator:
         self.single, self.channels = single, channels
         self.skeleton: Skeleton = single.skeleton
 
-    def estimate(self, images: Sequence[Tensor], boxes: Sequence[Detections], /) -> list[Poses]:
+    def estimate(self, images: Image | Sequence[Image], boxes: Sequence[Detections], /) -> list[Poses]:
         """Estimate a pose for each box of each image; see `Estimator`. Each answer is a `PosesWithHeatmaps`."""
-        owners = [row for row, people in enumerate(boxes) for _ in range(len(people))]
         single = self.single
+        images = as_images(images, single.device)
+        owners = [row for row, people in enumerate(boxes) for _ in range(len(people))]
         if not owners:
             return [self._nobody() for _ in images]
         crop_from_image = single.crop_from_image(np.concatenate([people.xyxy for people in boxes]))

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from videopose.codecs import crop_alignment
+from videopose.errors import InputError
 from videopose.estimators.crops import CropNetwork
 from videopose.geometry.affine import apply, crop_from_box, invert
 from videopose.geometry.boxes import nms
 from videopose.geometry.keypoints import oks
 from videopose.geometry.warp import warp_images
+from videopose.images import Image, as_images
 from videopose.runtime.workers import run_batches
 from videopose.skeletons import Skeleton
 from videopose.types import F32, F64, UNTRACKED, Detections, Poses
@@ -37,10 +38,10 @@ class TopDownEstimator:
         network: CropNetwork,
         *,
         device: torch.device,
-        padding: float = 1.25,
-        batch_size: int = 16,
-        nms_oks: float = 0.9,
-        antialias: bool = True,
+        padding: float,
+        batch_size: int,
+        nms_oks: float,
+        antialias: bool,
     ) -> None:
         """Wrap a network.
 
@@ -50,7 +51,7 @@ class TopDownEstimator:
             padding: factor by which boxes grow; must be what the network was trained with.
             batch_size: people per call of the network.
             nms_oks: of two poses of a frame more alike than this, the one with the lower score is removed.
-            antialias: see `geometry.warp.warp_images`; published networks were trained without.
+            antialias: see `geometry.warp.warp_images`; must be what the network was trained with.
         """
         self.network = network
         self.skeleton: Skeleton = network.skeleton
@@ -60,8 +61,15 @@ class TopDownEstimator:
         self._nms_oks = nms_oks
         self._antialias = antialias
 
-    def estimate(self, images: Sequence[Tensor], boxes: Sequence[Detections], /) -> list[Poses]:
-        """Estimate a pose for each box of each image; see `Estimator`."""
+    def estimate(self, images: Image | Sequence[Image], boxes: Sequence[Detections], /) -> list[Poses]:
+        """Estimate a pose for each box of each image; see `Estimator`.
+
+        Raises:
+            InputError: a image is none (see `as_images`), or there are not as many `Detections`.
+        """
+        images = as_images(images, self.device)
+        if len(images) != len(boxes):
+            raise InputError(f"{len(images)} images, but boxes of {len(boxes)}; give one Detections per image")
         owners = [row for row, people in enumerate(boxes) for _ in range(len(people))]
         if not owners:
             return [Poses.empty(len(self.skeleton), skeleton=self.skeleton) for _ in images]
@@ -77,8 +85,7 @@ class TopDownEstimator:
     def crop_from_image(self, xyxy: F32) -> F64:
         """Return (N, 3, 3) how people in boxes, (N, 4) image pixels, are brought into crops."""
         codec = self.network.codec
-        alignment = crop_alignment(codec.name, codec.input_hw)
-        return alignment @ crop_from_box(xyxy, codec.input_hw, padding=self._padding)
+        return codec.crop_alignment @ crop_from_box(xyxy, codec.input_hw, padding=self._padding)
 
     def run(self, function: Callable[[Tensor], Tensor], images: Sequence[Tensor], crop_from_image: F64) -> Tensor:
         """Cut people out, batch by batch, and put the crops through a function of the network.

@@ -60,7 +60,7 @@ def apply(matrix: ArrayLike, points: ArrayLike) -> F64:
     return (transforms[..., :2, :2] @ moved[..., None])[..., 0] + transforms[..., :2, 2]
 
 
-def crop_from_box(xyxy: ArrayLike, input_hw: tuple[int, int], *, padding: float = 1.25, degrees: float = 0.0) -> F64:
+def crop_from_box(xyxy: ArrayLike, input_hw: tuple[int, int], *, padding: float, degrees: float = 0.0) -> F64:
     """Build `crop_from_image` for person boxes: centre, grown to the crop's aspect ratio, padded, rotated.
 
     The map is the plain-stride one of HRNet and SimpleBaseline: the box's centre lands on (width / 2, height / 2) of

@@ -17,6 +17,7 @@ from videopose.data.canvas import IGNORE, PADDING, PERSON, CanvasOptions, compos
 from videopose.data.mixing import MixtureSampler
 from videopose.data.samples import ImageCache, LabelledImage
 from videopose.data.sources import SourceOptions, load_source
+from videopose.estimators.build import DetectorOptions
 from videopose.estimators.detector import AnchorFreeDetector
 from videopose.metrics.person_boxes import detector_numbers, person_box_outcomes, quiet_threshold
 from videopose.models import create_model
@@ -147,6 +148,7 @@ class DetectorTask:
             input_hw=(side, side),
             codec="",
             options=self.options.model,
+            bfloat16=True,
         )
 
     def evaluate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
@@ -154,6 +156,7 @@ class DetectorTask:
 
         `quiet_recall` is the recall at the threshold at which 15 % of the set's person-free images get a box.
         """
+        usual = DetectorOptions()
         detector = AnchorFreeDetector(
             model.eval(),
             device=device,
@@ -161,6 +164,9 @@ class DetectorTask:
             std=IMAGENET_STD,
             pixels=self.options.validation_pixels,
             min_score=0.02,
+            nms_iou=usual.nms_iou,
+            max_people=usual.max_people,
+            batch_size=usual.batch_size,
         )
         scores: dict[str, float] = {}
         for source in self.options.validation:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from videopose.codecs import crop_alignment
+from videopose.codecs import create_codec
 from videopose.config import Options
 from videopose.data.augment_geometry import GeometryOptions, draw_crop, move_keypoints
 from videopose.data.augment_pixels import PixelOptions, augment_pixels
@@ -32,6 +32,9 @@ class PoseDataOptions(Options):
     """People whose box is shorter than this on its longer side are left out, pixels."""
     geometry: GeometryOptions = GeometryOptions()
     pixels: PixelOptions = PixelOptions()
+    antialias: bool = True
+    """Average pixels before people much larger than a crop are shrunk. The weights' card keeps it for inference;
+    published networks were trained without, which is right when one of them is trained further."""
 
 
 Person = tuple[LabelledImage, PersonLabel]
@@ -63,7 +66,7 @@ class PoseBatches:
         *,
         seed: int,
         cache: ImageCache,
-        codec: str = "spatial",
+        codec: str,
     ) -> None:
         self._options = options
         self._skeleton = skeleton
@@ -88,11 +91,11 @@ class PoseBatches:
             (N, 3, h, w) float images in [0, 1]; (N, K, 3) x, y in crop pixels and visibility; (N, K) label weights.
         """
         crops, keypoints, weights = [], [], []
-        alignment = crop_alignment(self._codec, input_hw)
+        alignment = create_codec(self._codec, input_hw).crop_alignment
         for number in numbers:
             image, person, view, flipped = self._view(number, input_hw)
             matrix = alignment @ view
-            crops.append(warp_affine(self._pixels(image, device), matrix, input_hw))
+            crops.append(warp_affine(self._pixels(image, device), matrix, input_hw, antialias=self._options.antialias))
             keypoints.append(move_keypoints(person.keypoints, matrix, self._skeleton, flipped=flipped))
             weights.append(person.weight[self._skeleton.flip_index] if flipped else person.weight)
         images = torch.stack(crops).contiguous(memory_format=torch.channels_last).float() / 255
@@ -108,6 +111,8 @@ class PoseBatches:
         other_from_crop: F64,
         other_hw: tuple[int, int],
         device: torch.device,
+        *,
+        antialias: bool,
     ) -> Tensor:
         """Cut the same views once more for another network: its own size, pixels as they are in the files.
 
@@ -117,6 +122,7 @@ class PoseBatches:
             other_from_crop: (3, 3) transform from `make`'s crops (without its codec's alignment) to the other's.
             other_hw: (height, width) of the other crops.
             device: where they go.
+            antialias: as that network was trained.
 
         Returns:
             (N, 3, h, w) uint8.
@@ -124,7 +130,8 @@ class PoseBatches:
         crops = []
         for number in numbers:
             image, _, view, _ = self._view(number, input_hw)
-            crops.append(warp_affine(self._pixels(image, device), other_from_crop @ view, other_hw))
+            matrix = other_from_crop @ view
+            crops.append(warp_affine(self._pixels(image, device), matrix, other_hw, antialias=antialias))
         return torch.stack(crops).contiguous(memory_format=torch.channels_last)
 
     def _view(self, number: int, input_hw: tuple[int, int]) -> tuple[LabelledImage, PersonLabel, F64, bool]:

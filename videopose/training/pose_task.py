@@ -58,8 +58,15 @@ class PoseTaskOptions(Options):
     """People per held-out set, evenly spread."""
     anchor: AnchorOptions | None = None
     """A network of the same kind whose heatmaps this one is held to beside its labels: what it began with, say."""
+    bfloat16: bool = False
+    """Whether pipelines may run these weights in bfloat16 where the processor has it: written on their card. Measure
+    what it costs first."""
     distill: DistillOptions | None = None
     """A larger network that teaches this one, keypoints nobody labelled included."""
+
+
+_BATCH = 32
+"""People per call of the network when the scores are measured."""
 
 
 class PoseTask:
@@ -130,7 +137,9 @@ class PoseTask:
         batch = {"images": images, "target": target, "weights": weights * usable}
         if self._teacher is not None:
             view = self._teacher.from_student_crop(input_hw)
-            batch["teacher_crops"] = self._batches.other_crops(numbers, input_hw, view, self._teacher.input_hw, device)
+            batch["teacher_crops"] = self._batches.other_crops(
+                numbers, input_hw, view, self._teacher.input_hw, device, antialias=self._teacher.antialias
+            )
         return batch
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
@@ -160,16 +169,28 @@ class PoseTask:
             skeleton=self.skeleton.name,
             input_hw=self.options.input_hw,
             codec=self.codec(self.options.input_hw).name,
-            antialias=True,
             options=self.options.model,
+            antialias=self.options.data.antialias,
+            padding=self.options.data.geometry.padding,
+            bfloat16=self.options.bfloat16,
         )
 
     def evaluate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
-        """Measure mean OKS and PCK@0.2 of the torso per held-out set; the monitor is the sets' mean OKS."""
-        network = CropNetwork(
-            model.eval(), self.codec(self.options.input_hw), self.skeleton, IMAGENET_MEAN, IMAGENET_STD
+        """Measure mean OKS and PCK@0.2 of the torso per held-out set; the monitor is the sets' mean OKS.
+
+        Crops are cut as in training and, by what the card says, as pipelines will cut them.
+        """
+        card = self.describe("")
+        codec = self.codec(self.options.input_hw)
+        network = CropNetwork(model.eval(), codec, self.skeleton, card.mean, card.std, flip_test=False)
+        estimator = TopDownEstimator(
+            network,
+            device=device,
+            padding=card.padding,
+            batch_size=_BATCH,
+            nms_oks=1.0,
+            antialias=card.antialias,
         )
-        estimator = TopDownEstimator(network, device=device, batch_size=32, nms_oks=1.0)
         scores: dict[str, float] = {}
         for source in self.options.validation:
             scores |= self._evaluate_source(estimator, source, device)

@@ -36,7 +36,7 @@ def measure_networks(options: NetworkSpeedOptions, device: torch.device) -> dict
     """
     estimator, detector = create_estimator(options.pose, device), create_detector(options.detector, device)
     input_hw = architecture_named(REFERENCE).input_hw
-    reference = prepare(create_model(REFERENCE, num_keypoints=17), device, "float32", trained_here=False)
+    reference = prepare(create_model(REFERENCE, num_keypoints=17), device, "float32", bfloat16=False)
     batch = options.batch_size
     crops = torch.randint(0, 256, (batch, 3, *estimator.network.codec.input_hw), dtype=torch.uint8, device=device)
     inputs = torch.rand(batch, 3, *input_hw, device=device).contiguous(memory_format=torch.channels_last)

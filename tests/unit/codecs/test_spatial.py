@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -41,6 +42,26 @@ def test_unlabelled_and_outside_keypoints_have_no_weight():
     _, weights = codec.encode(torch.tensor([[[10.0, 10, 0], [10, 10, 1], [-20, 10, 2], [10, 64.5, 2], [47, 63, 2]]]))
 
     assert weights.tolist() == [[0, 1, 0, 0, 1]]
+
+
+def test_a_keypoint_one_or_two_cells_outside_has_no_weight():
+    codec = create_codec("spatial", (64, 48))
+    just_inside, outside = [46.9, 63.4, 2.0], [[49.5, 63, 2], [57.5, 30, 2], [-2.5, 30, 2], [20, -6.5, 2], [20, 73, 2]]
+    _, weights = codec.encode(torch.tensor([[just_inside, *outside]]))
+
+    assert weights.tolist() == [[1, 0, 0, 0, 0, 0]]
+
+
+def test_a_broad_peak_wins_over_a_lone_higher_cell():
+    codec = create_codec("spatial", (64, 64))
+    logits = torch.full((1, 1, 16, 16), -20.0)
+    logits[0, 0, 3:6, 3:6] = 0.0
+    logits[0, 0, 12, 12] = 1.0
+
+    x, y, score = codec.decode(logits)[0, 0].tolist()
+
+    assert [x, y] == pytest.approx([4 * 4 + 1.5] * 2, abs=0.1)
+    assert score == pytest.approx(9 / (9 + np.e), abs=1e-3)
 
 
 def test_the_score_is_the_probability_around_the_peak():

@@ -6,7 +6,7 @@ from torch import nn
 from videopose.config import validate
 from videopose.errors import ConfigError, WeightsError
 from videopose.estimators.build import DetectorOptions, PoseOptions, create_detector, create_estimator
-from videopose.estimators.detector import AnchorFreeDetector, input_size
+from videopose.estimators.detector import MAX_CANDIDATES, AnchorFreeDetector, input_size
 from videopose.models import create_model
 from videopose.models.anchor_points import DistanceOutput, DistributionOutput
 from videopose.models.weights import load_model
@@ -39,7 +39,8 @@ class OneBox(nn.Module):
 
 
 def _detector(model, **options):
-    return AnchorFreeDetector(model, device=CPU, mean=(0, 0, 0), std=(1, 1, 1), pixels=96 * 96, **options)
+    usual = {"pixels": 96 * 96, "min_score": 0.3, "nms_iou": 0.6, "max_people": 100, "batch_size": 8}
+    return AnchorFreeDetector(model, device=CPU, mean=(0, 0, 0), std=(1, 1, 1), **usual | options)
 
 
 def _images(*sizes):
@@ -188,6 +189,7 @@ def test_an_exported_network_gives_the_same_poses(tmp_path):
         (DetectorOptions, {"every": 0}, "every = 0: .*greater than or equal to 1"),
         (DetectorOptions, {"pixels": -5}, "pixels = -5: .*greater than or equal to 1024"),
         (DetectorOptions, {"source": "file"}, "boxes must name the file, as --boxes FILE does"),
+        (DetectorOptions, {"boxes": "det.txt"}, "boxes = det.txt does nothing with source: network; set source: file"),
         (PoseOptions, {"batch_size": 0}, "batch_size = 0: .*greater than or equal to 1"),
         (PoseOptions, {"padding": 0}, "padding = 0: .*greater than 0"),
         (PoseOptions, {"input_hw": [50, 64]}, "multiples of 32"),
@@ -196,3 +198,43 @@ def test_an_exported_network_gives_the_same_poses(tmp_path):
 def test_values_no_network_can_work_with_are_refused(section, values, message):
     with pytest.raises(ConfigError, match=message):
         validate(section, values, source="test")
+
+
+def test_what_surrounds_an_image_is_near_the_middle():
+    """A black margin would look like the edge of a dark thing."""
+    seen = []
+
+    class Watching(OneBox):
+        def forward(self, images):
+            seen.append(images * 255)
+            return super().forward(images)
+
+    _detector(Watching([[10, 10, 50, 50]], [0.9])).detect(_images((60, 96)))
+
+    assert seen[0].shape == (1, 3, 64, 128)
+    assert seen[0][..., 40, 40].tolist() == [pytest.approx([0, 0, 0])]
+    assert seen[0][..., 40, 120].tolist() == [pytest.approx([114, 114, 114], abs=0.01)]
+
+
+def test_sides_that_round_apart_are_scaled_each_by_its_own_factor():
+    image_hw = (37, 400)  # fits an input 32 high, 352 wide: 352 / 400, but 33 of 37 rows
+    height, width = input_size(image_hw, 96 * 96)
+    scale = min(height / image_hw[0], width / image_hw[1])
+    rows, columns = (round(side * scale) for side in image_hw)
+    assert abs(rows / image_hw[0] - columns / image_hw[1]) > 0.005
+
+    found = _detector(OneBox([[0, 0, columns, rows]], [0.9]), nms_iou=1.0).detect(_images(image_hw))[0]
+
+    assert found.xyxy[0].tolist() == pytest.approx([0, 0, image_hw[1], image_hw[0]], abs=0.5)
+
+
+def test_of_too_many_candidates_the_best_are_looked_at():
+    """Suppression compares each with each: a thousand is the most."""
+    count = MAX_CANDIDATES + 1
+    boxes = [[2 * (k % 40), 2 * (k // 40), 2 * (k % 40) + 2, 2 * (k // 40) + 2] for k in range(count)]
+    scores = np.linspace(0.4, 0.9, count).round(6).tolist()
+
+    found = _detector(OneBox(boxes, scores), max_people=count, nms_iou=1.0).detect(_images((96, 96)))[0]
+
+    assert len(found) == MAX_CANDIDATES
+    assert found.score.min() == pytest.approx(scores[1], abs=1e-5)

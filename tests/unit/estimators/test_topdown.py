@@ -6,8 +6,8 @@ import torch
 from bright_people import CPU, TWO, Brightest, boxes_of, bright_estimator, bright_image
 
 from videopose.codecs import create_codec
-from videopose.estimators.crops import CropNetwork
-from videopose.estimators.topdown import TopDownEstimator
+from videopose.estimators.crops import CropNetwork, normalised
+from videopose.estimators.topdown import TopDownEstimator, poses_of
 from videopose.geometry.boxes import clip
 from videopose.types import Detections
 
@@ -91,11 +91,33 @@ def test_udp_networks_get_the_crops_they_were_trained_on():
             seen.append(images)
             return super().forward(images)
 
-    network = CropNetwork(Watching(), create_codec("udp", (256, 192)), TWO, (0, 0, 0), (1, 1, 1))
-    estimator = TopDownEstimator(network, device=CPU, padding=1.0)
+    network = CropNetwork(Watching(), create_codec("udp", (256, 192)), TWO, (0, 0, 0), (1, 1, 1), flip_test=False)
+    estimator = TopDownEstimator(network, device=CPU, padding=1.0, batch_size=8, nms_oks=0.9, antialias=True)
     ramp = torch.arange(160, dtype=torch.uint8).expand(3, 220, 160)
     estimator.estimate([ramp], [boxes_of([2, 5, 152, 205])])
 
     row = seen[0][0, 0, 128] * 255
     assert row[0] == pytest.approx(2, abs=0.3)
     assert row[191] == pytest.approx(152, abs=0.3)  # a plain crop ends at 151.2
+
+
+@pytest.mark.parametrize("device", [CPU, torch.device("meta")])
+def test_pixels_are_normalised_channel_by_channel(device):
+    mean, std = (0.1, 0.4, 0.8), (0.9, 0.3, 0.1)
+    crops = torch.randint(0, 256, (3, 3, 10, 6), dtype=torch.uint8)
+
+    found = normalised(crops.to(device), mean, std, torch.float32)
+
+    assert (found.shape, found.device) == (crops.shape, device)
+    if device == CPU:
+        expected = (crops / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+        assert torch.allclose(found, expected, atol=1e-4)
+
+
+def test_a_doubtful_keypoint_does_not_count_in_the_score():
+    """HRNet's evaluation averages the keypoints above 0.2 alone."""
+    keypoints = np.zeros((3, 2, 3), np.float32)
+    keypoints[..., 2] = [[0.9, 0.19], [0.9, 0.21], [0.1, 0.1]]
+    boxes = Detections(np.zeros((3, 4), np.float32), np.float32([1.0, 0.5, 1.0]))
+
+    assert poses_of(keypoints, boxes, TWO).score.tolist() == pytest.approx([0.9, 0.5 * (0.9 + 0.21) / 2, 0])

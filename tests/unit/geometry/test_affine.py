@@ -31,14 +31,14 @@ def test_a_padded_box_fits_its_crop(x, y, width, height):
 
 
 def test_the_center_of_a_box_lands_in_the_middle_of_the_crop():
-    assert apply(crop_from_box([10, 20, 30, 60], (256, 192)), [20, 40]) == pytest.approx([96, 128])
+    assert apply(crop_from_box([10, 20, 30, 60], (256, 192), padding=1.25), [20, 40]) == pytest.approx([96, 128])
 
 
 def test_many_boxes_give_the_transforms_of_each():
     boxes = np.array([[0, 0, 10, 10], [5, 5, 50, 20.0]])
-    both = crop_from_box(boxes, (64, 48))
+    both = crop_from_box(boxes, (64, 48), padding=1.25)
 
-    assert np.allclose(both[1], crop_from_box(boxes[1], (64, 48)))
+    assert np.allclose(both[1], crop_from_box(boxes[1], (64, 48), padding=1.25))
     assert np.allclose(
         apply(both, boxes[:, None, :2])[:, 0], [apply(m, b[:2]) for m, b in zip(both, boxes, strict=True)]
     )
@@ -60,7 +60,7 @@ def test_a_letterbox_keeps_edges_on_edges():
 
 
 def test_a_box_without_area_still_has_a_crop():
-    assert np.isfinite(crop_from_box([5, 5, 5, 5], (64, 48))).all()
+    assert np.isfinite(crop_from_box([5, 5, 5, 5], (64, 48), padding=1.25)).all()
 
 
 def test_a_transform_of_the_wrong_shape_is_refused():

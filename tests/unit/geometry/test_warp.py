@@ -105,3 +105,19 @@ def test_a_letterboxed_image_lies_where_its_map_says(size):
     expected = warp._warp_on_device(image, matrix, (height, width), antialias=True)
     inner = (slice(None), slice(2, height - 2), slice(2, width - 2))
     assert (out[:, :height, :width].int() - expected.int())[inner].abs().max() <= CELL_ROUNDING
+
+
+@pytest.mark.parametrize("shrink", [1, 2, 3, 4, 6.5, 9])
+def test_what_is_shrunk_stays_in_place_to_a_tenth_of_a_pixel(shrink):
+    """Averaging cells moves their centres by half a cell less half a pixel, which the map must take back."""
+    rows, columns = np.mgrid[0:480, 0:520]
+    center = np.array([271.3, 203.8])
+    blob = 255 * np.exp(-((columns - center[0]) ** 2 + (rows - center[1]) ** 2) / (2 * (6 * shrink) ** 2))
+    image = np.repeat(blob.round().astype(np.uint8)[..., None], 3, 2)
+    matrix = translation(3, 2) @ scaling(1 / shrink)
+
+    out = warp.warp_array(image, matrix, (int(500 / shrink), int(540 / shrink)))[..., 0].astype(float)
+
+    rows, columns = np.mgrid[0 : out.shape[0], 0 : out.shape[1]]
+    found = [(out * columns).sum() / out.sum(), (out * rows).sum() / out.sum()]
+    assert found == pytest.approx(apply(matrix, center).tolist(), abs=0.1)

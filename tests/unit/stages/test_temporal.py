@@ -40,7 +40,9 @@ class Watching(nn.Module):
 def temporal_pipeline(head, model=None, *, window=4, flip_test=False, **options):
     single = HeatmapEstimator(bright_estimator(model, batch_size=3, flip_test=flip_test))
     codec = single.single.network.codec
-    fused = FusedEstimator(single, head, BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw), **options)
+    fused = FusedEstimator(
+        single, head, BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw), **{"reach": 0.5, "recrop": False} | options
+    )
     return Pipeline((EstimatePoses(single, window), FuseNeighbors(fused, window)))
 
 

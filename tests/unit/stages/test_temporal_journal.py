@@ -24,7 +24,7 @@ def networks() -> Pipeline:
     single = HeatmapEstimator(bright_estimator(batch_size=3))
     codec = single.single.network.codec
     head: nn.Module = ScoreFusion(num_keypoints=2, before=BEFORE, after=AFTER).eval()
-    fused = FusedEstimator(single, head, BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw))
+    fused = FusedEstimator(single, head, BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw), reach=0.5, recrop=False)
     return Pipeline((EstimatePoses(single, 4), FuseNeighbors(fused, 4), DropImages()))
 
 

@@ -1,0 +1,153 @@
+"""No option is lost on its way: for each field of the two sections, a value off the default changes the answer."""
+
+import numpy as np
+import pytest
+import torch
+
+from videopose import catalog
+from videopose.config import validate
+from videopose.errors import ConfigError
+from videopose.estimators import build
+from videopose.estimators.build import DetectorOptions, PoseOptions, create_estimator
+from videopose.models import create_model
+from videopose.models.weights import save_weights
+from videopose.models.zoo import Weights
+from videopose.types import Frame, Record
+
+CPU = torch.device("cpu")
+BASE = {  # the shipped networks find "people" enough in a image of noise, if they need not be sure
+    "detector": {"min_score": 0.02, "pixels": 128 * 128, "max_people": 5, "precision": "float32"},
+    "pose": {"precision": "float32", "input_hw": (64, 64)},
+}
+DETECTOR = {
+    "source": {"source": "frame"},
+    "boxes": {"source": "file", "boxes": "{folder}/det.txt"},
+    "model": {"model": "fpn_detector", "weights": "{folder}/detector.safetensors"},
+    "weights": {"weights": "{folder}/detector.safetensors"},
+    "pixels": {"pixels": 192 * 192},
+    "min_score": {"min_score": 0.7},
+    "nms_iou": {"nms_iou": 0.05},
+    "max_people": {"max_people": 2},
+    "every": {"every": 2},
+    "batch_size": {"batch_size": 1},
+    "precision": {"precision": "bfloat16"},
+}
+POSE = {
+    "model": {"model": "hrnet_small", "weights": "{folder}/hrnet.safetensors"},
+    "weights": {"weights": "{folder}/pose.safetensors"},
+    "input_hw": {"input_hw": (96, 64)},
+    "codec": {"codec": "msra"},
+    "flip_test": {"flip_test": True},
+    "padding": {"padding": 1.0},
+    "nms_oks": {"nms_oks": 0.0},
+    "batch_size": {"batch_size": 3},
+    "precision": {"precision": "bfloat16"},
+}
+OF_ANOTHER_RUNTIME = {"backend"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Random networks of other names, and boxes in a file."""
+    path = tmp_path_factory.mktemp("others")
+    torch.manual_seed(0)
+    for file, name, skeleton, codec in (
+        ("detector", "fpn_detector", "", ""),
+        ("pose", "fpn_pose", "body19", "spatial"),
+        ("hrnet", "hrnet_small", "body19", "msra"),
+    ):
+        model = create_model(name, num_keypoints=19 if skeleton else None)
+        card = Weights(f"{name}.other", "", skeleton=skeleton, codec=codec)
+        save_weights(path / f"{file}.safetensors", model.state_dict(), card)
+    (path / "det.txt").write_text("1,-1,10,10,60,80,0.9\n2,-1,20,15,60,80,0.9\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def answer(folder):
+    """Return a function from changed options to everything the networks' half says, and what the networks were given."""
+    noise = np.random.default_rng(4).integers(0, 256, (3, 120, 160), np.uint8)
+    records = [Record(Frame(k, k / 25, torch.from_numpy(np.roll(noise, 9 * k, 2)))) for k in range(2)]
+    topdown = catalog.recipe("topdown")
+    known = {}
+
+    def of(section="", values=()):
+        changed = {key: str(v).format(folder=folder) if isinstance(v, str) else v for key, v in dict(values).items()}
+        options = {name: {**each, **(changed if name == section else {})} for name, each in BASE.items()}
+        key = repr(options)
+        if key not in known:
+            given = []
+
+            def watch(module, inputs):
+                if type(module).__name__ in ("FpnDetector", "FpnPose", "HRNet"):
+                    given.append((type(module).__name__, *inputs[0].shape))
+
+            hook = torch.nn.modules.module.register_module_forward_pre_hook(watch)
+            try:
+                pipeline = topdown.build_networks(
+                    validate(topdown.PipelineOptions, {"window": 2} | options, source="test"), CPU
+                )
+                out = list(pipeline(records))
+            finally:
+                hook.remove()
+            boxes = [record.detections and record.detections.xyxy.tolist() for record in out]
+            numbers = [*boxes, *(record.poses.keypoints.tolist() for record in out)]
+            known[key] = (numbers, sorted(given))
+        return known[key]
+
+    return of
+
+
+def test_the_picture_is_one_in_which_much_can_change(answer):
+    numbers, given = answer()
+
+    assert len(numbers[0]) >= 5
+    assert {name for name, *_ in given} == {"FpnDetector", "FpnPose"}
+    assert answer() is answer()
+
+
+@pytest.mark.parametrize("field", DETECTOR)
+def test_a_detectors_option_changes_the_answer(answer, field):
+    assert answer("detector", DETECTOR[field]) != answer()
+
+
+@pytest.mark.parametrize("field", POSE)
+def test_a_pose_networks_option_changes_the_answer(answer, field):
+    assert answer("pose", POSE[field]) != answer()
+
+
+def test_no_field_is_left_out_here():
+    assert set(DETECTOR) == set(DetectorOptions.model_fields)
+    assert set(POSE) | OF_ANOTHER_RUNTIME == set(PoseOptions.model_fields)
+
+
+def test_another_runtime_is_asked_for_its_file():
+    with pytest.raises(ConfigError, match=r"pose.weights = '': openvino runs a .xml file; make one with"):
+        create_estimator(PoseOptions(backend="openvino"), CPU)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_the_card_decides_whether_auto_means_bfloat16(monkeypatch, tmp_path, allowed):
+    """A user's network trained with the shipped one's codec is not run in bfloat16 unasked."""
+    monkeypatch.setattr(build, "_has_fast_bfloat16", lambda device: True)
+    model = create_model("hrnet_small", num_keypoints=17)
+    card = Weights("hrnet_small.mine", "", codec="spatial", bfloat16=allowed)
+    save_weights(tmp_path / "mine.safetensors", model.state_dict(), card)
+
+    estimator = create_estimator(PoseOptions(model="hrnet_small", weights=str(tmp_path / "mine.safetensors")), CPU)
+
+    assert estimator.network.dtype == (torch.bfloat16 if allowed else torch.float32)
+
+
+@pytest.mark.parametrize("antialias", [True, False])
+def test_the_card_decides_whether_pixels_are_averaged(tmp_path, antialias):
+    model = create_model("hrnet_small", num_keypoints=17)
+    card = Weights("hrnet_small.mine", "", codec="spatial", input_hw=(64, 64), antialias=antialias, padding=1.0)
+    save_weights(tmp_path / "mine.safetensors", model.state_dict(), card)
+    estimator = create_estimator(PoseOptions(model="hrnet_small", weights=str(tmp_path / "mine.safetensors")), CPU)
+    stripes = torch.zeros(3, 512, 512, dtype=torch.uint8)
+    stripes[:, :, ::2] = 200
+
+    cut = estimator.cut([stripes], estimator.crop_from_image(np.array([[0, 0, 512, 512]], np.float32)))
+
+    assert bool((cut == 100).all()) == antialias
