@@ -150,4 +150,4 @@ def test_the_card_decides_whether_pixels_are_averaged(tmp_path, antialias):
 
     cut = estimator.cut([stripes], estimator.crop_from_image(np.array([[0, 0, 512, 512]], np.float32)))
 
-    assert bool((cut == 100).all()) == antialias
+    assert bool((cut[..., 1:-1, 1:-1] == 100).all()) == antialias  # its edges mix with what lies outside
