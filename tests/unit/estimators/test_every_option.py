@@ -65,7 +65,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def answer(folder):
-    """Return a function from changed options to everything the networks' half says, and what the networks were given."""
+    """Return a function from changed options to what the networks say, and what they were given."""
     noise = np.random.default_rng(4).integers(0, 256, (3, 120, 160), np.uint8)
     records = [Record(Frame(k, k / 25, torch.from_numpy(np.roll(noise, 9 * k, 2)))) for k in range(2)]
     topdown = catalog.recipe("topdown")
