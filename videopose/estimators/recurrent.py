@@ -49,8 +49,9 @@ class RecurrentEstimator:
 
         Args:
             single: gives the heatmaps.
-            head: in evaluation mode on the network's device, with `before`; head.step(maps (N, C, h, w), state) gives
-                what the codec decodes and the new state, tensors (N, C', h, w); state None starts a track.
+            head: in evaluation mode on the network's device, with `before`; head.step(maps (N, C, h, w), state, seconds
+                (N,)) gives what the codec decodes and the new state, tensors (N, C', h, w); state None starts a track,
+                without seconds.
             crop_from_cell: (3, 3) from the codec.
             reach: a person not seen for longer starts anew, seconds.
         """
@@ -78,10 +79,12 @@ class RecurrentEstimator:
         for group in (np.flatnonzero(known), np.flatnonzero(~known)):
             for run in batches_of(len(group), self.single.single.batch_size):
                 rows = group[run.start : run.stop]
-                state = self._state(moment, rows, kept) if known[rows[0]] else None
-                heatmaps, new = self._head.step(
-                    people.heatmaps[torch.from_numpy(rows).to(people.heatmaps.device)], state
-                )  # type: ignore[operator]
+                state = seconds = None
+                if known[rows[0]]:
+                    state, seconds = self._state(moment, rows, kept), self._seconds(moment, rows, kept)
+                heatmaps, new = self._head.step(  # type: ignore[operator]
+                    people.heatmaps[torch.from_numpy(rows).to(people.heatmaps.device)], state, seconds
+                )
                 decoded = self.single.single.network.decode(heatmaps)
                 keypoints[rows] = in_image(decoded, people.crop_from_image[rows])
                 for place, row in enumerate(rows.tolist()):
@@ -89,6 +92,13 @@ class RecurrentEstimator:
                     kept[int(people.track_id[row])] = RecurrentState(moment.time, people.crop_from_image[row], parts)
         kept.pop(UNTRACKED, None)
         return poses_of(keypoints, people.boxes, self.single.skeleton), kept
+
+    @staticmethod
+    def _seconds(moment: FrameContext, rows: I64, memories: Mapping[int, RecurrentState]) -> Tensor:
+        """Return (N,) how long ago each person was seen."""
+        people = moment.people
+        times = [memories[int(people.track_id[row])].time for row in rows]
+        return torch.tensor([moment.time - time for time in times], dtype=torch.float32, device=people.heatmaps.device)
 
     def _state(self, moment: FrameContext, rows: I64, memories: Mapping[int, RecurrentState]) -> tuple[Tensor, ...]:
         """Bring states into the current crops; outside of what they have seen they are zero."""

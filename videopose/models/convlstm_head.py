@@ -13,6 +13,7 @@ State = tuple[Tensor, Tensor, Tensor]
 """What is carried along a track, each (N, C, h, w) on the heatmaps' own cells: hidden and cell state of the LSTM, and
 the evidence of the frame before."""
 _STEP_SECONDS = 1 / 25
+"""Between two frames of the clips the head is trained on."""
 
 
 class ConvLSTMHead(nn.Module):
@@ -44,12 +45,13 @@ class ConvLSTMHead(nn.Module):
         """Return the shapes of the input for one person in two frames."""
         return [(1, 2, self.num_keypoints, input_hw[0] // 4, input_hw[1] // 4)]
 
-    def step(self, logits: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def step(self, logits: Tensor, state: State | None, seconds: Tensor | None = None) -> tuple[Tensor, State]:
         """Go one frame along each track.
 
         Args:
             logits: (N, K, h, w) of this frame; h and w even.
             state: of the frame before, moved into this frame's crop (zero outside); None at a track's start.
+            seconds: (N,) since that frame; None = as in training.
 
         Returns:
             (N, K, h, w) float32 logits and the new state.
@@ -65,14 +67,14 @@ class ConvLSTMHead(nn.Module):
         hidden = let_out.sigmoid() * cell.tanh()
         out = logits.float()
         if state is not None:
-            out = self._fuse(logits, seen, belief, hidden)
+            passed = seen.new_full((len(seen),), _STEP_SECONDS) if seconds is None else seconds.to(seen)
+            out = self._fuse(logits, seen, belief, hidden, passed)
         parts = (hidden, cell, log_likelihood(out))
         return out, (_enlarge(parts[0]), _enlarge(parts[1]), _enlarge(parts[2]))
 
-    def _fuse(self, logits: Tensor, seen: Tensor, belief: Tensor, hidden: Tensor) -> Tensor:
-        seconds = seen.new_full((len(seen), 1), -_STEP_SECONDS)
-        present = torch.ones_like(seconds, dtype=torch.bool)
-        weights = self.weights(torch.stack([seen, belief], 1), seconds, present)
+    def _fuse(self, logits: Tensor, seen: Tensor, belief: Tensor, hidden: Tensor, seconds: Tensor) -> Tensor:
+        present = seen.new_ones((len(seen), 1), dtype=torch.bool)
+        weights = self.weights(torch.stack([seen, belief], 1), -seconds[:, None], present)
         change = weights[:, 1, :, None, None] * belief + self.decode(hidden)
         return fuse_log_likelihood(logits, change, 1 + weights[:, 0])
 

@@ -96,8 +96,13 @@ class LSTMPoseMachineTrack(nn.Module):
         super().__init__()
         self.whole, self.before = whole, before
 
-    def step(self, features: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Go one frame along each track: heatmaps (N, K, h, w) and the new state, from what `Backbone` gives."""
+    def step(
+        self, features: Tensor, state: tuple[Tensor, ...] | None, seconds: Tensor | None = None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Go one frame along each track: heatmaps (N, K, h, w) and the new state, from what `Backbone` gives.
+
+        The published network knows frames in a row, not the `seconds` between them.
+        """
         context, first = features[:, :CONTEXT], features[:, CONTEXT:]
         left = None if state is None else TrackState(*state)
         size_hw = (8 * context.shape[2], 8 * context.shape[3])

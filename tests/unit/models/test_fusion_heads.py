@@ -128,6 +128,19 @@ def test_a_track_s_second_frame_depends_on_its_first():
     assert not torch.allclose(along[:, 1], alone[:, 0], atol=0.1)
 
 
+def test_the_time_between_two_frames_counts():
+    head, logits = trained("convlstm_head"), torch.randn(1, KEYPOINTS, *SIZE) * 3
+
+    with torch.inference_mode():
+        _, state = head.step(logits, None)
+        as_trained, real, late = (
+            head.step(logits, state, seconds)[0] for seconds in (None, torch.tensor([0.04]), torch.tensor([0.4]))
+        )
+
+    assert torch.equal(as_trained, real)
+    assert not torch.allclose(as_trained, late, atol=1e-3)
+
+
 def test_an_untrained_convlstm_is_the_single_frame():
     tracks = torch.randn(1, 3, KEYPOINTS, *SIZE)
 

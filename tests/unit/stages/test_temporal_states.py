@@ -29,9 +29,11 @@ class Late(nn.Module):
     def __init__(self):
         super().__init__()
         self.steps = []
+        self.seconds = []
 
-    def step(self, logits, state):
+    def step(self, logits, state, seconds):
         self.steps.append((len(logits), state is not None))
+        self.seconds.append(None if seconds is None else seconds.tolist())
         return (logits if state is None else state[0]), (logits,)
 
 
@@ -60,6 +62,17 @@ def test_a_track_starts_without_a_state_while_others_go_on():
     poses_from(states_pipeline(head), records)
 
     assert head.steps == [(1, False), (1, True), (1, True), (1, False), (2, True)]
+
+
+def test_a_head_is_told_how_long_ago_each_person_was_seen():
+    head = Late()
+    records = walking_records(4)
+    late = [replace(record, frame=replace(record.frame, time=record.frame.time + 0.1)) for record in records[2:]]
+    step = records[1].frame.time - records[0].frame.time
+
+    poses_from(states_pipeline(head), records[:2] + late)
+
+    assert head.seconds == [None, [pytest.approx(step)], [pytest.approx(step + 0.1)], [pytest.approx(step)]]
 
 
 def test_a_state_is_forgotten_behind_a_gap():
