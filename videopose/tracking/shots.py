@@ -26,6 +26,12 @@ _RELATED = 0.15
 """A smaller distance makes a cut where the images have nothing else in common either."""
 _ALIKE = 0.25
 """Correlation of thumbnails under which they have nothing in common. Neighbours in a shot reach 0.8 and more."""
+_SAME_SCENE = 0.85
+"""Correlation from which it is the same image in another light, however far its colours are."""
+_FAINT = 15.0
+"""Mean difference of thumbnails under which nothing has changed, levels: a plain wall may step from bin to bin."""
+_BLANK = 2.0
+"""Standard deviation of a thumbnail's brightness under which it shows nothing, levels."""
 _FLASH = 3
 """A image that is back after as many frames was lit by a flash, not cut."""
 
@@ -60,7 +66,9 @@ def is_cut(before: U8 | None, after: U8 | None) -> bool:
     if before is None or after is None:
         return False
     apart = _distance(before, after)
-    return apart > _CUT or (apart > _RELATED and _correlation(before, after) < _ALIKE)
+    if apart <= _RELATED or np.abs(_thumbnail(after) - _thumbnail(before)).mean() < _FAINT:
+        return False
+    return _correlation(before, after) < (_SAME_SCENE if apart > _CUT else _ALIKE)
 
 
 _Window = Sequence[U8 | None]
@@ -151,11 +159,12 @@ def _distance(a: U8, b: U8) -> float:
 
 
 def _correlation(a: U8, b: U8) -> float:
-    """Correlate the brightness of two thumbnails, in [-1, 1]; 0 where one is blank."""
+    """Correlate the brightness of two thumbnails, in [-1, 1]; 0 where one is blank, 1 where both are."""
     first, second = (_thumbnail(each).reshape(-1, 3).mean(axis=1) for each in (a, b))
-    first, second = first - first.mean(), second - second.mean()
-    length = np.sqrt(float(first @ first) * float(second @ second))
-    return float(first @ second) / length if length > 1e-3 else 0.0
+    blank = (first.std() < _BLANK, second.std() < _BLANK)
+    if any(blank):
+        return float(all(blank))
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def _thumbnail(signature: U8) -> F64:

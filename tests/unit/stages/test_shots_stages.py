@@ -42,7 +42,10 @@ def ids_by_shot(tracked):
 
 
 def picture(colour):
-    return torch.full((3, 48, 64), 0, dtype=torch.uint8) + torch.tensor(colour, dtype=torch.uint8)[:, None, None]
+    """Paint a plain scene with a ball whose place depends on the colour."""
+    image = torch.tensor(colour, dtype=torch.uint8)[:, None, None].expand(3, 48, 64).clone()
+    image[:, 10:30, colour[2] // 6 : colour[2] // 6 + 20] = 250
+    return image
 
 
 @pytest.mark.parametrize("name", get_args(TrackerName))

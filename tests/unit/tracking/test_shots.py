@@ -102,3 +102,10 @@ def test_signature_has_one_length_and_hardly_depends_on_the_size(size_hw):
 
     assert signature.shape == sign([picture])[0].shape
     assert not is_cut(signature, sign([picture])[0])
+
+
+@pytest.mark.parametrize("step", [1, 3, 7])
+def test_plain_wall_that_grows_lighter_is_no_shot(step):
+    pictures = [np.full((90, 160, 3), 20.0 + step * t) for t in range(30)]
+
+    assert starts(sign(pictures)) == []
