@@ -12,6 +12,7 @@ from video_files import picture, write_video
 
 import videopose
 from videopose.errors import AlreadyFinishedError, InputError
+from videopose.io import provenance
 from videopose.io.results import read_result
 from videopose.stages.sink import WriteResult
 from videopose.workflows import running
@@ -89,7 +90,7 @@ def test_a_run_with_another_value_does_not_go_on(command, long_clip, options, ch
     ("patch", "change"),
     [
         ((torch, "__version__", "9.9"), "torch was"),
-        ((running, "__version__", "9.9"), "version was"),
+        ((provenance, "__version__", "9.9"), "version was"),
         ((fake_recipe, "describe_weights", lambda _: [{"option": "people", "name": "fake", "sha256": "1"}]),
          "weights.people (fake) has other content"),
     ],
@@ -139,6 +140,16 @@ def test_swapped_boxes_are_noticed_and_named(command, long_clip):
     done = command("run", long_clip, "-o", "out.json", "--boxes", "boxes.txt")
 
     assert "begun with other settings: files.detector.boxes (boxes.txt) has other content." in done.err
+
+
+def test_a_file_swapped_before_the_work_begins_is_noticed(command, long_clip):
+    (command.folder / "boxes.txt").write_text("1,-1,1,2,3,4,0.5\n")
+    chosen = ["detector.source=file", "detector.boxes=boxes.txt"]
+    run = videopose.run(long_clip, pipeline=str(command.config), overrides=chosen)
+    (command.folder / "boxes.txt").write_text("1,-1,1,2,3,4,0.6\n")
+
+    with pytest.raises(InputError, match=r"since the run was made, files\.detector\.boxes \(boxes\.txt\) has other"):
+        list(run)
 
 
 def test_tracking_may_change_before_a_run_goes_on(command, long_clip):

@@ -10,9 +10,9 @@ from video_files import write_video
 from videopose import catalog
 from videopose.config import Options, input_paths, merge, validate
 from videopose.estimators.build import used_weights
+from videopose.io.provenance import describe_run, networks_identity
 from videopose.io.reader import open_video
 from videopose.models.zoo import Weights
-from videopose.workflows.running import describe_run, networks_identity
 
 RECIPES = ("topdown", "temporal", "tubes")
 CHEAP = {
@@ -48,7 +48,8 @@ def options_of(name, values):
 
 def identity(name, **values):
     recipe, options = catalog.recipe(name), options_of(name, values)
-    return networks_identity(recipe, options, describe_run(recipe, options, torch.device("cpu"), {}))
+    provenance = describe_run(recipe.describe_weights(options), options, torch.device("cpu"), {})
+    return networks_identity(provenance, *recipe.split(options))
 
 
 def cases(plain, tubes, temporal):

@@ -10,13 +10,14 @@ from videopose.config import input_paths
 from videopose.errors import InputError, VideoPoseError
 from videopose.io.identity import WatchedClip, clip_files
 from videopose.io.journal_store import check_folder, clip_of
+from videopose.io.provenance import stored_header, stored_provenance
 from videopose.io.reader import check_is_path, open_video
 from videopose.io.result import JsonObject
 from videopose.io.results import check_suffix
 from videopose.stages.pipeline import Pipeline
 from videopose.workflows.outputs import check_output
 from videopose.workflows.pipelines import choose_device, load_pipeline
-from videopose.workflows.running import Progress, Run, journal_folder, stored_header, stored_provenance
+from videopose.workflows.running import Progress, Run, journal_folder
 
 
 class ReadingOptions(TypedDict, total=False):

@@ -18,15 +18,14 @@ from typing import Protocol
 
 import torch
 
-from videopose import __version__
-from videopose.config import Options, input_paths
+from videopose.config import Options
 from videopose.errors import AlreadyFinishedError, InputError, VideoPoseError
 from videopose.io.base import VideoReader
-from videopose.io.identity import WatchedClip, difference, files_identity
-from videopose.io.journal_store import JournalStore
+from videopose.io.identity import WatchedClip, difference
+from videopose.io.journal_store import JournalStore, gone_folder
 from videopose.io.lock import exclusive_lock
+from videopose.io.provenance import describe_run, networks_identity, stored_provenance
 from videopose.io.result import JsonObject, ResultHeader
-from videopose.io.results import read_result
 from videopose.skeletons import Skeleton
 from videopose.stages.journal import Journal, TemporalContext
 from videopose.stages.pipeline import Pipeline, Stage, prefetch
@@ -137,7 +136,9 @@ class Run:
         self._is_over = False
         self.progress = progress
         self._wrap: Callable[[Pipeline], Pipeline] = lambda stages: stages
-        provenance = describe_run(recipe, options, device, request)
+        self._asked = request
+        provenance = self._describe()
+        self._used = networks_identity(provenance, *recipe.split(options))
         self.header = ResultHeader(reader.info, recipe.skeleton_of(options), provenance)
         self._shots: list[int] = []
         self._store: JournalStore | None = None
@@ -207,14 +208,20 @@ class Run:
             yield record
 
     def _open_journal(self, output: Path, *, restart: bool = False) -> JournalStore:
-        identity = networks_identity(self._recipe, self._options, self.header.provenance)
-        return JournalStore(journal_folder(output), identity, clip=str(self.clip), restart=restart)
+        return JournalStore(journal_folder(output), self._used, clip=str(self.clip), restart=restart)
+
+    def _describe(self) -> JsonObject:
+        return describe_run(self._recipe.describe_weights(self._options), self._options, self._device, self._asked)
 
     def _clear_up(self, output: Path) -> None:
         """Remove the journal that a kill has left behind a finished result, if it is of this run and not in use."""
+        folder = journal_folder(output)
+        if not folder.exists() and not gone_folder(folder).exists():
+            return
         with suppress(VideoPoseError):
             store = self._open_journal(output)
-            with exclusive_lock(store.folder):
+            with exclusive_lock(folder):
+                store.prepare()
                 store.remove()
 
     def _refuse_to_replace(self, output: Path) -> None:
@@ -258,57 +265,14 @@ class Run:
 
     def _networks(self) -> Pipeline:
         networks = self._loaded or self._recipe.build_networks(self._options, self._device)
+        changes = difference(self._used, networks_identity(self._describe(), *self._recipe.split(self._options)))
+        if changes:
+            raise InputError(f"{self.clip}: since the run was made, {changes[0]}. Make it again")
         return self._wrap(replace(networks, video=str(self.clip)))
 
     def _close_header(self, gaps: Iterable[Gap]) -> None:
         found = {"shots": self._shots} if self._shots else {}
         self.header = replace(self.header, gaps=tuple(gaps), provenance={**self.header.provenance, **found})
-
-
-def describe_run(recipe: Recipe, options: Options, device: torch.device, request: JsonObject) -> JsonObject:
-    """Say why a result's numbers are what they are: everything they depend on, files by their content."""
-    weights = recipe.describe_weights(options)
-    known = {entry["option"] for entry in weights}
-    return {
-        "version": __version__,
-        "torch": torch.__version__,
-        "weights": weights,
-        "files": files_identity({key: path for key, path in input_paths(options).items() if key not in known}),
-        "config": options.model_dump(mode="json"),
-        "device": str(device),
-        "asked": request,
-    }
-
-
-def networks_identity(recipe: Recipe, options: Options, provenance: JsonObject) -> JsonObject:
-    """Keep of a run's provenance what the costly half depends on: what a run that goes on must have in common."""
-    networks, tracks = recipe.split(options)
-    files = {key: facts for key, facts in provenance["files"].items() if not _holds(tracks, key)}
-    weights = {entry["option"]: entry for entry in provenance["weights"] if not _holds(tracks, entry["option"])}
-    return {**provenance, "config": networks, "files": files, "weights": weights}
-
-
-def _holds(values: JsonObject, key: str) -> bool:
-    """Say whether a nested mapping has a dotted key."""
-    for part in key.split("."):
-        if not isinstance(values, dict) or part not in values:
-            return False
-        values = values[part]
-    return True
-
-
-def stored_header(path: Path) -> ResultHeader | None:
-    """Read the header of a result that is there; None if it is none."""
-    try:
-        return read_result(path).header if path.is_file() else None
-    except VideoPoseError:
-        return None
-
-
-def stored_provenance(path: Path) -> JsonObject | None:
-    """Read what was asked of a result that is there, without what was found in its video; None if it is none."""
-    header = stored_header(path)
-    return None if header is None else {key: value for key, value in header.provenance.items() if key != "shots"}
 
 
 def journal_folder(output: Path) -> Path:

@@ -7,6 +7,8 @@ from contextlib import suppress
 
 import pytest
 from builders import assert_same_records, some_records
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from videopose.errors import ConfigError, DatasetError, InputError
 from videopose.io.journal_store import JournalStore
@@ -14,6 +16,7 @@ from videopose.types import Gap
 
 IDENTITY = {"video": "clip.mp4", "config": {"window": 5}}
 RECORDS = some_records(20)
+NAMES = st.sampled_from(["journal.json", "end.json", *(f"{number:06}.arrow" for number in range(6))])
 GAP = Gap(20, 21, 0.8, 0.88, "lost")
 
 
@@ -76,6 +79,46 @@ def _parsed(data):
         return json.loads(data)
     except ValueError:
         return None
+
+
+@given(st.lists(st.tuples(st.sampled_from(["delete", "copy", "swap", "cut", "flip"]), NAMES, NAMES, st.floats(0, 1))))
+@settings(max_examples=25, deadline=None)
+def test_whatever_happens_to_the_files_what_is_read_is_a_beginning_of_what_was_written(tmp_path_factory, harms):
+    folder = tmp_path_factory.mktemp("journal") / "j"
+    write(folder, IDENTITY, RECORDS)
+    for harm, name, other, where in harms:
+        do_harm(harm, folder / name, folder / other, where)
+
+    try:
+        store = JournalStore(folder, IDENTITY)
+    except ConfigError:
+        return  # its own account of itself was harmed
+    records = list(store)
+
+    assert_same_records(records, RECORDS[: len(records)])
+    assert not store.is_complete or (len(records), store.gaps()[-1]) == (20, GAP)
+    store.prepare()
+    again = JournalStore(folder, IDENTITY)
+    assert (again.num_records, again.is_complete) == (len(records), store.is_complete)
+
+
+def do_harm(harm, path, other, where):
+    if not path.exists():
+        return
+    data = bytearray(path.read_bytes())
+    place = int(where * (len(data) - 1)) if data else 0
+    if harm == "delete":
+        path.unlink()
+    elif harm == "copy":
+        other.write_bytes(data)
+    elif harm == "swap" and other.exists():
+        path.write_bytes(other.read_bytes())
+        other.write_bytes(data)
+    elif harm == "cut":
+        path.write_bytes(data[:place])
+    elif harm == "flip" and data:
+        data[place] ^= 1 << int(where * 8) % 8
+        path.write_bytes(data)
 
 
 @pytest.mark.parametrize(
