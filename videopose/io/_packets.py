@@ -6,6 +6,7 @@ A image is known by the packet it came from, never by its time stamp: stamps may
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,9 +15,13 @@ from pathlib import Path
 import av
 
 from videopose.errors import VideoError
-from videopose.io._media import open_media
+from videopose.io._media import demuxer_log, open_media
 
 logger = logging.getLogger(__name__)
+
+_DAMAGE = re.compile("error|conceal|corrupt|invalid|overread|overrun|damage|mismatch|crc|checksum|missing", re.I)
+_HARMLESS = re.compile("APP fields|EXIF|ICC profile|colorspace|color range", re.I)
+"""What cameras write beside their images and decoders complain about, in image after image."""
 
 _SIDE_DATA_THAT_LASTS = ("palette", "new_extradata", "param_change")
 """What a packet may bring along that later packets are decoded with; a decoder that starts behind it never sees it."""
@@ -79,6 +84,7 @@ class PacketDecoder:
     Attributes:
         reason: what the decoder or demuxer said last about something it could not do.
         failed: ordinals of the packets the decoder refused since decoding began.
+        is_damaged: since decoding began in the middle, the decoder has patched something up.
     """
 
     def __init__(
@@ -91,8 +97,10 @@ class PacketDecoder:
         self._threads = threads
         self._container: av.container.InputContainer | None = None
         self._is_fresh = False
+        self._is_watched = False
         self.reason: str | None = None
         self.failed: list[int] = []
+        self.is_damaged = False
 
     @cached_property
     def _ordinals(self) -> dict[tuple[int, int, int | None], int]:
@@ -115,6 +123,7 @@ class PacketDecoder:
             OtherPackets: the demuxer cannot be brought to that packet.
         """
         self.reason, self.failed = None, []
+        self._is_watched, self.is_damaged = start > 0, False
         container, stream = self._at_beginning() if start == 0 else self._sought(start)
         self._is_fresh = False
         ordinal = 0 if start == 0 else -1
@@ -150,7 +159,7 @@ class PacketDecoder:
         if packet is not None:
             packet.pts = ordinal  # decoders hand it through to the image
         try:
-            frames = stream.codec_context.decode(packet)
+            frames = self._watched(stream, packet) if self._is_watched else stream.codec_context.decode(packet)
         except av.error.EOFError:  # a decoder that was already flushed
             return
         except (av.error.FFmpegError, ValueError, ArithmeticError) as error:
@@ -160,6 +169,14 @@ class PacketDecoder:
         for frame in frames:
             if frame.pts is not None:
                 yield frame.pts, frame
+
+    def _watched(self, stream: av.VideoStream, packet: av.Packet[av.VideoStream] | None) -> list[av.VideoFrame]:
+        """Decode, and notice what the decoder says about damage: not every decoder marks the image."""
+        with demuxer_log() as logs:
+            frames = stream.codec_context.decode(packet)
+        if any(_DAMAGE.search(text) and not _HARMLESS.search(text) for _, _, text in logs):
+            self.is_damaged = True
+        return frames
 
     def _demuxed(
         self, container: av.container.InputContainer, stream: av.VideoStream
@@ -194,6 +211,8 @@ class PacketDecoder:
             raise VideoError(f"{self._path}: its streams have changed since it was opened. Leave the file alone")
         if not stream.codec_context.is_open:
             stream.thread_type = self._threads
+            if self._is_watched:
+                stream.codec_context.thread_count = 1  # other threads' words are not heard
         return stream
 
 

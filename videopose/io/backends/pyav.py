@@ -163,11 +163,13 @@ class PyAVReader(VideoReader):
             try:
                 frames = self._ranked(decoder, int(keys[row]))
                 head = next(frames, None)
-                if head is None or head[0] != rank[row] or not _stands_alone(head[1]):
+                if decoder.is_damaged or head is None or head[0] != rank[row] or not _stands_alone(head[1]):
                     why = "the keyframes its container names do not all prove to be decodable alone"
                     continue
                 for index, frame in chain([head], frames):
-                    if frame.is_corrupt:  # patched up from what the decoder still held, which depends on its past
+                    if (
+                        decoder.is_damaged or frame.is_corrupt
+                    ):  # patched up from what the decoder still held, which depends on its past
                         return reached, f"frame {index} is damaged"
                     if index >= reached:
                         yield index, frame
@@ -181,12 +183,19 @@ class PyAVReader(VideoReader):
         """Decode from a packet on and give each image the index of its frame; indices increase."""
         frames = self._counted(decoder) if self._timeline.counted else self._by_packet(decoder, start)
         last = -1
+        odd: av.VideoFrame | None = None  # another image of a packet that has given one, or one that comes too late
         for index, frame in frames:
             self._reason = decoder.reason or self._reason
             decoder.reason = None
-            if index > last:
-                last = index
-                yield index, frame
+            if index <= last:
+                odd = frame
+                continue
+            if odd is not None and index > last + 1:
+                yield last + 1, odd
+            odd, last = None, index
+            yield index, frame
+        if odd is not None and last + 1 < len(self._timeline):
+            yield last + 1, odd
         self._reason = decoder.reason or self._reason
 
     def _by_packet(self, decoder: PacketDecoder, start: int) -> Iterator[tuple[int, av.VideoFrame]]:
