@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from videopose.errors import DatasetError, VideoPoseError
+from videopose.io.header_checks import check_facts
 from videopose.skeletons import SKELETONS, Skeleton
 from videopose.types import Gap, Record, VideoInfo
 
@@ -149,16 +150,20 @@ def header_from(facts: JsonObject, source: str) -> ResultHeader:
             f"{source}: schema is {facts.get('schema')!r}, not {SCHEMA!r}. Give a result of videopose run"
         )
     try:
-        return ResultHeader(
+        header = ResultHeader(
             _video_from(facts["video"]),
             _skeleton_from(facts["skeleton"]),
             dict(facts["provenance"]),
             tuple(Gap(**gap) for gap in facts["gaps"]),
         )
+        if header.video.frame_rate <= 0:
+            raise ValueError(f"frame_rate is {facts['video']['frame_rate']}")
     except KeyError as error:
         raise DatasetError(f"{source}: {error.args[0]!r} is missing from its header. Write the result again") from error
-    except (TypeError, ValueError, ZeroDivisionError) as error:
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
         raise DatasetError(f"{source}: its header is damaged ({error}). Write the result again") from error
+    check_facts(facts, source)
+    return header
 
 
 def _video_from(facts: JsonObject) -> VideoInfo:
@@ -166,8 +171,8 @@ def _video_from(facts: JsonObject) -> VideoInfo:
         path=str(facts["path"]),
         size_hw=(int(facts["height"] or 0), int(facts["width"] or 0)),
         frame_rate=Fraction(facts["frame_rate"]),
-        frames=facts["frames"],
-        duration=facts["duration"],
+        frames=None if facts["frames"] is None else int(facts["frames"]),
+        duration=None if facts["duration"] is None else float(facts["duration"]),
         rotation=int(facts["rotation"]),
     )
 

@@ -111,6 +111,10 @@ def _parsed(text: str, path: Path) -> JsonObject:
         facts = json.loads(text)
     except json.JSONDecodeError as error:
         raise DatasetError(f"{path}: not valid JSON in line {error.lineno}. Give a result of videopose run") from error
+    except (ValueError, RecursionError) as error:  # thousands of digits or brackets
+        raise DatasetError(
+            f"{path}: not usable JSON ({type(error).__name__}). Give a result of videopose run"
+        ) from error
     if not isinstance(facts, dict):
         raise DatasetError(f"{path}: a result is a JSON object, not a {type(facts).__name__}")
     return facts
@@ -146,7 +150,7 @@ def _blocks_from(texts: list[bytes], path: Path, number: int, num_keypoints: int
                 continue
             try:
                 facts = json.loads(plain)
-            except ValueError as error:  # not JSON, or not UTF-8
+            except (ValueError, RecursionError) as error:  # not JSON, or not UTF-8
                 raise DatasetError(f"{path}: line {line} is damaged or cut off. Write the result again") from error
             yield _block_from(facts, num_keypoints, f"{path}: line {line}")
 
@@ -162,7 +166,7 @@ def _block_from(facts: Any, num_keypoints: int, where: str) -> Block:
         return Block([int(facts["index"])], [float(facts["time"])], [0, len(people)], people)
     except KeyError as error:
         raise DatasetError(f"{where}: {error.args[0]!r} is missing") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DatasetError(f"{where}: not a frame of a result ({error})") from error
 
 

@@ -55,8 +55,10 @@ def header_from_text(text: str, path: Path) -> ResultHeader:
     """
     try:
         facts = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # not JSON, or thousands of digits or brackets
         raise DatasetError(f"{path}: its header is damaged. Give a result of videopose run") from error
+    if not isinstance(facts, dict):
+        raise DatasetError(f"{path}: its header is damaged. Give a result of videopose run")
     return header_from(facts, str(path))
 
 

@@ -211,3 +211,37 @@ def test_boxes_without_keypoints_make_a_result(suffix, tmp_path):
     back = read_table(tmp_path / f"out{suffix}")
     assert back.xyxy.tolist() == [[10, 20, 40, 60]] * 2
     assert [frame.number for frame in back.frames] == [0, 1, 2]
+
+
+GAP = {"first": 3, "last": 4, "start": 0.1, "end": 0.2, "reason": "made"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"frames": -3}, "video.frames is -3; a number from 0 on is needed"),
+        ({"frames": "9"}, "video.frames is the string '9'"),
+        ({"duration": -1.0}, "video.duration is -1.0; a duration is not negative"),
+        ({"duration": float("nan")}, "video.duration is nan; a finite number is needed"),
+        ({"rotation": 45}, "video.rotation is 45; 0, 90, 180, 270 are possible"),
+        ({"frame_rate": "0/1"}, r"its header is damaged \(frame_rate is 0/1\)"),
+        ({"width": 10**30}, "video.width is"),
+        ([{**GAP, "last": 2}], r"gaps\[0\] ends with frame 2, before its first frame 3"),
+        ([{**GAP, "first": "3"}], r"gaps\[0\].first is the string '3'"),
+        ([{**GAP, "end": float("inf")}], r"gaps\[0\].end is inf"),
+        ([{**GAP, "why": 1}], "its header is damaged"),
+    ],
+)
+def test_a_header_that_is_not_what_the_schema_says_is_refused(change, message, tmp_path):
+    path = tmp_path / "a.json"
+    with write_result(path, a_header(np.random.default_rng(0))):
+        pass
+    document = json.loads(path.read_text())
+    if isinstance(change, list):
+        document["gaps"] = change
+    else:
+        document["video"].update(change)
+    path.write_text(json.dumps(document))
+
+    with pytest.raises(DatasetError, match=rf"a.json: {message}"):
+        read_table(path)
