@@ -34,6 +34,7 @@ def command(
     What the target format has no place for is said once on stderr. Keypoints are matched by name, images with frames
     of a video by the last number in their names (docs/formats.md).
     """
+    from videopose.cli.main import printable
     from videopose.errors import DatasetError, InputError
     from videopose.io.exchange.formats import format_named, read_table, write_table
 
@@ -56,7 +57,7 @@ def command(
         for sentence in write_table(placed(read_table(file, origin)), written, target, derive=not no_derive):
             if sentence not in said:
                 said.add(sentence)
-                click.echo(f"note: {sentence}", err=True)
+                click.echo(f"note: {printable(sentence)}", err=True)
         click.echo(str(written))
 
 

@@ -230,10 +230,11 @@ def _reports() -> ModuleType:
 def _finish(
     report: Any, output: Path | None, html: Path | None
 ) -> None:  # Any: a Report, whose module is found by name
+    from videopose.cli.main import printable
     from videopose.io.result import atomic_write
 
     reports = _reports()
-    click.echo(reports.as_text(report))
+    click.echo(printable(reports.as_text(report)))
     for path, text in ((output, reports.as_json), (html, reports.as_html)):
         if path is not None:
             with atomic_write(path) as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,16 @@ def check_boxes(path: Path, video: VideoInfo) -> None:
 
 
 def _read(path: Path) -> tuple[dict[int, Detections], Listed]:
+    """Read a file once, though it is checked before a run and read again for it; what is said of it is said once."""
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return _read_once(path, facts.st_mtime_ns, facts.st_size)
+
+
+@lru_cache(maxsize=1)
+def _read_once(path: Path, _changed: int, _size: int) -> tuple[dict[int, Detections], Listed]:
     """Read a file and check what only boxes need: somebody in each of them, and not too many in a frame."""
     name = recognise(path)
     where: list[str] = []

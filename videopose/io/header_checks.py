@@ -1,4 +1,4 @@
-"""What stands in the header of somebody's result must be what the schema says, for it travels into results made of it."""
+"""What the header of somebody's result says must be what the schema allows: it travels into results made of it."""
 
 from __future__ import annotations
 

@@ -42,11 +42,19 @@ def test_an_image_is_the_frame_its_name_says(names, numbers, indices):
     assert frame_indices(a_table(names, numbers)).tolist() == indices
 
 
-def test_a_list_of_all_frames_of_a_video_starts_with_the_first():
-    table = a_table(["37.jpg", "38.jpg", "39.jpg"])
+@pytest.mark.parametrize(
+    "names", [["37.jpg", "39.jpg", "38.jpg"], ["000000397133.jpg", "000000900000.jpg", "000000700000.jpg"]]
+)
+def test_as_many_images_as_the_video_has_frames_are_its_frames_in_order(names):
+    table = a_table(names)
 
-    assert frame_indices(table, count=3).tolist() == [0, 1, 2]
-    assert frame_indices(table, count=100).tolist() == [37, 38, 39]
+    assert frame_indices(table, count=3).tolist() == [0, 2, 1]
+    assert frame_indices(table, count=100).tolist() == [int(name[:-4]) for name in names]
+
+
+def test_numbers_without_names_are_put_in_order_likewise():
+    assert frame_indices(a_table([], [50, 10, 30]), count=3).tolist() == [2, 0, 1]
+    assert frame_indices(a_table([], [50, 10, 30]), count=60).tolist() == [50, 10, 30]
 
 
 def test_what_the_first_frame_is_called_can_be_said():
@@ -66,7 +74,7 @@ def test_ids_that_disagree_with_names_are_said(caplog):
 def test_names_that_count_from_1_are_said(caplog):
     frame_indices(a_table(["1.jpg", "2.jpg"], [1, 2]))
 
-    assert "image names count from 1: 1.jpg is taken for frame 0" in caplog.text
+    assert "image 1.jpg is taken for frame 0" in caplog.text
     assert "disagree" not in caplog.text
 
 

@@ -95,6 +95,15 @@ def test_labels_too_far_apart_are_not_joined():
     assert [len(record.poses) for record in out] == [1, 1, 1, 1, 0, 0, 0, 0, 0, 1]
 
 
+def test_a_frame_labelled_with_nobody_stays_empty_and_nobody_is_carried_across_it():
+    labels = {0: person(60, 60), 3: Poses.empty(2), 6: person(60, 60)}
+    stage = PropagateLabels(labels, TWO, create_flow("dis"), PropagateOptions(head="none"))
+
+    out = list(stage(moving_records([0] * 7)))
+
+    assert [len(record.poses) for record in out] == [1, 0, 0, 0, 0, 0, 1]
+
+
 def test_a_keypoint_labelled_on_one_side_fades():
     first, last = person(60, 60, scores=(1.0, 0.0)).keypoints[0], person(60, 60, scores=(1.0, 0.8)).keypoints[0]
     path = np.repeat(first[None, :, :2], 3, 0).astype(np.float64)

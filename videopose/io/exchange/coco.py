@@ -15,6 +15,7 @@ from videopose.errors import DatasetError
 from videopose.geometry.boxes import area as box_area
 from videopose.io.exchange.coco_people import annotated_people, listed_people, skeleton_by_count
 from videopose.io.exchange.cursor import Cursor, Json, read_json
+from videopose.io.exchange.frames import frame_indices
 from videopose.io.exchange.table import FrameEntry, PoseTable, make_table
 from videopose.skeletons import Skeleton, make_skeleton
 from videopose.types import F64, I64, UNTRACKED
@@ -245,7 +246,8 @@ def _track_id(entry: Cursor) -> int:
 def annotations_to_json(table: PoseTable) -> Json:
     """Write a table as an annotation file. Scores of keypoints are not part of it; visibility is, 2 if not known."""
     identity = image_ids(table)
-    images = [_image(frame, number) for frame, number in zip(table.frames, identity, strict=True)]
+    indices = [0] * len(identity) if all(frame.name for frame in table.frames) else frame_indices(table).tolist()
+    images = [_image(*each) for each in zip(table.frames, identity, indices, strict=True)]
     boxes = np.nan_to_num(table.boxes())
     annotations = [_annotation(table, row, identity[int(table.frame[row])], boxes[row]) for row in range(len(table))]
     category = {
@@ -263,8 +265,8 @@ def image_ids(table: PoseTable) -> list[int]:
     return numbers
 
 
-def _image(frame: FrameEntry, identity: int) -> Json:
-    image: Json = {"id": identity, "file_name": frame.name or f"frame_{identity:06d}.png"}
+def _image(frame: FrameEntry, identity: int, index: int) -> Json:
+    image: Json = {"id": identity, "file_name": frame.name or f"frame_{index:06d}.png"}
     if frame.size_hw is not None:
         image["height"], image["width"] = frame.size_hw
     if frame.crowd_index is not None:

@@ -1,8 +1,9 @@
 """Which frame of a video an image is: one rule for converting, boxes, scoring, labels and drawing (docs/formats.md).
 
+0. Where the video is known to have just as many frames as there are images, the images are its frames, in the order of
+   what follows.
 1. The last number in the images' file names, where all have one and no two the same. It is counted from 0, or from
-   `first` if that is given. Names that run 1, 2, 3 … without a hole count from 1; so do names from any other number on
-   without a hole, if the video is known to have just as many frames.
+   `first` if that is given. Names that run 1, 2, 3 … without a hole count from 1.
 2. Without such numbers, the place of the name in natural order (`9.png` before `10.png`).
 3. Without names, the image's number as the format counts: MOT from 1, results and lists of results from 0.
 
@@ -51,14 +52,17 @@ def frame_indices(
         numbers = _numbers_in(names)
         if numbers is None:
             return _by_name(table, names, needs_numbers=needs_numbers)
-        base = _base(numbers, count) if first is None else first
-        _say(table, numbers, base, is_given=first is not None)
+        base = _base(numbers) if first is None else first
     elif None not in listed:
         numbers = np.array(listed, np.int64).reshape(-1)
         base = table.first_number
     else:
         return np.arange(len(names))
     indices = numbers - base
+    if first is None and count == len(numbers) > 0 and not table.placed:
+        indices = np.argsort(np.argsort(numbers))
+    if names and all(names) and not table.placed:
+        _say(table, numbers, indices, is_given=first is not None)
     if len(indices) and indices.min() < 0:
         at = int(indices.argmin())
         raise DatasetError(
@@ -113,22 +117,22 @@ def _natural(name: str) -> list[tuple[int, int | str]]:
     return [(len(p.lstrip("0")), p.lstrip("0")) if p.isdigit() else (-1, p) for p in parts]
 
 
-def _base(numbers: I64, count: int | None) -> int:
-    least = int(numbers.min())
-    is_run = int(numbers.max()) - least == len(numbers) - 1
-    from_one = least == 1 and len(numbers) > 1
-    return least if is_run and least > 0 and (from_one or count == len(numbers)) else 0
+def _base(numbers: I64) -> int:
+    """Give 1 for names that run 1, 2, 3 … without a hole, which count from 1; else 0."""
+    least, most = int(numbers.min()), int(numbers.max())
+    return 1 if least == 1 and most == len(numbers) > 1 else 0
 
 
-def _say(table: PoseTable, numbers: I64, base: int, *, is_given: bool) -> None:
+def _say(table: PoseTable, numbers: I64, indices: I64, *, is_given: bool) -> None:
     """Say where an image's frame is not what its name or its id says at first sight."""
-    if base and not is_given:
-        name = table.frames[int(numbers.argmin())].name
-        _log.warning("%s: image names count from %d: %s is taken for frame 0", table.source, base, name)
+    moved = np.flatnonzero(numbers != indices)
+    if len(moved) and not is_given:
+        at = int(moved[numbers[moved].argmin()])
+        _log.warning("%s: image %s is taken for frame %d", table.source, table.frames[at].name, indices[at])
     wrong = [
         frame
-        for frame, number in zip(table.frames, numbers.tolist(), strict=True)
-        if frame.number is not None and frame.number not in (number, number - base)
+        for frame, number, index in zip(table.frames, numbers.tolist(), indices.tolist(), strict=True)
+        if frame.number is not None and frame.number not in (number, index)
     ]
     if wrong:
         _log.warning(
