@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scoring_builders import a_tracked_scene
 
 from videopose.errors import ShapeError
-from videopose.metrics.clear import ClearCounts, count_clear
+from videopose.metrics.clear import ClearCounts, count_box_clear, count_clear
 from videopose.metrics.hota import sum_hota
 from videopose.metrics.identity import count_identity
 
@@ -38,6 +38,38 @@ def test_an_exchange_of_ids_is_two_switches():
 
     assert counts.switches.tolist() == [2]
     assert counts.mota().tolist() == [1 - 2 / 8]
+
+
+def _one_box(overlaps, here=None):
+    """One object and predictions 5 and 6 with the given overlaps per frame; those of `here` are there."""
+    similarity = np.array(overlaps, float)[:, None, :]
+    there = similarity[:, 0] > 0 if here is None else np.array(here, bool)
+    ids = np.zeros((len(similarity), 1), int), np.tile([5, 6], (len(similarity), 1))
+    return count_box_clear(similarity, np.ones((len(similarity), 1), bool), there, *ids)
+
+
+def test_a_box_goes_on_with_the_last_frames_id_although_another_overlaps_more():
+    counts = _one_box([[0.9, 0], [0.6, 0.9], [0.9, 0]])
+
+    assert (counts.switches[0], counts.detections[0], counts.false_positives[0]) == (0, 3, 1)
+    assert counts.distance[0] == pytest.approx(0.1 + 0.4 + 0.1)
+
+
+def test_a_box_that_was_missed_in_the_last_frame_takes_what_overlaps_most_and_switches():
+    counts = _one_box([[0.9, 0], [0.2, 0.1], [0.6, 0.9]])
+
+    assert (counts.switches[0], counts.misses[0], counts.fragmentations[0]) == (1, 1, 1)
+
+
+def test_a_frame_without_predictions_does_not_end_what_went_on():
+    counts = _one_box([[0.9, 0], [0, 0], [0.6, 0.9]])
+
+    assert (counts.switches[0], counts.fragmentations[0], counts.misses[0]) == (0, 0, 1)
+
+
+def test_an_overlap_of_exactly_the_threshold_is_a_match():
+    assert _one_box([[0.5, 0]]).detections[0] == 1
+    assert _one_box([[0.4999, 0]]).detections[0] == 0
 
 
 def test_a_prediction_in_reach_is_kept_although_another_is_nearer():
