@@ -68,7 +68,7 @@ def test_neighbours_of_published_networks_are_cut_with_the_current_box(files, na
 def test_provenance_names_the_network_once(files):
     recipe, options = recipe_with(files, "dcpose")
 
-    assert [weights["name"] for weights in recipe.describe_weights(options)] == ["fpn_detector.default", "dcpose.tiny"]
+    assert [weights["name"] for weights in recipe.describe_weights(options)] == ["rtmdet_nano.default", "dcpose.tiny"]
 
 
 def test_a_window_the_network_was_not_made_for_is_refused(files):

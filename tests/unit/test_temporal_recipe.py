@@ -41,7 +41,7 @@ def test_untrained_heads_add_no_weights():
     recipe, options = recipe_with()
 
     assert [weights["name"] for weights in recipe.describe_weights(options)] == [
-        "fpn_detector.default",
+        "rtmdet_nano.default",
         "fpn_pose.default",
     ]
 

@@ -31,13 +31,13 @@ class DetectorOptions(Options):
     source: Literal["network", "file", "frame"] = "network"
     boxes: InputPath = ""
     """With `source: file`: MOT det.txt, COCO or PoseTrack JSON."""
-    model: str = "fpn_detector.default"
+    model: str = "rtmdet_nano.default"
     weights: InputPath = ""
     """A checkpoint to use instead of the model's own."""
-    pixels: int = Field(default=352 * 352, ge=1024)
+    pixels: int = Field(default=416 * 416, ge=1024)
     """Input pixels a frame is scaled to; more finds smaller people and takes longer."""
-    min_score: float = Field(default=0.3, ge=0, le=1)
-    nms_iou: float = Field(default=0.5, ge=0, le=1)
+    min_score: float = Field(default=0.4, ge=0, le=1)
+    nms_iou: float = Field(default=0.6, ge=0, le=1)
     max_people: int = Field(default=50, ge=1)
     every: int = Field(default=1, ge=1)
     """Run on every so many frames; between them boxes come from the last poses."""

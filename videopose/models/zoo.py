@@ -133,6 +133,17 @@ SHIPPED: tuple[Weights, ...] = (
         codec="",
     ),
     Weights(
+        "rtmdet_nano.default",
+        "rtmdet.safetensors",
+        sha256="7e487ceb95a6d81ac95c7896f0b9178f043fff6de692e9dd91e8bfcda7e8d5f2",
+        bytes=2104542,
+        licence="Apache-2.0",
+        origin="package",
+        paper="https://arxiv.org/abs/2212.07784",
+        skeleton="",
+        codec="",
+    ),
+    Weights(
         "dcpose_head.default",
         "dcpose.safetensors",
         sha256="d105113ef2f611c3434fd7463d8e7495f977546147075d855e2d3254680a8831",
