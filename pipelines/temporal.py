@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Self
 
 import torch
@@ -14,16 +15,11 @@ from videopose.estimators.build_fused import (
     create_temporal,
     describe_head,
     is_whole,
-    window_of,
 )
 from videopose.estimators.recurrent import RecurrentEstimator
-from videopose.io.result import JsonObject
-from videopose.skeletons import Skeleton
 from videopose.stages.estimate import EstimatePoses
-from videopose.stages.journal import TemporalContext
 from videopose.stages.pipeline import Pipeline
 from videopose.stages.temporal import FuseNeighbors, PropagateStates
-from videopose.types import VideoInfo
 
 from . import topdown
 
@@ -43,46 +39,26 @@ class PipelineOptions(topdown.PipelineOptions):
         return self
 
 
-def skeleton_of(options: PipelineOptions) -> Skeleton:
-    """Return the skeleton of the poses."""
-    return topdown.skeleton_of(options)
+@dataclass(frozen=True)
+class Temporal(topdown.TopDown):
+    """Top-down, each pose from a window of frames around it."""
+
+    options: PipelineOptions
+
+    def networks(self, device: torch.device) -> Pipeline:
+        """Build the costly half: single frames first, then what was seen in those around them."""
+        estimator = create_temporal(self.options.pose, self.options.temporal, device)
+        single = EstimatePoses(estimator.single, self.options.window, at_once=2)
+        if isinstance(estimator, RecurrentEstimator):
+            return self.networks_around(device, single, PropagateStates(estimator))
+        return self.networks_around(device, single, FuseNeighbors(estimator, self.options.window))
+
+    def weights(self) -> list[dict[str, str]]:
+        """Return what `TopDown.weights` returns, and the temporal head if it has parameters."""
+        used, temporal = super().weights(), self.options.temporal
+        if is_whole(self.options.pose) or (temporal.head in PARAMETER_FREE_HEADS and not temporal.weights):
+            return used
+        return [*used, used_weights(describe_head(temporal), "temporal.head", temporal.weights)]
 
 
-def build_networks(options: PipelineOptions, device: torch.device) -> Pipeline:
-    """Put together the costly half: single frames first, then what was seen in those around them."""
-    estimator = create_temporal(options.pose, options.temporal, device)
-    single = EstimatePoses(estimator.single, options.window, at_once=2)
-    if isinstance(estimator, RecurrentEstimator):
-        return topdown.networks_around(options, device, single, PropagateStates(estimator))
-    return topdown.networks_around(options, device, single, FuseNeighbors(estimator, options.window))
-
-
-def build_tracks(options: PipelineOptions, skeleton: Skeleton) -> Pipeline:
-    """Put together the cheap half: everything after the journal."""
-    return topdown.build_tracks(options, skeleton)
-
-
-def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
-    """Name the weights and their checksums, for the result's provenance."""
-    used = topdown.describe_weights(options)
-    if is_whole(options.pose) or (options.temporal.head in PARAMETER_FREE_HEADS and not options.temporal.weights):
-        return used
-    head = describe_head(options.temporal)
-    return [*used, used_weights(head, "temporal.head", options.temporal.weights)]
-
-
-def reach(options: PipelineOptions) -> TemporalContext:
-    """Return how far the networks look from a frame."""
-    before, after = window_of(options.pose, options.temporal)
-    around = topdown.reach(options)
-    return TemporalContext(around.before + before, around.after + after)
-
-
-def split(options: PipelineOptions) -> tuple[JsonObject, JsonObject]:
-    """Return the values the costly half depends on, and those that only the cheap half reads and may change freely."""
-    return topdown.split(options)
-
-
-def check_inputs(options: PipelineOptions, video: VideoInfo) -> None:
-    """Make sure that boxes from a file are of this video."""
-    topdown.check_inputs(options, video)
+RECIPE = Temporal

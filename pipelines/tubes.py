@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Self
 
 import torch
@@ -10,9 +11,7 @@ from pydantic import model_validator
 from videopose.estimators.build import used_weights
 from videopose.estimators.build_tubes import create_tubes, describe_tube_head
 from videopose.io.result import JsonObject
-from videopose.skeletons import Skeleton
 from videopose.stages.features import MeasureFeatures
-from videopose.stages.journal import TemporalContext
 from videopose.stages.pipeline import (
     DropImages,
     Pipeline,
@@ -20,10 +19,8 @@ from videopose.stages.pipeline import (
     ToDevice,
 )
 from videopose.stages.shots import shot_stages
-from videopose.stages.smooth import TrackAndSmooth
 from videopose.stages.tubes import DetectTubeCenters, EstimateTubes, MergeTubes
 from videopose.tracking.tubes.options import TubeOptions
-from videopose.types import VideoInfo
 
 from . import topdown
 
@@ -49,58 +46,42 @@ class PipelineOptions(topdown.PipelineOptions):
         return self
 
 
-def skeleton_of(options: PipelineOptions) -> Skeleton:
-    """Return the skeleton of the poses."""
-    return topdown.skeleton_of(options)
+@dataclass(frozen=True)
+class Tubes(topdown.TopDown):
+    """People of every few frames, their poses along the frames around, merged before they are tracked."""
 
+    options: PipelineOptions
 
-def build_networks(options: PipelineOptions, device: torch.device) -> Pipeline:
-    """Put together the costly half: everything that needs pixels."""
-    return Pipeline(
-        (
-            *shot_stages(options.tracker.shots),
-            ToDevice(device),
-            DetectTubeCenters(topdown.detection_stage(options, device), options.tubes, options.window),
-            Prefetch(options.window),
-            EstimateTubes(create_tubes(options.pose, options.tubes, device), options.tubes, options.window),
-            MeasureFeatures(options.tracker.features),
-            DropImages(),
+    def networks(self, device: torch.device) -> Pipeline:
+        """Build the costly half: everything that needs pixels."""
+        options = self.options
+        return Pipeline(
+            (
+                *shot_stages(options.tracker.shots),
+                ToDevice(device),
+                DetectTubeCenters(self.detection_stage(device), options.tubes, options.window),
+                Prefetch(options.window),
+                EstimateTubes(create_tubes(options.pose, options.tubes, device), options.tubes, options.window),
+                MeasureFeatures(options.tracker.features),
+                DropImages(),
+            )
         )
-    )
+
+    def tracks(self) -> Pipeline:
+        """Build the cheap half: tubes merged into poses first."""
+        return Pipeline((MergeTubes(self.options.tubes, self.skeleton), *super().tracks().stages))
+
+    def weights(self) -> list[dict[str, str]]:
+        """Return what `TopDown.weights` returns, and the tubes' head if there is one."""
+        head = describe_tube_head(self.options.tubes)
+        used = super().weights()
+        return used if head is None else [*used, used_weights(head, "tubes.head", self.options.tubes.weights)]
+
+    def split(self) -> tuple[JsonObject, JsonObject]:
+        """Return the values of the costly and of the cheap half; how tubes are merged belongs to the latter."""
+        networks, tracks = super().split()
+        tracks["tubes"] = {key: networks["tubes"].pop(key) for key in MERGING}
+        return networks, tracks
 
 
-def build_tracks(options: PipelineOptions, skeleton: Skeleton) -> Pipeline:
-    """Put together the cheap half: everything after the journal."""
-    merging = MergeTubes(options.tubes, skeleton)
-    return Pipeline((merging, TrackAndSmooth(options.tracker, options.smoothing, skeleton)))
-
-
-def describe_weights(options: PipelineOptions) -> list[dict[str, str]]:
-    """Name the weights and their checksums, for the result's provenance."""
-    head = describe_tube_head(options.tubes)
-    return topdown.describe_weights(options) + (
-        [] if head is None else [used_weights(head, "tubes.head", options.tubes.weights)]
-    )
-
-
-def reach(options: PipelineOptions) -> TemporalContext:
-    """Return how far the networks look from a frame.
-
-    A frame's tubes reach a tube's length to both sides. Middle frames are counted from the first record on, so the
-    number before is a multiple of their distance: chunks then agree on which they are, if the distance divides them.
-    """
-    length, step = options.tubes.length, options.tubes.step
-    before = max(length - 1 + step, topdown.reach(options).before)
-    return TemporalContext(-(-before // step) * step, length - 1 + step)
-
-
-def split(options: PipelineOptions) -> tuple[JsonObject, JsonObject]:
-    """Return the values the costly half depends on, and those that only the cheap half reads and may change freely."""
-    networks, tracks = topdown.split(options)
-    tracks["tubes"] = {key: networks["tubes"].pop(key) for key in MERGING}
-    return networks, tracks
-
-
-def check_inputs(options: PipelineOptions, video: VideoInfo) -> None:
-    """Make sure that boxes from a file are of this video."""
-    topdown.check_inputs(options, video)
+RECIPE = Tubes

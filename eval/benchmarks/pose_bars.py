@@ -105,7 +105,7 @@ def pose_bars(data_dir: Path, device: torch.device, pipelines: Sequence[str] = P
     people, acrobats = held_out_people(data_dir), lspet_people(data_dir)
     done: dict[str, list[PoseBar]] = {}
     for name in pipelines:
-        options = PoseOptions.model_validate(load_pipeline(name)[1].model_dump()["pose"] | {"nms_oks": 1.0})
+        options = PoseOptions.model_validate(load_pipeline(name).options.model_dump()["pose"] | {"nms_oks": 1.0})
         known = options.model_dump_json()
         if known not in done:
             estimator = create_estimator(options, device)

@@ -123,8 +123,7 @@ def measure(data_dir: Path, options: TemporalBarsOptions, device: torch.device) 
 
 def _stages(name: str, overrides: Sequence[str], device: torch.device) -> Pipeline:
     """Build what a pipeline puts between the single frame's poses and the tracker."""
-    chosen, options = load_pipeline(name, overrides)
-    networks: Pipeline = chosen.build_networks(options, device)
+    networks = load_pipeline(name, overrides).networks(device)
     kinds = [type(stage) for stage in networks.stages]
     if EstimatePoses not in kinds:
         raise ConfigError(

@@ -85,10 +85,10 @@ def _frames(clip: LabelledClip, kind: str) -> Sequence[U8]:
 def _measure(
     name: str, kind: str, videos: Sequence[tuple[LabelledClip, Sequence[U8]]], overrides: Sequence[str]
 ) -> Row:
-    recipe, options = load_pipeline(name, ["detector.min_score=0.1", *overrides])
-    skeleton = recipe.skeleton_of(options)
-    networks = recipe.build_networks(options, torch.device("cpu"))
-    behind = recipe.build_tracks(options, skeleton).stages
+    recipe = load_pipeline(name, ["detector.min_score=0.1", *overrides])
+    skeleton = recipe.skeleton
+    networks = recipe.networks(torch.device("cpu"))
+    behind = recipe.tracks().stages
     merging = Pipeline(tuple(stage for stage in behind if not isinstance(stage, TrackAndSmooth)))
     counts: PckCounts | None = None
     sums = TemporalSums.zero(len(skeleton_named("jhmdb15")))

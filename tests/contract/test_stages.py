@@ -125,7 +125,7 @@ def _over_windows():
     return Pipeline(
         (
             EstimatePoses(single, window=2),
-            FuseNeighbors(FusedEstimator(single, head, warp, reach=0.5, recrop=False), window=2),
+            FuseNeighbors(FusedEstimator(single, head, warp, max_seconds=0.5, recrop=False), window=2),
         )
     )
 

@@ -21,8 +21,7 @@ from videopose.cli.main import main
 from videopose.config import InputPath, Options
 from videopose.io.boxes_file import check_boxes, read_boxes
 from videopose.skeletons import skeleton_named
-from videopose.stages.journal import TemporalContext
-from videopose.stages.pipeline import DropImages, Pipeline, batched
+from videopose.stages.pipeline import DropImages, Pipeline, TemporalContext, batched
 from videopose.types import Poses, Record
 
 SECONDS_A_FRAME = "VIDEOPOSE_TEST_SECONDS_A_FRAME"
@@ -52,6 +51,10 @@ class InventPeople:
     """Put people where the image's brightness says; work in batches whose size shows in the score."""
 
     options: PipelineOptions
+
+    @property
+    def context(self) -> TemporalContext:
+        return TemporalContext(before=self.options.before)
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         for batch in batched(records, self.options.window):
@@ -83,36 +86,35 @@ class NumberPeople:
             yield replace(record, poses=replace(record.poses, track_id=np.arange(len(record.poses)) + self.first))
 
 
-def skeleton_of(options):
-    return skeleton_named("coco17")
+@dataclass(frozen=True)
+class FakeRecipe:
+    options: PipelineOptions
+
+    @property
+    def skeleton(self):
+        return skeleton_named("coco17")
+
+    def networks(self, device: torch.device) -> Pipeline:
+        if self.options.detector.source == "file":
+            read_boxes(Path(self.options.detector.boxes))
+        return Pipeline((InventPeople(self.options), DropImages()))
+
+    def tracks(self) -> Pipeline:
+        return Pipeline((NumberPeople(self.options.numbers.first),))
+
+    def weights(self):
+        return [{"option": "people", "name": "fake", "sha256": "0" * 64}]
+
+    def split(self):
+        networks = self.options.model_dump(mode="json")
+        return networks, {"numbers": networks.pop("numbers")}
+
+    def check_inputs(self, video):
+        if self.options.detector.source == "file":
+            check_boxes(Path(self.options.detector.boxes), video)
 
 
-def build_networks(options, device: torch.device) -> Pipeline:
-    if options.detector.source == "file":
-        read_boxes(Path(options.detector.boxes))
-    return Pipeline((InventPeople(options), DropImages()))
-
-
-def build_tracks(options, skeleton) -> Pipeline:
-    return Pipeline((NumberPeople(options.numbers.first),))
-
-
-def describe_weights(options):
-    return [{"option": "people", "name": "fake", "sha256": "0" * 64}]
-
-
-def reach(options):
-    return TemporalContext(before=options.before)
-
-
-def split(options):
-    networks = options.model_dump(mode="json")
-    return networks, {"numbers": networks.pop("numbers")}
-
-
-def check_inputs(options, video):
-    if options.detector.source == "file":
-        check_boxes(Path(options.detector.boxes), video)
+RECIPE = FakeRecipe
 
 
 def config_file(folder: Path) -> Path:

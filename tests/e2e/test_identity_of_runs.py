@@ -58,7 +58,7 @@ def test_the_identity_holds_everything_that_changes_a_chunk(command, long_clip):
             *("config.recipe", "config.people", "config.window", "config.before"),
             *("config.detector.source", "config.detector.boxes"),
             *("asked.video.bytes", "asked.video.sha256", "asked.backend", "asked.start", "asked.end"),
-            *("asked.frames", "asked.every", "asked.frame_rate"),
+            *("asked.frames", "asked.every", "asked.frame_rate", "asked.stream", "asked.keep_holes"),
         ]
     )
 
@@ -91,7 +91,7 @@ def test_a_run_with_another_value_does_not_go_on(command, long_clip, options, ch
     [
         ((torch, "__version__", "9.9"), "torch was"),
         ((provenance, "__version__", "9.9"), "version was"),
-        ((fake_recipe, "describe_weights", lambda _: [{"option": "people", "name": "fake", "sha256": "1"}]),
+        ((fake_recipe.FakeRecipe, "weights", lambda _: [{"option": "people", "name": "fake", "sha256": "1"}]),
          "weights.people (fake) has other content"),
     ],
 )  # fmt: skip
@@ -239,7 +239,7 @@ def test_a_result_that_appears_meanwhile_is_not_replaced(command, clip):
 def test_the_same_command_again_is_done_with_one_line(command, clip, monkeypatch, suffix):
     command("run", clip, "-o", f"out.{suffix}")
     before = (command.folder / f"out.{suffix}").read_bytes()
-    monkeypatch.setattr(fake_recipe, "build_networks", None)
+    monkeypatch.setattr(fake_recipe.FakeRecipe, "networks", None)
 
     done = command("run", clip, "-o", f"out.{suffix}")
 

@@ -24,16 +24,16 @@ def paint(number, size_hw):
 @pytest.fixture
 def tracking(monkeypatch):
     """Let the recipe look for shots and track."""
-    built = fake_recipe.build_networks
+    built = fake_recipe.FakeRecipe.networks
 
-    def networks(options, device):
-        return Pipeline((*shot_stages("auto"), *built(options, device).stages))
+    def networks(self, device):
+        return Pipeline((*shot_stages("auto"), *built(self, device).stages))
 
-    def tracks(options, skeleton):
-        return Pipeline((TrackAndSmooth(TrackerOptions(), SmoothingOptions(), skeleton),))
+    def tracks(self):
+        return Pipeline((TrackAndSmooth(TrackerOptions(), SmoothingOptions(), self.skeleton),))
 
-    monkeypatch.setattr(fake_recipe, "build_networks", networks)
-    monkeypatch.setattr(fake_recipe, "build_tracks", tracks)
+    monkeypatch.setattr(fake_recipe.FakeRecipe, "networks", networks)
+    monkeypatch.setattr(fake_recipe.FakeRecipe, "tracks", tracks)
 
 
 def ids(document, frames):

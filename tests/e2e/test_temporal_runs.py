@@ -19,7 +19,7 @@ CHUNK = 64
 
 def shipped_pipelines():
     """Name the pipelines over windows whose head needs no weights or has them."""
-    options = {name: load_pipeline(name)[1] for name in catalog.config_names("pipelines")}
+    options = {name: load_pipeline(name).options for name in catalog.config_names("pipelines")}
     known = (*PARAMETER_FREE_HEADS, *weights_table())
     return [name for name, each in options.items() if each.recipe == "temporal" and each.temporal.head in known]
 

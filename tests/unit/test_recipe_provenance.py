@@ -37,19 +37,20 @@ TUBES_COSTLY = {"tubes.length": 7, "tubes.overlap": 1, "tubes.max_seconds": 0.1,
 TEMPORAL_COSTLY = {"temporal.before": 1, "temporal.warp": "flow"}
 
 
-def options_of(name, values):
+def recipe_of(name, values):
     tree = {}
     for key, value in values.items():
         for part in reversed(key.split(".")):
             value = {part: value}
         tree = merge(tree, value)
-    return validate(catalog.recipe(name).PipelineOptions, tree, source="test")
+    module = catalog.recipe(name)
+    return module.RECIPE(validate(module.PipelineOptions, tree, source="test"))
 
 
 def identity(name, **values):
-    recipe, options = catalog.recipe(name), options_of(name, values)
-    provenance = describe_run(recipe.describe_weights(options), options, torch.device("cpu"), {})
-    return networks_identity(provenance, *recipe.split(options))
+    recipe = recipe_of(name, values)
+    provenance = describe_run(recipe.weights(), recipe.options, torch.device("cpu"), {})
+    return networks_identity(provenance, *recipe.split())
 
 
 def cases(plain, tubes, temporal):
@@ -62,10 +63,10 @@ def cases(plain, tubes, temporal):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_two_halves_are_all_there_is(name):
-    recipe, options = catalog.recipe(name), options_of(name, {})
-    networks, tracks = recipe.split(options)
+    recipe = recipe_of(name, {})
+    networks, tracks = recipe.split()
 
-    assert merge(networks, tracks) == options.model_dump(mode="json") == merge(tracks, networks)
+    assert merge(networks, tracks) == recipe.options.model_dump(mode="json") == merge(tracks, networks)
     assert not set(leaves(networks)) & set(leaves(tracks))
 
 
@@ -96,10 +97,9 @@ def test_the_networks_never_look_at_the_tracks_half(tmp_path):
     for name, cheap in (("topdown", CHEAP), ("tubes", CHEAP | TUBES_CHEAP), ("temporal", CHEAP)):
         answers = []
         for values in (plain, plain | cheap):
-            recipe, options = catalog.recipe(name), options_of(name, values)
-            networks = recipe.build_networks(options, torch.device("cpu"))
+            networks = recipe_of(name, values).networks(torch.device("cpu"))
             answers.append([record.poses for record in networks(open_video(clip).records())])
-            assert recipe.reach(options) == recipe.reach(options_of(name, plain))
+            assert networks.context == recipe_of(name, plain).networks(torch.device("cpu")).context
         for one, other in zip(*answers, strict=True):
             assert one.keypoints.tobytes() == other.keypoints.tobytes()
 
@@ -143,9 +143,9 @@ def test_files_of_either_half_are_hashed_and_shared_out(tmp_path):
 
 def test_provenance_names_every_weight_by_its_option():
     values = {"tracker.name": "entailment", "smoothing.method": "learned", "temporal.head": "dcpose_head.default"}
-    recipe, options = catalog.recipe("temporal"), options_of("temporal", values)
+    recipe = recipe_of("temporal", values)
 
-    used = {entry["option"]: entry["name"] for entry in recipe.describe_weights(options)}
+    used = {entry["option"]: entry["name"] for entry in recipe.weights()}
 
     assert used == {
         "detector.model": "fpn_detector.default",

@@ -9,7 +9,7 @@ from videopose.errors import ConfigError
 from videopose.models import create_model
 from videopose.models.weights import save_weights
 from videopose.models.zoo import Weights
-from videopose.stages.journal import TemporalContext
+from videopose.stages.pipeline import TemporalContext
 from videopose.workflows.pipelines import load_pipeline
 
 CPU = torch.device("cpu")
@@ -36,9 +36,9 @@ def recipe_with(files, name, *overrides):
     return load_pipeline("flow", ("temporal.warp=box", *chosen, *overrides))
 
 
-def poses_from(recipe, options, records):
+def poses_from(recipe, records):
     """Run the stages between detector and features."""
-    stages = recipe.build_networks(options, CPU).stages[4:-2]
+    stages = recipe.networks(CPU).stages[4:-2]
     for stage in stages:
         records = stage(records)
     return [record.poses for record in records]
@@ -46,53 +46,53 @@ def poses_from(recipe, options, records):
 
 @pytest.mark.parametrize(("name", "window"), [("posewarper", (2, 2)), ("dcpose", (1, 1)), ("lstm_pm", (8, 0))])
 def test_published_networks_run_on_several_people(files, name, window):
-    recipe, options = recipe_with(files, name)
-    found = poses_from(recipe, options, walking_records(4, lanes=LANES, missing={(2, 1)}))
+    recipe = recipe_with(files, name)
+    found = poses_from(recipe, walking_records(4, lanes=LANES, missing={(2, 1)}))
 
     assert [len(poses) for poses in found] == [2, 2, 1, 2]
     assert all(np.isfinite(poses.keypoints).all() for poses in found)
-    assert recipe.reach(options) == TemporalContext(*window)
-    assert found[0].keypoints.shape[1] == len(recipe.skeleton_of(options))
+    assert recipe.networks(CPU).context == TemporalContext(*window, window=16)
+    assert found[0].keypoints.shape[1] == len(recipe.skeleton)
 
 
 @pytest.mark.parametrize("name", ["posewarper", "dcpose"])
 def test_neighbours_of_published_networks_are_cut_with_the_current_box(files, name):
-    recipe, options = recipe_with(files, name)
-    shared = recipe_with(files, name, "temporal.neighbors=share")[1]
+    recipe = recipe_with(files, name)
+    shared = recipe_with(files, name, "temporal.neighbors=share")
     records = walking_records(5)
 
-    own, theirs = (poses_from(recipe, chosen, records)[2].keypoints for chosen in (options, shared))
+    own, theirs = (poses_from(each, records)[2].keypoints for each in (recipe, shared))
     assert not np.array_equal(own, theirs)
 
 
 def test_provenance_names_the_network_once(files):
-    recipe, options = recipe_with(files, "dcpose")
+    recipe = recipe_with(files, "dcpose")
 
-    assert [weights["name"] for weights in recipe.describe_weights(options)] == ["rtmdet_nano.default", "dcpose.tiny"]
+    assert [weights["name"] for weights in recipe.weights()] == ["rtmdet_nano.default", "dcpose.tiny"]
 
 
 def test_a_window_the_network_was_not_made_for_is_refused(files):
-    recipe, options = recipe_with(files, "dcpose", "temporal.after=3")
+    recipe = recipe_with(files, "dcpose", "temporal.after=3")
     with pytest.raises(ConfigError, match="temporal.after = 3: dcpose was made for 1; leave it out"):
-        recipe.build_networks(options, CPU)
+        recipe.networks(CPU)
 
 
 def test_features_that_cannot_be_mirrored_are_not_flip_tested(files):
-    recipe, options = recipe_with(files, "lstm_pm", "pose.flip_test=true")
+    recipe = recipe_with(files, "lstm_pm", "pose.flip_test=true")
     with pytest.raises(ConfigError, match="pose.flip_test: lstm_pm gives features"):
-        recipe.build_networks(options, CPU)
+        recipe.networks(CPU)
 
 
 def test_a_single_frame_pipeline_refuses_a_network_over_several(files):
-    recipe, options = load_pipeline("default", ("pose.model=dcpose", f"pose.weights={files}/dcpose.safetensors"))
+    recipe = load_pipeline("default", ("pose.model=dcpose", f"pose.weights={files}/dcpose.safetensors"))
     with pytest.raises(ConfigError, match="pose.model = dcpose: looks at several frames; use a pipeline such as"):
-        recipe.build_networks(options, CPU)
+        recipe.networks(CPU)
 
 
 def test_a_checkpoint_that_does_not_say_its_keypoints_is_refused(tmp_path):
     torch.save(create_model("lstm_pm").state_dict(), tmp_path / "lstm.pth")
-    recipe, options = load_pipeline("flow", ("pose.model=lstm_pm", f"pose.weights={tmp_path / 'lstm.pth'}"))
+    recipe = load_pipeline("flow", ("pose.model=lstm_pm", f"pose.weights={tmp_path / 'lstm.pth'}"))
     with pytest.raises(
         ConfigError, match=r"does not say which keypoints it gives; convert it with `videopose models imp"
     ):
-        recipe.build_networks(options, CPU)
+        recipe.networks(CPU)

@@ -7,11 +7,11 @@ from videopose import catalog
 from videopose.errors import ConfigError
 from videopose.estimators.build_fused import PARAMETER_FREE_HEADS
 from videopose.models.zoo import weights_table
-from videopose.stages.journal import TemporalContext
+from videopose.stages.pipeline import TemporalContext
 from videopose.stages.temporal import FuseNeighbors, PropagateStates
 from videopose.workflows.pipelines import load_pipeline
 
-TEMPORAL = [name for name in catalog.config_names("pipelines") if load_pipeline(name)[1].recipe == "temporal"]
+TEMPORAL = [name for name in catalog.config_names("pipelines") if load_pipeline(name).options.recipe == "temporal"]
 
 
 def recipe_with(*overrides, name="flow"):
@@ -20,27 +20,28 @@ def recipe_with(*overrides, name="flow"):
 
 @pytest.mark.parametrize("name", TEMPORAL)
 def test_shipped_configs_build(name):
-    recipe, options = load_pipeline(name)
+    recipe = load_pipeline(name)
+    options = recipe.options
     if options.temporal.head not in (*PARAMETER_FREE_HEADS, *weights_table()):
         pytest.skip(f"{options.temporal.head} is not shipped")
-    networks = recipe.build_networks(options, torch.device("cpu"))
+    networks = recipe.networks(torch.device("cpu"))
 
     assert any(isinstance(stage, FuseNeighbors | PropagateStates) for stage in networks.stages)
-    assert recipe.skeleton_of(options).name == "body19"
+    assert recipe.skeleton.name == "body19"
 
 
 def test_the_journal_is_told_of_the_window_and_of_the_tracker_s_cues():
-    recipe, options = recipe_with("temporal.before=3", "temporal.after=1")
-    assert recipe.reach(options) == TemporalContext(3, 1)
+    recipe = recipe_with("temporal.before=3", "temporal.after=1")
+    assert recipe.networks(torch.device("cpu")).context == TemporalContext(3, 1, window=16)
 
-    recipe, options = recipe_with("temporal.before=3", "temporal.after=1", "tracker.features.camera=true")
-    assert recipe.reach(options) == TemporalContext(4, 1)
+    recipe = recipe_with("temporal.before=3", "temporal.after=1", "tracker.features.camera=true")
+    assert recipe.networks(torch.device("cpu")).context == TemporalContext(4, 1, window=16)
 
 
 def test_untrained_heads_add_no_weights():
-    recipe, options = recipe_with()
+    recipe = recipe_with()
 
-    assert [weights["name"] for weights in recipe.describe_weights(options)] == [
+    assert [weights["name"] for weights in recipe.weights()] == [
         "rtmdet_nano.default",
         "fpn_pose.default",
     ]
@@ -52,17 +53,17 @@ def test_recovering_people_frame_by_frame_is_refused():
 
 
 def test_a_pose_network_is_no_head():
-    recipe, options = recipe_with("temporal.head=fpn_pose.default")
+    recipe = recipe_with("temporal.head=fpn_pose.default")
     with pytest.raises(
         ConfigError, match="temporal.head = fpn_pose.default: is no head over heatmaps; heads are .*score_f"
     ):
-        recipe.build_networks(options, torch.device("cpu"))
+        recipe.networks(torch.device("cpu"))
 
 
 def test_a_network_without_heatmaps_is_refused():
-    recipe, options = recipe_with("pose.codec=simcc")
+    recipe = recipe_with("pose.codec=simcc")
     with pytest.raises(ConfigError, match="pose.codec = simcc: gives no heatmaps"):
-        recipe.build_networks(options, torch.device("cpu"))
+        recipe.networks(torch.device("cpu"))
 
 
 def test_a_mistyped_option_is_answered_with_the_nearest():
@@ -71,7 +72,7 @@ def test_a_mistyped_option_is_answered_with_the_nearest():
 
 
 def test_messages_between_keypoints_are_a_head_too():
-    recipe, options = recipe_with("temporal.head=joint_messages")
-    networks = recipe.build_networks(options, torch.device("cpu"))
+    recipe = recipe_with("temporal.head=joint_messages")
+    networks = recipe.networks(torch.device("cpu"))
 
     assert any(isinstance(stage, FuseNeighbors) for stage in networks.stages)

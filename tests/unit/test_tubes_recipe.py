@@ -7,7 +7,6 @@ from demo_clip import write_demo_clip
 from videopose.cli.main import main
 from videopose.errors import ConfigError
 from videopose.io.results import read_result
-from videopose.stages.journal import TemporalContext
 from videopose.stages.tubes import EstimateTubes, MergeTubes
 from videopose.workflows.pipelines import load_pipeline
 
@@ -17,9 +16,9 @@ def recipe_with(*overrides):
 
 
 def test_the_shipped_config_builds():
-    recipe, options = recipe_with()
-    networks = recipe.build_networks(options, torch.device("cpu"))
-    tracks = recipe.build_tracks(options, recipe.skeleton_of(options))
+    recipe = recipe_with()
+    networks = recipe.networks(torch.device("cpu"))
+    tracks = recipe.tracks()
 
     assert any(isinstance(stage, EstimateTubes) for stage in networks.stages)
     assert isinstance(tracks.stages[0], MergeTubes)
@@ -31,14 +30,16 @@ def test_the_shipped_config_builds():
         ((), 6, 6),
         (("tubes.length=1", "tubes.overlap=0"), 1, 1),
         (("tubes.length=9", "tubes.overlap=6"), 12, 11),
-        (("tubes.length=3", "tubes.overlap=2", "tracker.features.camera=true"), 3, 3),
+        (("tubes.length=3", "tubes.overlap=2", "tracker.features.camera=true"), 4, 3),
     ],
 )
 def test_the_journal_is_told_how_far_tubes_reach(overrides, before, after):
-    recipe, options = recipe_with(*overrides)
+    recipe = recipe_with(*overrides)
 
-    assert recipe.reach(options) == TemporalContext(before, after)
-    assert before % options.tubes.step == 0
+    context = recipe.networks(torch.device("cpu")).context
+
+    assert (context.before, context.after) == (before, after)
+    assert before % recipe.options.tubes.step == 0
 
 
 @pytest.mark.parametrize(
@@ -57,17 +58,17 @@ def test_what_cannot_work_is_refused(override, message):
 
 
 def test_a_head_that_averages_needs_no_weights():
-    recipe, options = recipe_with("tubes.head=score_fusion")
-    recipe.build_networks(options, torch.device("cpu"))
+    recipe = recipe_with("tubes.head=score_fusion")
+    recipe.networks(torch.device("cpu"))
 
-    assert len(recipe.describe_weights(options)) == 2
+    assert len(recipe.weights()) == 2
 
 
 def test_a_network_is_no_head():
-    recipe, options = recipe_with("tubes.head=fpn_pose.default")
+    recipe = recipe_with("tubes.head=fpn_pose.default")
 
     with pytest.raises(ConfigError, match=r"fpn_pose\.default: is no head over heatmaps"):
-        recipe.build_networks(options, torch.device("cpu"))
+        recipe.networks(torch.device("cpu"))
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ def command(
     if threads:
         torch.set_num_threads(threads)
     networks, whole = catalog.evaluation("benchmarks.speed.networks"), catalog.evaluation("benchmarks.speed.pipeline")
-    _, options = load_pipeline(pipeline, overrides)
+    options = load_pipeline(pipeline, overrides).options
     sections = {name: getattr(options, name) for name in ("detector", "pose") if hasattr(options, name)}
     report = {"machine": whole.machine()}
     if clip is not None:

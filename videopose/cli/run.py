@@ -98,7 +98,7 @@ def command(
         raise click.UsageError("--boxes and --single-person exclude each other: where do the boxes come from?")
     overrides = (*overrides, *_who(boxes, single_person))
     if print_config:
-        _, options = load_pipeline(pipeline, overrides)
+        options = load_pipeline(pipeline, overrides).options
         click.echo(dump(options), nl=False)
         return
     result = output or default_output(clip, ".poses.json")

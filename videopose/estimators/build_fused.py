@@ -54,7 +54,7 @@ class TemporalOptions(Options):
     """TorchScript file of a learned flow, for `flow: torch`."""
     max_side: int = Field(default=480, ge=64)
     """Images are made this small for measuring flow, pixels."""
-    reach: float = Field(default=0.5, gt=0)
+    max_seconds: float = Field(default=0.5, gt=0)
     """Seconds; neighbours further away, as behind a gap in the video, are left out."""
 
 
@@ -72,10 +72,10 @@ def create_temporal(
     warp = create_warp(options, single.single)
     if not hasattr(head, "step"):
         recrop = options.neighbors == "recrop" or (options.neighbors == "auto" and is_whole(pose))
-        return FusedEstimator(single, head, warp, reach=options.reach, recrop=recrop)
+        return FusedEstimator(single, head, warp, max_seconds=options.max_seconds, recrop=recrop)
     if options.neighbors == "recrop" or not isinstance(warp, BoxWarp):
         raise ConfigError(f"temporal.head = {options.head}: carries a state; leave out temporal.warp and neighbors")
-    return RecurrentEstimator(single, head, warp.crop_from_cell, reach=options.reach)
+    return RecurrentEstimator(single, head, warp.crop_from_cell, max_seconds=options.max_seconds)
 
 
 def _network_and_head(
@@ -103,20 +103,6 @@ def _whole_network(
 def is_whole(pose: PoseOptions) -> bool:
     """Say whether the pose network is itself one over several frames."""
     return ARCHITECTURES[describe_pose(pose).architecture].task == "temporal"
-
-
-def window_of(pose: PoseOptions, options: TemporalOptions) -> tuple[int, int]:
-    """Return how many frames before and after a frame are looked at for it.
-
-    Raises:
-        VideoPoseError: as `create_temporal`.
-    """
-    if is_whole(pose):
-        with torch.device("meta"):
-            head = head_of(create_model(describe_pose(pose).architecture), before=options.before)
-    else:
-        head = create_head(pose, options)
-    return int(head.before), int(head.after)  # type: ignore[arg-type]
 
 
 def checked_window(head: nn.Module, name: str, options: TemporalOptions) -> nn.Module:

@@ -30,7 +30,9 @@ class FusedEstimator:
         after: neighbours of the future.
     """
 
-    def __init__(self, single: HeatmapEstimator, head: nn.Module, warp: Warp, *, reach: float, recrop: bool) -> None:
+    def __init__(
+        self, single: HeatmapEstimator, head: nn.Module, warp: Warp, *, max_seconds: float, recrop: bool
+    ) -> None:
         """Put a head on a network.
 
         Args:
@@ -38,14 +40,14 @@ class FusedEstimator:
             head: in evaluation mode on the network's device, with `before` and `after`; called as head(center (N, K,
                 h, w), neighbors (N, F, K, h, w), seconds (N, F), present (N, F)) it gives (N, K, h, w).
             warp: brings neighbours' heatmaps into the current crop.
-            reach: neighbours more seconds away are left out.
+            max_seconds: neighbours more seconds away are left out.
             recrop: cut every neighbour with the current frame's box and run the network on it again, as the papers'
                 releases do: 1 + F times the work.
         """
         self.single = single
         self.before, self.after = int(head.before), int(head.after)  # type: ignore[arg-type]
         self._head, self._warp = head, warp
-        self._reach, self._recrop = reach, recrop
+        self._max_seconds, self._recrop = max_seconds, recrop
 
     def fuse(self, windows: Sequence[FrameWindow], /) -> list[Poses]:
         """Estimate the people of each window's current frame; people of all windows share batches.
@@ -61,7 +63,9 @@ class FusedEstimator:
             nobody = Poses.empty(len(self.single.skeleton), skeleton=self.single.skeleton)
             return [nobody for _ in windows]
         places = self._warp.measure(windows)
-        links = self._looked_at([match_neighbors(*each, reach=self._reach, recrop=self._recrop) for each in people])
+        links = self._looked_at(
+            [match_neighbors(*each, max_seconds=self._max_seconds, recrop=self._recrop) for each in people]
+        )
 
         def work(rows: range) -> F32:
             heatmaps = torch.stack([window.center.people.heatmaps[row] for window, row in (people[i] for i in rows)])

@@ -103,13 +103,13 @@ class BoxWarp:
         return places, torch.ones(places.shape[:3], dtype=torch.bool)
 
 
-def match_neighbors(window: FrameWindow, row: int, *, reach: float, recrop: bool) -> list[NeighborMatch]:
+def match_neighbors(window: FrameWindow, row: int, *, max_seconds: float, recrop: bool) -> list[NeighborMatch]:
     """Find a person of the current frame in the frames around it.
 
     Args:
         window: the current frame and its neighbours.
         row: of the person in the current frame.
-        reach: neighbours more seconds away are too far to say anything, as behind a gap in the video.
+        max_seconds: neighbours more seconds away are too far to say anything, as behind a gap in the video.
         recrop: look at every neighbour through the current frame's box, whoever was found there.
 
     Returns:
@@ -120,7 +120,7 @@ def match_neighbors(window: FrameWindow, row: int, *, reach: float, recrop: bool
     crop, track_id = center.people.crop_from_image[row], center.people.track_id[row]
     links = []
     for place, neighbor in enumerate(window.neighbors):
-        if neighbor is None or abs(neighbor.time - center.time) > reach:
+        if neighbor is None or abs(neighbor.time - center.time) > max_seconds:
             continue
         same = np.flatnonzero((neighbor.people.track_id == track_id) & (track_id >= 0))
         if len(same) and not recrop:

@@ -44,7 +44,9 @@ class RecurrentEstimator:
 
     after = 0
 
-    def __init__(self, single: HeatmapEstimator, head: nn.Module, crop_from_cell: F64, *, reach: float = 0.5) -> None:
+    def __init__(
+        self, single: HeatmapEstimator, head: nn.Module, crop_from_cell: F64, *, max_seconds: float = 0.5
+    ) -> None:
         """Put a head on a network.
 
         Args:
@@ -53,11 +55,11 @@ class RecurrentEstimator:
                 (N,)) gives what the codec decodes and the new state, tensors (N, C', h, w); state None starts a track,
                 without seconds.
             crop_from_cell: (3, 3) from the codec.
-            reach: a person not seen for longer starts anew, seconds.
+            max_seconds: a person not seen for longer starts anew, seconds.
         """
         self.single = single
         self.before = int(cast(int, head.before))
-        self._head, self._crop_from_cell, self._reach = head, crop_from_cell, reach
+        self._head, self._crop_from_cell, self._max_seconds = head, crop_from_cell, max_seconds
 
     @torch.inference_mode()
     def step(
@@ -73,7 +75,7 @@ class RecurrentEstimator:
             Poses, untracked, in the order of the frame's people; and the memories of everybody still in reach.
         """
         people = moment.people
-        kept = {key: memory for key, memory in memories.items() if moment.time - memory.time <= self._reach}
+        kept = {key: memory for key, memory in memories.items() if moment.time - memory.time <= self._max_seconds}
         known = np.array([int(track_id) in kept for track_id in people.track_id], bool)
         keypoints = np.zeros_like(people.keypoints)
         for group in (np.flatnonzero(known), np.flatnonzero(~known)):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from videopose.errors import InputError
 from videopose.estimators.base import Detector
-from videopose.stages.pipeline import batched, map_concurrently
+from videopose.stages.pipeline import TemporalContext, batched, map_concurrently
 from videopose.types import Detections, Frame, Record
 
 
@@ -39,6 +39,11 @@ class DetectPeople:
                 f"detector.every = {self.every}: must divide the window of {self.window} frames. "
                 f"Choose another, or --set window={fitting} too"
             )
+
+    @property
+    def context(self) -> TemporalContext:
+        """Windows are looked at one by one."""
+        return TemporalContext(window=self.window, is_closed=True)
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Detect people in a stream of records with images."""

@@ -11,7 +11,7 @@ from videopose.errors import InputError
 from videopose.estimators.base import Estimator
 from videopose.geometry.boxes import clip
 from videopose.geometry.keypoints import boxes_around
-from videopose.stages.pipeline import batched, map_concurrently
+from videopose.stages.pipeline import TemporalContext, batched, map_concurrently
 from videopose.types import Detections, Poses, Record
 
 
@@ -38,6 +38,11 @@ class EstimatePoses:
     min_keypoint_score: float = 0.1
     min_pose_score: float = 0.03
     box_padding: float = 1.2
+
+    @property
+    def context(self) -> TemporalContext:
+        """Windows are looked at one by one."""
+        return TemporalContext(window=self.window, is_closed=True)
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Estimate poses in a stream of records with images."""

@@ -21,6 +21,7 @@ from videopose.image_motion.optical_flow import (
     small_picture,
     warp_points,
 )
+from videopose.stages.pipeline import ONE_RECORD, TemporalContext
 from videopose.stages.shots import is_new_shot
 from videopose.tracking.options import FeatureOptions
 from videopose.types import F32, F64, U8, Detections, Poses, Record, TrackingFeatures
@@ -53,6 +54,13 @@ class MeasureFeatures:
 
     options: FeatureOptions
     appearance: AppearanceModel = field(default_factory=HistogramAppearance)
+
+    @property
+    def context(self) -> TemporalContext:
+        """As far back as flow is followed; one frame for the camera's motion."""
+        if self.options.flow != "none":
+            return TemporalContext(before=self.options.queue)
+        return TemporalContext(before=1) if self.options.camera else ONE_RECORD
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Measure a stream of records with images and poses."""
@@ -129,6 +137,11 @@ class EstimateWithFlow:
     min_pose_score: float = 0.15
     min_keypoint_score: float = 0.3
     padding: float = 1.15
+
+    @property
+    def context(self) -> TemporalContext:
+        """The frame before, from which people are carried."""
+        return TemporalContext(before=1)
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Estimate poses in a stream of records with images and detections."""

@@ -9,32 +9,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count, islice
 
 from videopose.io.journal_store import JournalStore
-from videopose.stages.pipeline import Stage
+from videopose.stages.pipeline import Stage, TemporalContext
 from videopose.types import Record
 
 CHUNK = 64
 """Frames a chunk, or the next whole number of windows: what a kill can cost."""
-
-
-@dataclass(frozen=True)
-class TemporalContext:
-    """How far networks look from a frame.
-
-    Attributes:
-        before: records of the past.
-        after: records of the future.
-        window: a chunk is a whole number of as many records.
-        is_closed: nothing is looked at outside a window of records, and nothing is carried from one window to the next.
-    """
-
-    before: int = 0
-    after: int = 0
-    window: int = 1
-    is_closed: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,14 +31,14 @@ class Journal:
     Attributes:
         networks: the costly stages; they end with `DropImages`.
         store: where the chunks are.
-        reach: how far the networks look.
+        context: how far the networks look.
         chunk: records a chunk, at least.
         check: called before a chunk is kept; raises where what was read is no longer what the chunks are of.
     """
 
     networks: Stage
     store: JournalStore
-    reach: TemporalContext = TemporalContext()
+    context: TemporalContext = field(default_factory=TemporalContext)
     chunk: int = CHUNK
     check: Callable[[], None] = lambda: None
 
@@ -64,12 +47,12 @@ class Journal:
         yield from self.store
         if self.store.is_complete:
             return
-        size = -(-self.chunk // self.reach.window) * self.reach.window
-        source = _Source(records, self.reach.before, known=self.store.next_index)
-        stretch = None if self.reach.is_closed else size
+        size = -(-self.chunk // self.context.window) * self.context.window
+        source = _Source(records, self.context.before, known=self.store.next_index)
+        stretch = None if self.context.is_closed else size
         while source.has_more():
             past = len(source.past)
-            outputs = self.networks(source.stretch(stretch, self.reach.after))
+            outputs = self.networks(source.stretch(stretch, self.context.after))
             try:
                 yield from self._kept(islice(outputs, past, stretch and past + stretch), size)
             finally:

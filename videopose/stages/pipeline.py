@@ -6,6 +6,7 @@ in the generator, so one stage object serves many videos.
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from collections import deque
@@ -14,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import chain, islice, repeat
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Generic, Protocol, TypeVar, cast, runtime_checkable
 
 import torch
 
@@ -25,11 +26,56 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+@dataclass(frozen=True)
+class TemporalContext:
+    """How far stages look from a record.
+
+    Attributes:
+        before: records of the past.
+        after: records of the future.
+        window: a chunk of the stream is a whole number of as many records.
+        is_closed: nothing is looked at outside a window of records, and nothing is carried from one window to the next.
+        step: records counted from the stream's first one on; `before` is a whole number of them, so that a stream begun
+            later counts the same.
+    """
+
+    before: int = 0
+    after: int = 0
+    window: int = 1
+    is_closed: bool = False
+    step: int = 1
+
+    def __add__(self, other: TemporalContext) -> TemporalContext:
+        """Return how far two stages look, one behind the other."""
+        step = math.lcm(self.step, other.step)
+        return TemporalContext(
+            -(-(self.before + other.before) // step) * step,
+            self.after + other.after,
+            math.lcm(self.window, other.window),
+            self.is_closed and other.is_closed,
+            step,
+        )
+
+
+ONE_RECORD = TemporalContext(is_closed=True)
+"""The context of a stage that looks at each record by itself."""
+
+
 class Stage(Protocol):
-    """One step of a pipeline."""
+    """One step of a pipeline. It may have a `context`; without, it looks at each record by itself."""
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Return one record for each record, in order, pulling no more than it needs to look ahead."""
+        ...
+
+
+@runtime_checkable
+class LooksAround(Protocol):
+    """A stage that looks at more than one record at a time."""
+
+    @property
+    def context(self) -> TemporalContext:
+        """How far it looks from a record."""
         ...
 
 
@@ -48,12 +94,22 @@ class Pipeline:
     stages: tuple[Stage, ...]
     video: str | None = None
 
+    @property
+    def context(self) -> TemporalContext:
+        """How far all stages together look from a record."""
+        return sum(map(context_of, self.stages), ONE_RECORD)
+
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Send the records through the stages."""
         source = _noted(records, "reading", self.video)
         return reduce(
             lambda stream, stage: _noted(stage(stream), type(stage).__name__, self.video), self.stages, source
         )
+
+
+def context_of(stage: Stage) -> TemporalContext:
+    """Return how far a stage looks from a record."""
+    return stage.context if isinstance(stage, LooksAround) else ONE_RECORD
 
 
 def _noted(records: Iterable[Record], stage: str, video: str | None) -> Iterator[Record]:

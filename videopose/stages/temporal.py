@@ -11,7 +11,7 @@ from videopose.estimators.mapped import PosesWithHeatmaps
 from videopose.estimators.neighbors import FrameContext, FrameWindow
 from videopose.estimators.recurrent import RecurrentEstimator, RecurrentState
 from videopose.skeletons import Skeleton
-from videopose.stages.pipeline import Window, batched, windows
+from videopose.stages.pipeline import TemporalContext, Window, batched, windows
 from videopose.stages.shots import is_new_shot
 from videopose.tracking.options import TrackerOptions
 from videopose.tracking.tracker import create_tracker
@@ -37,6 +37,11 @@ class FuseNeighbors:
     estimator: FusedEstimator
     window: int = 16
 
+    @property
+    def context(self) -> TemporalContext:
+        """The estimator's window."""
+        return TemporalContext(self.estimator.before, self.estimator.after)
+
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Fuse a stream of records with images and mapped poses."""
         before, after = self.estimator.before, self.estimator.after
@@ -60,6 +65,11 @@ class PropagateStates:
     """
 
     estimator: RecurrentEstimator
+
+    @property
+    def context(self) -> TemporalContext:
+        """The frames over which a state warms up."""
+        return TemporalContext(self.estimator.before, self.estimator.after)
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Go through a stream of records with images and mapped poses."""

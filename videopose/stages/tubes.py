@@ -17,7 +17,7 @@ from videopose.errors import InputError
 from videopose.estimators.tubes import Tube, TubeEstimator
 from videopose.geometry import boxes
 from videopose.skeletons import Skeleton
-from videopose.stages.pipeline import Stage, batched
+from videopose.stages.pipeline import Stage, TemporalContext, batched
 from videopose.stages.shots import is_new_shot
 from videopose.tracking.tubes.hypotheses import merge
 from videopose.tracking.tubes.options import TubeOptions
@@ -40,6 +40,11 @@ class DetectTubeCenters:
     detector: Stage
     options: TubeOptions
     window: int = 16
+
+    @property
+    def context(self) -> TemporalContext:
+        """Middle frames are counted from the first record on."""
+        return TemporalContext(step=self.options.step)
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Look for people in a stream of records with images."""
@@ -71,6 +76,12 @@ class EstimateTubes:
     estimator: TubeEstimator
     options: TubeOptions
     window: int = 16
+
+    @property
+    def context(self) -> TemporalContext:
+        """A frame's tubes reach a tube's length to both sides."""
+        beside = self.options.length - 1 + self.options.step
+        return TemporalContext(beside, beside)
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Estimate a stream of records with images; each gets a row per tube and person."""

@@ -163,8 +163,7 @@ def _options(name: str, section: str, kind: type[_Section], weights: str | Path,
     """Return a section of a pipeline's options, or those of one model, with overrides laid over them."""
     values: dict[str, Any] = {}  # Any: as the section's model takes them
     if name in catalog.config_names("pipelines"):
-        _, options = load_pipeline(name)
-        values = getattr(options, section).model_dump()
+        values = getattr(load_pipeline(name).options, section).model_dump()
     elif name in weights_table() or weights:
         values["model"] = name
     else:

@@ -8,12 +8,12 @@ from typing import cast
 import torch
 
 from videopose import catalog
-from videopose.config import Options, merge, parse_overrides, read_yaml, validate
+from videopose.config import merge, parse_overrides, read_yaml, validate
 from videopose.errors import ConfigError, InputError
 from videopose.workflows.running import Recipe
 
 
-def load_pipeline(name: str, overrides: Iterable[str] = ()) -> tuple[Recipe, Options]:
+def load_pipeline(name: str, overrides: Iterable[str] = ()) -> Recipe:
     """Find a pipeline's config, lay overrides over it and check it against its recipe.
 
     Args:
@@ -29,9 +29,9 @@ def load_pipeline(name: str, overrides: Iterable[str] = ()) -> tuple[Recipe, Opt
     values = merge(read_yaml(path), parse_overrides(overrides))
     if not isinstance(values.get("recipe"), str):
         raise ConfigError(f"{path}: `recipe` must name a recipe in pipelines/, as in `recipe: topdown`")
-    recipe = cast(Recipe, catalog.recipe(values["recipe"]))
+    module = catalog.recipe(values["recipe"])
     source = f"{path}" + (" with --set" if overrides else "")
-    return recipe, validate(recipe.PipelineOptions, values, source=source)
+    return cast(Recipe, module.RECIPE(validate(module.PipelineOptions, values, source=source)))
 
 
 def choose_device(name: str) -> torch.device:

@@ -47,17 +47,18 @@ class Predictor:
             ConfigError: a value is wrong.
         """
         self.pipeline, self._overrides = pipeline, tuple(overrides)
-        self._recipe, self.options = load_pipeline(pipeline, self._overrides)
+        self._recipe = load_pipeline(pipeline, self._overrides)
+        self.options = self._recipe.options
         self._device_name, self.device = device, choose_device(device)
 
     @property
     def skeleton(self) -> Skeleton:
         """Names of the keypoints, edges, sides."""
-        return self._recipe.skeleton_of(self.options)
+        return self._recipe.skeleton
 
     @cached_property
     def _networks(self) -> Pipeline:
-        return self._recipe.build_networks(self.options, self.device)
+        return self._recipe.networks(self.device)
 
     @cached_property
     def _on_images(self) -> tuple[PersonDetector, PoseEstimator]:

@@ -80,16 +80,16 @@ def run(
         VideoPoseError: with one line that says what is wrong, where, and what to do.
     """
     check_is_path(str(clip))
-    recipe, options = load_pipeline(pipeline, overrides)
+    recipe = load_pipeline(pipeline, overrides)
     if output is not None:
-        _check_result(Path(output), [*_files_of(clip), *input_paths(options).values()], overwrite=overwrite)
+        _check_result(Path(output), [*_files_of(clip), *input_paths(recipe.options).values()], overwrite=overwrite)
     chosen = choose_device(device)
     watched = WatchedClip(clip)
     reader = open_video(clip, **reading)
-    recipe.check_inputs(options, reader.info)
+    recipe.check_inputs(reader.info)
     request: JsonObject = {"video": watched.identify(), **_as_asked(reading)}
     return Run(
-        clip, output, reader, recipe, options, chosen,
+        clip, output, reader, recipe, chosen,
         overwrite=overwrite, restart=restart, watched=watched, request=request, progress=progress, networks=networks,
     )  # fmt: skip
 

@@ -27,7 +27,7 @@ from videopose.io.lock import exclusive_lock
 from videopose.io.provenance import describe_run, networks_identity, stored_provenance
 from videopose.io.result import JsonObject, ResultHeader
 from videopose.skeletons import Skeleton
-from videopose.stages.journal import Journal, TemporalContext
+from videopose.stages.journal import Journal
 from videopose.stages.pipeline import Pipeline, Stage, prefetch
 from videopose.stages.shots import NumberShots
 from videopose.stages.sink import WriteResult
@@ -41,30 +41,37 @@ Progress = Callable[[int, int], None]
 
 
 class Recipe(Protocol):
-    """What a module in `pipelines/` offers."""
+    """How stages are put together for one set of options: what `pipelines/` offers."""
 
-    PipelineOptions: type[Options]
+    @property
+    def options(self) -> Options:
+        """The values of the pipeline."""
+        ...
 
-    def skeleton_of(self, options: Options) -> Skeleton:
-        """Return the skeleton of the poses."""
+    @property
+    def skeleton(self) -> Skeleton:
+        """Names of the poses' keypoints."""
+        ...
 
-    def build_networks(self, options: Options, device: torch.device) -> Pipeline:
-        """Put together the costly half."""
+    def networks(self, device: torch.device) -> Pipeline:
+        """Build the costly half; its `context` says how far it looks from a frame."""
+        ...
 
-    def build_tracks(self, options: Options, skeleton: Skeleton) -> Pipeline:
-        """Put together the cheap half."""
+    def tracks(self) -> Pipeline:
+        """Build the cheap half, behind the journal."""
+        ...
 
-    def describe_weights(self, options: Options) -> list[dict[str, str]]:
-        """Name the weights: `option`, `name` and `sha256` of each."""
+    def weights(self) -> list[dict[str, str]]:
+        """Return the weights of both halves: `option`, `name` and `sha256` of each."""
+        ...
 
-    def split(self, options: Options) -> tuple[JsonObject, JsonObject]:
+    def split(self) -> tuple[JsonObject, JsonObject]:
         """Return the values the costly half depends on, and those that only the cheap half reads."""
+        ...
 
-    def reach(self, options: Options) -> TemporalContext:
-        """Return how far the networks look from a frame."""
-
-    def check_inputs(self, options: Options, video: VideoInfo) -> None:
-        """Make sure that the files in the options belong to the video; raise a `VideoPoseError` if one does not."""
+    def check_inputs(self, video: VideoInfo) -> None:
+        """Check that the files in the options belong to the video; raise a `VideoPoseError` if one does not."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +124,6 @@ class Run:
         output: str | Path | None,
         reader: VideoReader,
         recipe: Recipe,
-        options: Options,
         device: torch.device,
         *,
         overwrite: bool,
@@ -130,7 +136,7 @@ class Run:
         self.clip = clip
         self.output = None if output is None else Path(output)
         self.num_frames = reader.num_frames
-        self._reader, self._recipe, self._options, self._device = reader, recipe, options, device
+        self._reader, self._recipe, self._device = reader, recipe, device
         self._overwrite, self._loaded = overwrite, networks
         self._watched = watched
         self._is_over = False
@@ -138,8 +144,8 @@ class Run:
         self._wrap: Callable[[Pipeline], Pipeline] = lambda stages: stages
         self._asked = request
         provenance = self._describe()
-        self._used = networks_identity(provenance, *recipe.split(options))
-        self.header = ResultHeader(reader.info, recipe.skeleton_of(options), provenance)
+        self._used = networks_identity(provenance, *recipe.split())
+        self.header = ResultHeader(reader.info, recipe.skeleton, provenance)
         self._shots: list[int] = []
         self._store: JournalStore | None = None
         if self.output is not None:
@@ -178,7 +184,7 @@ class Run:
         """
         if self._is_over and self.output is not None:
             raise InputError(f"{self.output}: this run is over and its result written. Read it with read_result")
-        tracks = self._recipe.build_tracks(self._options, self.header.skeleton)
+        tracks = self._recipe.tracks()
         tracks = self._wrap(replace(tracks, video=str(self.clip)))
         if self.output is None or self._store is None:
             yield from tracks(self._in_shots(self._posed(self._networks())))
@@ -211,7 +217,7 @@ class Run:
         return JournalStore(journal_folder(output), self._used, clip=str(self.clip), restart=restart)
 
     def _describe(self) -> JsonObject:
-        return describe_run(self._recipe.describe_weights(self._options), self._options, self._device, self._asked)
+        return describe_run(self._recipe.weights(), self._recipe.options, self._device, self._asked)
 
     def _clear_up(self, output: Path) -> None:
         """Remove the journal that a kill has left behind a finished result, if it is of this run and not in use."""
@@ -243,9 +249,9 @@ class Run:
         if store.is_complete:
             yield from store
             return
-        reach = self._recipe.reach(self._options)
-        journal = Journal(self._networks(), store, reach, check=self._watched.check)
-        yield from self._posed(journal, since=store.index_before(reach.before))
+        networks = self._networks()
+        journal = Journal(networks, store, networks.context, check=self._watched.check)
+        yield from self._posed(journal, since=store.index_before(networks.context.before))
         known = {gap.first for gap in store.gaps()}
         store.finish([gap for gap in self._reader.gaps if gap.first not in known])
 
@@ -264,8 +270,8 @@ class Run:
             ahead.close()
 
     def _networks(self) -> Pipeline:
-        networks = self._loaded or self._recipe.build_networks(self._options, self._device)
-        changes = difference(self._used, networks_identity(self._describe(), *self._recipe.split(self._options)))
+        networks = self._loaded or self._recipe.networks(self._device)
+        changes = difference(self._used, networks_identity(self._describe(), *self._recipe.split()))
         if changes:
             raise InputError(f"{self.clip}: since the run was made, {changes[0]}. Make it again")
         return self._wrap(replace(networks, video=str(self.clip)))

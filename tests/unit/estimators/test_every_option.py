@@ -84,9 +84,9 @@ def answer(folder):
 
             hook = torch.nn.modules.module.register_module_forward_pre_hook(watch)
             try:
-                pipeline = topdown.build_networks(
-                    validate(topdown.PipelineOptions, {"window": 2} | options, source="test"), CPU
-                )
+                pipeline = topdown.RECIPE(
+                    validate(topdown.PipelineOptions, {"window": 2} | options, source="test")
+                ).networks(CPU)
                 out = list(pipeline(records))
             finally:
                 hook.remove()

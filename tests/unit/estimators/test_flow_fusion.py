@@ -94,7 +94,7 @@ def test_places_in_the_neighbour_s_map_follow_the_flow():
     first, second = moments(brighter(0), brighter(1))
     warp = warp_with(Counting(5))
     window = FrameWindow(second, (first,))
-    where, trusted = warp.measure([window])(match_neighbors(window, 0, reach=1, recrop=False))
+    where, trusted = warp.measure([window])(match_neighbors(window, 0, max_seconds=1, recrop=False))
 
     cells_a_pixel = 192 / (40 * 1.25) / 4  # 40 pixels and the padding over 192 crop pixels in cells of 4
     shift = where[0].numpy() - cell_centers(warp.size_hw)
@@ -115,7 +115,7 @@ def test_each_pair_of_pictures_is_measured_once_each_way():
 def test_between_pictures_of_different_size_nothing_is_trusted():
     first, second = moments(brighter(0), torch.zeros(3, 80, 100, dtype=torch.uint8))
     window = FrameWindow(second, (first,))
-    _, trusted = warp_with(Counting(5)).measure([window])(match_neighbors(window, 0, reach=1, recrop=False))
+    _, trusted = warp_with(Counting(5)).measure([window])(match_neighbors(window, 0, max_seconds=1, recrop=False))
 
     assert not trusted.any()
 
@@ -124,7 +124,7 @@ def test_a_measured_flow_finds_a_moved_texture():
     first, second = moments(texture(), texture(4))
     warp = warp_with(create_flow("dis"))
     window = FrameWindow(second, (first,))
-    where, _ = warp.measure([window])(match_neighbors(window, 0, reach=1, recrop=False))
+    where, _ = warp.measure([window])(match_neighbors(window, 0, max_seconds=1, recrop=False))
 
     shift = (where[0].numpy() - cell_centers(warp.size_hw))[..., 0] / (192 / 50 / 4)
     assert np.median(shift) == pytest.approx(-4, abs=0.5)

@@ -287,7 +287,7 @@ def test_a_run_names_the_weights_it_smoothed_with():
     default, learned = (
         [
             row["name"]
-            for row in recipe.describe_weights(recipe.PipelineOptions(smoothing=SmoothingOptions(method=method)))
+            for row in recipe.RECIPE(recipe.PipelineOptions(smoothing=SmoothingOptions(method=method))).weights()
         ]
         for method in ("rts", "learned")
     )

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from videopose.errors import ConfigError, VideoPoseError
 from videopose.io.journal_store import JournalStore, difference
-from videopose.stages.journal import Journal, TemporalContext
+from videopose.stages.journal import Journal
 from videopose.stages.pipeline import (
     Pipeline,
     Prefetch,
+    TemporalContext,
     batched,
     windows,
 )

@@ -13,8 +13,8 @@ from videopose.estimators.neighbors import BoxWarp
 from videopose.io.journal_store import JournalStore
 from videopose.models.score_fusion import ScoreFusion
 from videopose.stages.estimate import EstimatePoses
-from videopose.stages.journal import Journal, TemporalContext
-from videopose.stages.pipeline import DropImages, Pipeline
+from videopose.stages.journal import Journal
+from videopose.stages.pipeline import DropImages, Pipeline, TemporalContext
 from videopose.stages.temporal import FuseNeighbors
 
 BEFORE, AFTER, CHUNK = 2, 1, 6
@@ -24,7 +24,9 @@ def networks() -> Pipeline:
     single = HeatmapEstimator(bright_estimator(batch_size=3))
     codec = single.single.network.codec
     head: nn.Module = ScoreFusion(num_keypoints=2, before=BEFORE, after=AFTER).eval()
-    fused = FusedEstimator(single, head, BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw), reach=0.5, recrop=False)
+    fused = FusedEstimator(
+        single, head, BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw), max_seconds=0.5, recrop=False
+    )
     return Pipeline((EstimatePoses(single, 4), FuseNeighbors(fused, 4), DropImages()))
 
 

@@ -13,8 +13,8 @@ from videopose.estimators.recurrent import RecurrentEstimator
 from videopose.io.journal_store import JournalStore
 from videopose.models.convlstm_head import ConvLSTMHead
 from videopose.stages.estimate import EstimatePoses
-from videopose.stages.journal import Journal, TemporalContext
-from videopose.stages.pipeline import DropImages, Pipeline
+from videopose.stages.journal import Journal
+from videopose.stages.pipeline import DropImages, Pipeline, TemporalContext
 from videopose.stages.temporal import PropagateStates
 
 ONE_CELL = 1.0
@@ -79,14 +79,14 @@ def test_a_state_is_forgotten_behind_a_gap():
     head = Late()
     records = walking_records(4)
     late = [replace(record, frame=replace(record.frame, time=record.frame.time + 1)) for record in records[2:]]
-    poses_from(states_pipeline(head, reach=0.5), records[:2] + late)
+    poses_from(states_pipeline(head, max_seconds=0.5), records[:2] + late)
 
     assert [goes_on for _, goes_on in head.steps] == [False, True, False, True]
 
 
 def test_a_short_miss_is_bridged():
     head = Late()
-    poses_from(states_pipeline(head, reach=0.5), walking_records(5, missing={(2, 0)}))
+    poses_from(states_pipeline(head, max_seconds=0.5), walking_records(5, missing={(2, 0)}))
 
     assert [goes_on for _, goes_on in head.steps] == [False, True, True, True]
 

@@ -14,8 +14,8 @@ from torch import nn
 from videopose.errors import InputError
 from videopose.estimators.tubes import Tube, TubeEstimator
 from videopose.io.journal_store import JournalStore
-from videopose.stages.journal import Journal, TemporalContext
-from videopose.stages.pipeline import DropImages, Pipeline
+from videopose.stages.journal import Journal
+from videopose.stages.pipeline import DropImages, Pipeline, TemporalContext
 from videopose.stages.tubes import DetectTubeCenters, EstimateTubes, MergeTubes
 from videopose.tracking.tubes.options import TubeOptions
 from videopose.tracking.tubes.tracklets import middle_of
