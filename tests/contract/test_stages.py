@@ -23,7 +23,7 @@ from videopose.models.score_fusion import ScoreFusion
 from videopose.skeletons import skeleton_named
 from videopose.stages.detect import BoxesFromFile, DetectPeople, FullFrameBox
 from videopose.stages.estimate import EstimatePoses
-from videopose.stages.features import MeasureFeatures
+from videopose.stages.features import EstimateWithFlow, MeasureFeatures
 from videopose.stages.journal import Journal
 from videopose.stages.pipeline import (
     DropImages,
@@ -31,6 +31,7 @@ from videopose.stages.pipeline import (
     Prefetch,
     ToDevice,
 )
+from videopose.stages.shots import GivenShots, NumberShots, SignPictures
 from videopose.stages.sink import WriteResult
 from videopose.stages.smooth import TrackAndSmooth
 from videopose.stages.temporal import FuseNeighbors, PropagateStates
@@ -91,6 +92,12 @@ CASES = {
     "FullFrameBox": Case(lambda folder: FullFrameBox(), with_image=True, with_poses=False),
     "EstimatePoses": Case(lambda folder: EstimatePoses(FakeEstimator(), 4, 2), look_ahead=4 + 3, with_image=True),
     "MeasureFeatures": Case(lambda folder: MeasureFeatures(FeatureOptions(camera=True)), with_image=True),
+    "EstimateWithFlow": Case(
+        lambda folder: EstimateWithFlow(FakeEstimator(), FeatureOptions(flow="dis")), with_image=True
+    ),
+    "SignPictures": Case(lambda folder: SignPictures(), with_image=True),
+    "GivenShots": Case(lambda folder: GivenShots((2,))),
+    "NumberShots": Case(lambda folder: NumberShots(), look_ahead=24),
     "TrackPoses online": Case(lambda folder: TrackPoses(TrackerOptions(name="oks", keep_untracked=True), SKELETON)),
     "TrackPoses whole-video": Case(
         lambda folder: TrackPoses(TrackerOptions(name="whole-video", keep_untracked=True), SKELETON), WHOLE_VIDEO

@@ -1,6 +1,7 @@
 """Whole-video tracking: ids that survive gaps, crossings and re-entries."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from videopose.stages.track import TrackPoses
 from videopose.tracking.crossing import resolve_swaps
 from videopose.tracking.duplicates import split_overlaps
 from videopose.tracking.linking import link, solve
-from videopose.tracking.options import LinkingOptions, SmoothingOptions, TrackerOptions
+from videopose.tracking.options import LinkingOptions, SmoothingOptions, TrackerName, TrackerOptions
 from videopose.tracking.track_table import collect
 from videopose.tracking.whole import drop_weak_tracks
 from videopose.types import Frame, Poses, Record, TrackingFeatures
@@ -148,13 +149,14 @@ def test_a_person_goes_on_rather_than_a_second_box_on_them():
     assert set(table.track_id[table.frame >= 52].tolist()) == {1}
 
 
-def test_ids_do_not_depend_on_the_order_of_people():
+@pytest.mark.parametrize("name", get_args(TrackerName))
+def test_ids_do_not_depend_on_the_order_of_people(name):
     rng = np.random.default_rng(0)
     records = [frame(t, [(100 + 8 * t, 300, 1.0), (900 - 8 * t, 330, 1.1), (400, 350, 0.9)]) for t in range(80)]
     orders = [rng.permutation(3) for _ in records]
     shuffled = [Record(each.frame, poses=each.poses[order]) for each, order in zip(records, orders, strict=True)]
 
-    straight, mixed = ids(records, keep_untracked=True), ids(shuffled, keep_untracked=True)
+    straight, mixed = (ids(each, name=name, keep_untracked=True) for each in (records, shuffled))
 
     assert [np.array(row)[order].tolist() for row, order in zip(straight, orders, strict=True)] == mixed
 
