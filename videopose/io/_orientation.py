@@ -42,7 +42,10 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
     Source:
         ISO/IEC 14496-12, section 6.2.2: (x, y) is shown at (a x + c y, b x + d y), y downwards.
     """
-    sides = cast("Iterable[SideData]", frame.side_data)  # a mapping by type, which gives its values
+    try:
+        sides = cast("Iterable[SideData]", frame.side_data)  # a mapping by type, which gives its values
+    except ValueError:  # EXIF data, a kind PyAV has no name for, hides all others from it
+        return Orientation(quarter_turns=round(frame.rotation / 90) % 4)
     data = next((bytes(side) for side in sides if side.type.name == _TYPE), b"")
     if len(data) < 36:
         return Orientation()

@@ -12,7 +12,7 @@ from videopose.errors import InputError, UnknownNameError, VideoError, nearest_n
 from videopose.io._image_files import SUFFIXES, image_files
 from videopose.io._media import opened_media
 from videopose.io.backends.decord import DecordReader
-from videopose.io.backends.images import ImageReader, num_pictures
+from videopose.io.backends.images import ImageReader
 from videopose.io.backends.opencv import OpenCVReader
 from videopose.io.backends.pyav import PyAVReader
 from videopose.io.base import Selection, VideoReader
@@ -70,7 +70,7 @@ def open_video(
     is_folder = is_glob or (_exists(file) and file.is_dir())
     if not is_folder:
         _check_readable(file)
-    if is_folder or _is_stack(file):
+    if is_folder or file.suffix.lower() in SUFFIXES:
         rate = IMAGE_FRAME_RATE if frame_rate is None else Fraction(frame_rate).limit_denominator(1001)
         files = image_files(str(path)) if is_folder else [file]
         return ImageReader(str(path), files, selection, frame_rate=rate, strict=strict, keep_holes=keep_holes)
@@ -112,11 +112,6 @@ def _exists(file: Path) -> bool:
         return file.exists()
     except OSError:  # a name that is too long, or a folder above it that may not be read
         return False
-
-
-def _is_stack(file: Path) -> bool:
-    """Tell whether an image file holds several images of the kinds FFmpeg reads only the first of."""
-    return file.suffix.lower() in (".tif", ".tiff", ".webp") and num_pictures(file) > 1
 
 
 def _check_readable(file: Path) -> None:

@@ -175,8 +175,6 @@ def test_deep_images_are_as_bright_as_their_bits_say(tmp_path, caplog, bits, sai
 @pytest.mark.parametrize("name", ["pages.tif", "moving.webp", "moving.png"])
 @pytest.mark.parametrize("alone", [True, False])
 def test_every_picture_of_a_file_is_a_frame(tmp_path, name, alone):
-    if alone and name.endswith("png"):
-        pytest.skip("FFmpeg reads animated PNG itself")
     pages = [picture(number)[..., ::-1].copy() for number in range(5)]
     if name.endswith("tif"):
         cv2.imwritemulti(str(tmp_path / name), pages)
@@ -190,3 +188,32 @@ def test_every_picture_of_a_file_is_a_frame(tmp_path, name, alone):
 
     numbers = [number_in(frame.image.permute(1, 2, 0).numpy(), frame.index % 5) for frame in frames]
     assert numbers == ([0, 1, 2, 3, 4] if alone else [0, 1, 2, 3, 4, 0])
+
+
+def _exif(orientation):
+    """Write the EXIF block that holds an orientation alone, as a JPEG segment."""
+    entry = b"\x01\x12\x00\x03\x00\x00\x00\x01" + orientation.to_bytes(2, "big") + b"\x00\x00"
+    body = b"Exif\0\0MM\0*\0\0\0\x08\x00\x01" + entry + b"\0\0\0\0"
+    return b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body
+
+
+@pytest.mark.parametrize(("orientation", "matrix"), list(enumerate([MATRICES[k] for k in (0, 1, 3, 2, 4, 5, 7, 6)], 1)))
+@pytest.mark.parametrize("alone", [True, False])
+def test_photos_are_turned_and_mirrored_by_their_exif_tag(tmp_path, orientation, matrix, alone):
+    data = cv2.imencode(".jpg", picture(5)[..., ::-1])[1].tobytes()
+    (tmp_path / "0.jpg").write_bytes(data[:2] + _exif(orientation) + data[2:])
+
+    image = next(iter(open_video(tmp_path / "0.jpg" if alone else tmp_path))).image.permute(1, 2, 0).numpy()
+
+    assert np.abs(image.astype(int) - _shown(picture(5), *matrix)).mean() < 5
+
+
+def test_motion_jpeg_with_exif_in_its_pictures_is_read(tmp_path):
+    path = tmp_path / "clip.mjpeg"
+    pictures = [cv2.imencode(".jpg", picture(number)[..., ::-1])[1].tobytes() for number in range(5)]
+    path.write_bytes(b"".join(data[:2] + _exif(3) + data[2:] for data in pictures))
+
+    frames = list(open_video(path))
+
+    assert len(frames) == 5
+    assert np.abs(frames[0].image.permute(1, 2, 0).numpy().astype(int) - _shown(picture(0), -1, 0, 0, -1)).mean() < 5
