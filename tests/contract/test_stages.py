@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -11,6 +14,7 @@ import torch
 from bright_people import bright_estimator
 from builders import assert_same_records, some_poses, some_records
 
+from videopose import stages
 from videopose.estimators.fused import FusedEstimator
 from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.neighbors import BoxWarp
@@ -91,6 +95,9 @@ CASES = {
     "BoxesFromFile": Case(lambda folder: BoxesFromFile({2: Detections.empty()}), with_poses=False),
     "FullFrameBox": Case(lambda folder: FullFrameBox(), with_image=True, with_poses=False),
     "EstimatePoses": Case(lambda folder: EstimatePoses(FakeEstimator(), 4, 2), look_ahead=4 + 3, with_image=True),
+    "EstimateWithFlow": Case(
+        lambda folder: EstimateWithFlow(FakeEstimator(), FeatureOptions(recover=True)), with_image=True
+    ),
     "MeasureFeatures": Case(lambda folder: MeasureFeatures(FeatureOptions(camera=True)), with_image=True),
     "EstimateWithFlow": Case(
         lambda folder: EstimateWithFlow(FakeEstimator(), FeatureOptions(flow="dis")), with_image=True
@@ -148,6 +155,26 @@ def _fresh_journal(folder, networks=iter):
     store = JournalStore(folder / "journal", {})
     store.remove()
     return Journal(networks, store, chunk=6)
+
+
+def stages_of_the_library():
+    """Find every public class in `videopose.stages` that is called with records."""
+    modules = [
+        importlib.import_module(found.name) for found in pkgutil.iter_modules(stages.__path__, "videopose.stages.")
+    ]
+    classes = [each for module in modules for each in vars(module).values() if inspect.isclass(each)]
+    return {
+        each.__name__
+        for each in classes
+        if each.__module__.startswith("videopose.stages.")
+        and not each.__name__.startswith("_")
+        and not getattr(each, "_is_protocol", False)
+        and "records" in inspect.signature(each.__call__).parameters
+    }
+
+
+def test_every_stage_there_is_has_a_case():
+    assert {name.partition(" ")[0] for name in CASES} == stages_of_the_library()
 
 
 @pytest.fixture(params=list(CASES.values()), ids=list(CASES))

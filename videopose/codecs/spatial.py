@@ -97,7 +97,7 @@ class SpatialCodec(PlainCodec):
         mass, x, y = (patch.flatten(1) @ torch.from_numpy(_moments(self.window)).to(output.device)).unbind(1)
         cells = torch.stack([x, y], -1) / mass.clamp_min(1e-12)[:, None] + torch.stack([column, row], -1)
         decoded = torch.cat([cells * STRIDE + (STRIDE - 1) / 2, mass.clamp(0, 1)[:, None]], -1)
-        return decoded.view(num, num_keypoints, 3)
+        return torch.nan_to_num(decoded).view(num, num_keypoints, 3)  # of logits that are no numbers: nowhere, score 0
 
     def flip_back(self, output: Tensor, flip_index: Tensor, /) -> Tensor:
         """Bring the logits for a mirrored crop back: cells stand for their own centres, so no shift is needed."""

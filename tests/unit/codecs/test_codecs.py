@@ -16,8 +16,18 @@ from videopose.geometry.affine import apply
 INPUT_HW = (256, 192)
 # crop pixels by which decode(encode(x)) may miss x: half a heatmap pixel of rounding less the quarter regained
 # (msra), half a pixel and a quarter (megvii), the Taylor expansion's remainder (dark, udp), half a bin (simcc)
-ERROR = {"msra": 2.01, "dark": 0.2, "dark3": 0.6, "udp": 0.6, "megvii": 3.01, "simcc": 0.26, "regression": 1e-4}
-MINE = sorted(ERROR)
+# (spatial: the window's expectation); msra8 has pixels twice as large. A codec without an entry is an error here.
+ERROR = {
+    "msra": 2.01, "msra8": 4.01, "dark": 0.2, "dark3": 0.6, "udp": 0.6, "megvii": 3.01, "simcc": 0.26, "regression": 1e-4,
+    "spatial": 0.3,
+}  # fmt: skip
+MINE = sorted(CODECS)
+
+
+def as_output(codec, targets):
+    """Return what a network that has learned its targets to the end would give."""
+    return targets.clamp_min(1e-30).log() if codec.is_logits else targets
+
 
 inside = st.tuples(st.floats(20, 170), st.floats(20, 230))
 
@@ -33,7 +43,7 @@ def test_decode_finds_what_encode_drew(name, place):
     codec = create_codec(name, INPUT_HW)
 
     targets, weights = codec.encode(keypoints_at(place))
-    decoded = codec.decode(targets)[0, 0]
+    decoded = codec.decode(as_output(codec, targets))[0, 0]
 
     assert weights.tolist() == [[1.0]]
     assert np.abs(decoded[:2].numpy() - place).max() <= ERROR[name]
@@ -61,7 +71,10 @@ def flipped_output(codec, x, y):
 
 # whole-pixel shifts leave half a heatmap pixel less the half pixel of (stride - 1) / stride: MSRA's family; the
 # others come back to the same place
-MIRROR_ERROR = {"msra": 3.01, "dark": 1.2, "dark3": 1.2, "megvii": 3.01, "udp": 0.6, "simcc": 0.26, "regression": 1e-4}
+MIRROR_ERROR = {
+    "msra": 3.01, "msra8": 7.01, "dark": 1.2, "dark3": 1.2, "megvii": 3.01, "udp": 0.6, "simcc": 0.26, "regression": 1e-4,
+    "spatial": 0.3,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MINE)
@@ -72,7 +85,7 @@ def test_what_was_found_in_a_mirrored_crop_comes_back(name, x, y):
 
     restored = codec.flip_back(flipped_output(codec, x, y), torch.tensor([1, 0]))
 
-    found = codec.decode(restored)[0, :, :2].numpy()
+    found = codec.decode(as_output(codec, restored))[0, :, :2].numpy()
     assert np.abs(found - [(3 * x, y), (x, y)]).max() <= MIRROR_ERROR[name]
 
 
@@ -187,6 +200,6 @@ def test_a_codec_says_where_its_heatmap_pixels_lie(name):
 @pytest.mark.parametrize("name", MINE)
 def test_crops_much_smaller_than_the_published_ones_are_decoded(name):
     codec = create_codec(name, (64, 64))
-    found = codec.decode(codec.encode(keypoints_at((30, 41)))[0])[0, 0, :2]
+    found = codec.decode(as_output(codec, codec.encode(keypoints_at((30, 41)))[0]))[0, 0, :2]
 
-    assert found.numpy() == pytest.approx([30, 41], abs=3.01)
+    assert found.numpy() == pytest.approx([30, 41], abs=max(3.01, ERROR[name]))
