@@ -24,6 +24,7 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -m "" -rs
+	$(BIN)/python -m pytest --doctest-modules videopose
 
 check: $(STAMP)
 	$(BIN)/ruff check .
