@@ -14,23 +14,24 @@ RECIPES = sorted(
     for path in resources.files("videopose.pipelines").iterdir()
     if path.name.endswith(".py") and not path.name.startswith("_")
 )
-FUNCTIONS = {name: member for name, member in vars(Recipe).items() if inspect.isfunction(member) and name[0] != "_"}
+OFFERED = {name for name in vars(Recipe) if not name.startswith("_")}
 
 
 def test_there_are_recipes_and_functions_to_ask_for():
     assert "topdown" in RECIPES
-    assert {"build_networks", "build_tracks", "describe_weights"} <= set(FUNCTIONS)
+    assert {"networks", "tracks", "weights", "split"} <= OFFERED
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_offers_the_functions_of_a_recipe(name):
-    module = catalog.recipe(name)
+def test_a_recipe_offers_what_runs_ask_for(name):
+    recipe = catalog.recipe(name).RECIPE
 
-    for function, member in FUNCTIONS.items():
-        offered = getattr(module, function, None)
-        assert callable(offered), f"{name}.{function} is missing"
-        given = [None] * (len(inspect.signature(member).parameters) - 1)  # without self: a recipe is a module
-        inspect.signature(offered).bind(*given)
+    for member in OFFERED - {"options"}:
+        offered, asked = getattr(recipe, member, None), getattr(Recipe, member)
+        assert offered is not None, f"{name}.{member} is missing"
+        assert isinstance(offered, property) == isinstance(asked, property)
+        if not isinstance(asked, property):
+            assert list(inspect.signature(offered).parameters) == list(inspect.signature(asked).parameters)
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -99,9 +99,6 @@ CASES = {
         lambda folder: EstimateWithFlow(FakeEstimator(), FeatureOptions(recover=True)), with_image=True
     ),
     "MeasureFeatures": Case(lambda folder: MeasureFeatures(FeatureOptions(camera=True)), with_image=True),
-    "EstimateWithFlow": Case(
-        lambda folder: EstimateWithFlow(FakeEstimator(), FeatureOptions(flow="dis")), with_image=True
-    ),
     "SignPictures": Case(lambda folder: SignPictures(), with_image=True),
     "GivenShots": Case(lambda folder: GivenShots((2,))),
     "NumberShots": Case(lambda folder: NumberShots(), look_ahead=24),

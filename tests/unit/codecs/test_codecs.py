@@ -18,8 +18,8 @@ INPUT_HW = (256, 192)
 # (msra), half a pixel and a quarter (megvii), the Taylor expansion's remainder (dark, udp), half a bin (simcc)
 # (spatial: the window's expectation); msra8 has pixels twice as large. A codec without an entry is an error here.
 ERROR = {
-    "msra": 2.01, "msra8": 4.01, "dark": 0.2, "dark3": 0.6, "udp": 0.6, "megvii": 3.01, "simcc": 0.26, "regression": 1e-4,
-    "spatial": 0.3,
+    "msra": 2.01, "msra8": 4.01, "dark": 0.2, "dark3": 0.6, "udp": 0.6, "megvii": 3.01, "simcc": 0.26,
+    "regression": 1e-4, "spatial": 0.3,
 }  # fmt: skip
 MINE = sorted(CODECS)
 
@@ -72,8 +72,8 @@ def flipped_output(codec, x, y):
 # whole-pixel shifts leave half a heatmap pixel less the half pixel of (stride - 1) / stride: MSRA's family; the
 # others come back to the same place
 MIRROR_ERROR = {
-    "msra": 3.01, "msra8": 7.01, "dark": 1.2, "dark3": 1.2, "megvii": 3.01, "udp": 0.6, "simcc": 0.26, "regression": 1e-4,
-    "spatial": 0.3,
+    "msra": 3.01, "msra8": 7.01, "dark": 1.2, "dark3": 1.2, "megvii": 3.01, "udp": 0.6, "simcc": 0.26,
+    "regression": 1e-4, "spatial": 0.3,
 }  # fmt: skip
 
 
