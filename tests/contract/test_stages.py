@@ -14,7 +14,7 @@ import torch
 from bright_people import bright_estimator
 from builders import assert_same_records, some_poses, some_records
 
-from videopose import stages
+from videopose import stages, workflows
 from videopose.estimators.fused import FusedEstimator
 from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.neighbors import BoxWarp
@@ -155,15 +155,17 @@ def _fresh_journal(folder, networks=iter):
 
 
 def stages_of_the_library():
-    """Find every public class in `videopose.stages` that is called with records."""
+    """Find every public class of stages and workflows that is called with records."""
     modules = [
-        importlib.import_module(found.name) for found in pkgutil.iter_modules(stages.__path__, "videopose.stages.")
+        importlib.import_module(found.name)
+        for room in (stages, workflows)
+        for found in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")
     ]
     classes = [each for module in modules for each in vars(module).values() if inspect.isclass(each)]
     return {
         each.__name__
         for each in classes
-        if each.__module__.startswith("videopose.stages.")
+        if each.__module__.startswith(("videopose.stages.", "videopose.workflows."))
         and not each.__name__.startswith("_")
         and not getattr(each, "_is_protocol", False)
         and "records" in inspect.signature(each.__call__).parameters
