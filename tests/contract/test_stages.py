@@ -168,6 +168,7 @@ def stages_of_the_library():
         if each.__module__.startswith(("videopose.stages.", "videopose.workflows."))
         and not each.__name__.startswith("_")
         and not getattr(each, "_is_protocol", False)
+        and "__call__" in vars(each)
         and "records" in inspect.signature(each.__call__).parameters
     }
 
