@@ -54,7 +54,7 @@ class NetworkBarsOptions(Options):
     """Which networks are measured, and where the sets lie below the data folder."""
 
     detector: DetectorOptions = DetectorOptions(min_score=0.02, max_people=100)
-    pose: PoseOptions = PoseOptions(flip_test=True, nms_oks=1.0)
+    pose: PoseOptions = PoseOptions(model="tinypose.default", flip_test=True, nms_oks=1.0)
     jhmdb_min_score: float = 0.1
     """Boxes below it do not count as found on JHMDB."""
     jhmdb_every: int = 1

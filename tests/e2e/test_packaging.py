@@ -14,7 +14,7 @@ from demo_clip import write_demo_clip
 ROOT = Path(__file__).parents[2]
 SOURCES = (
     "videopose", "pipelines", "configs", "eval", "docs", "tests", ".ci", "setup.py", "pyproject.toml", "MANIFEST.in",
-    "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "constraints.txt",
+    "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "NOTICE", "Makefile", "constraints.txt",
 )  # fmt: skip
 NEEDED = {".py", ".yaml"}
 BUILD = "from setuptools import build_meta; print(build_meta.build_{}('out'))"

@@ -29,3 +29,16 @@ def test_tinypose_gives_the_published_graphs_heatmaps():
     theirs = np.load(Path(__file__).parents[1] / "data" / "models" / "tinypose_256x192.npz")["heatmaps"]
     assert sum(parameter.numel() for parameter in model.parameters()) == 1_300_177
     assert float(np.abs(ours - theirs).max()) <= ABSOLUTE
+
+
+def test_a_branch_leaves_the_published_keypoints_as_they_are():
+    torch.manual_seed(0)
+    published, longer = create_model("tinypose"), create_model("tinypose", num_keypoints=19, branch=2)
+    longer.load_state_dict(published.state_dict(), strict=False)
+    crop = torch.from_numpy(reference_input("tinypose_256x192", (1, 3, 256, 192)))
+
+    with torch.inference_mode():
+        ours, theirs = longer(crop), published(crop)
+
+    assert ours.shape == (1, 19, 64, 48)
+    assert torch.equal(ours[:, :17], theirs)

@@ -14,6 +14,7 @@ _WIDTHS = (40, 80, 160, 320)
 _STEM_WIDTH = 32
 _MODULES = (2, 4, 2)
 _UNITS = 2
+_BRANCH_WIDTH = 32
 
 
 def _shuffled(left: Tensor, right: Tensor) -> Tensor:
@@ -111,6 +112,24 @@ def _transition(before: Sequence[int], after: Sequence[int]) -> nn.ModuleList:
     return nn.ModuleList(layers)
 
 
+class _Branch(nn.Module):
+    """Heatmaps of keypoints the published features were not made for: plain convolutions at half their resolution."""
+
+    def __init__(self, num_keypoints: int) -> None:
+        super().__init__()
+        relu = nn.ReLU(inplace=True)
+        self.convs = nn.Sequential(
+            ConvUnit(_WIDTHS[0], _BRANCH_WIDTH, 3, stride=2, norm=False, activation=relu),
+            ConvUnit(_BRANCH_WIDTH, _BRANCH_WIDTH, 3, norm=False, activation=relu),
+            ConvUnit(_BRANCH_WIDTH, _BRANCH_WIDTH, 3, norm=False, activation=relu),
+        )
+        self.head = nn.Conv2d(_BRANCH_WIDTH, num_keypoints, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        coarse = self.head(self.convs(x))
+        return functional.interpolate(coarse, size=x.shape[2:], mode="bilinear", align_corners=False)
+
+
 class TinyPose(nn.Module):
     """PP-TinyPose, 1.3 M parameters: four resolutions of shuffle units, joined from coarse to fine, a 1x1 head.
 
@@ -118,12 +137,13 @@ class TinyPose(nn.Module):
 
     Args:
         num_keypoints: heatmap channels.
+        branch: how many of them, the last ones, come from a branch of their own instead of the published 1x1 head.
 
     Source:
         PaddleDetection, configs/keypoint/tiny_pose; Yu et al., Lite-HRNet, CVPR 2021, section 3.1 (naive Lite-HRNet).
     """
 
-    def __init__(self, *, num_keypoints: int = 17) -> None:
+    def __init__(self, *, num_keypoints: int = 17, branch: int = 0) -> None:
         super().__init__()
         self.stem = _Stem()
         self.transitions = nn.ModuleList()
@@ -136,7 +156,8 @@ class TinyPose(nn.Module):
             before = widths
         inner = _WIDTHS[::-1]
         self.projects = nn.ModuleList(_separable(i, o) for i, o in zip(inner, (*inner[1:], inner[-1]), strict=True))
-        self.head = nn.Conv2d(_WIDTHS[0], num_keypoints, 1)
+        self.head = nn.Conv2d(_WIDTHS[0], num_keypoints - branch, 1)
+        self.branch = _Branch(branch) if branch else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Map normalised crops (N, 3, H, W) to heatmaps (N, K, H / 4, W / 4)."""
@@ -150,4 +171,4 @@ class TinyPose(nn.Module):
             lifted = functional.interpolate(out, size=x.shape[2:], mode="bilinear", align_corners=True)
             out = project(x + lifted)
         heatmaps: Tensor = self.head(out)
-        return heatmaps
+        return heatmaps if self.branch is None else torch.cat([heatmaps, self.branch(out)], 1)

@@ -113,6 +113,17 @@ class Weights:
 
 SHIPPED: tuple[Weights, ...] = (
     Weights(
+        "tinypose.default",
+        "tinypose.safetensors",
+        sha256="23facfcbcb511012894475eb1208f68d826012d031243ec7c7e06b6c64d6e364",
+        bytes=2718806,
+        licence="Apache-2.0",
+        origin="package",
+        skeleton="body19",
+        codec="dark3",
+        antialias=True,
+    ),
+    Weights(
         "fpn_pose.default",
         "pose.safetensors",
         sha256="a5525e704c5b63367b57f4713acb7f7cd88e4106e08f02506661fb96a2a657e4",

@@ -19,9 +19,10 @@ PUBLISHED = {
     "cpn": ("cpn_50", "megvii", "ohkm"),
     "deeppose": ("deeppose_50", "regression", "smooth_l1"),
     "teacher": ("hrnet_w32", "spatial", "cross_entropy"),
-    "tinypose": ("tinypose", "dark3", "mse"),
+    "tinypose": ("tinypose", "dark3", "softmax"),
     "pose": ("fpn_pose", "spatial", "cross_entropy"),
     "pose_finish": ("fpn_pose", "spatial", "cross_entropy"),
+    "pose_taught": ("fpn_pose", "spatial", "cross_entropy"),
     "pose_distilled": ("fpn_pose", "spatial", "cross_entropy"),
 }
 
