@@ -33,11 +33,11 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("image", "message"), WRONG, ids=lambda value: value[:40] if isinstance(value, str) else "")
-def test_a_picture_of_another_kind_is_one_clear_error(picture, message):
+def test_a_image_of_another_kind_is_one_clear_error(image, message):
     with pytest.raises(InputError, match=rf"^image: {message}"):
-        as_images(picture)
+        as_images(image)
     with pytest.raises(InputError, match=rf"^images\[1\]: {message}"):
-        as_images([ARRAY, picture])
+        as_images([ARRAY, image])
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ def test_a_picture_of_another_kind_is_one_clear_error(picture, message):
         (ARRAY[None], r"images: one array uint8\(1, 40, 30, 3\) with four axes; give a list of images"),
     ],
 )  # fmt: skip
-def test_what_is_no_picture_at_all_is_one_clear_error(value, message):
+def test_what_is_no_image_at_all_is_one_clear_error(value, message):
     with pytest.raises(InputError, match=message):
         as_images(value)
 
 
-def test_arrays_and_tensors_alone_and_in_lists_are_the_same_pictures():
+def test_arrays_and_tensors_alone_and_in_lists_are_the_same_images():
     assert as_images([]) == []
     for value in (ARRAY, TENSOR, [ARRAY], (TENSOR,)):
         (image,) = as_images(value)
@@ -63,7 +63,7 @@ def test_arrays_and_tensors_alone_and_in_lists_are_the_same_pictures():
     assert len(as_images([ARRAY, TENSOR])) == 2
 
 
-def test_right_pictures_are_not_copied():
+def test_right_images_are_not_copied():
     whole = ARRAY.copy()
 
     assert as_images(TENSOR)[0] is TENSOR
@@ -89,19 +89,19 @@ def test_networks_answer_arrays_and_tensors_alike():
 
 
 @pytest.mark.parametrize(("image", "message"), WRONG, ids=lambda value: value[:40] if isinstance(value, str) else "")
-def test_networks_refuse_pictures_of_another_kind(picture, message):
+def test_networks_refuse_images_of_another_kind(image, message):
     with pytest.raises(InputError, match=message):
-        bright_estimator().estimate([picture], [boxes_of([2, 2, 28, 38])])
+        bright_estimator().estimate([image], [boxes_of([2, 2, 28, 38])])
 
 
-def test_a_detector_refuses_pictures_of_another_kind():
+def test_a_detector_refuses_images_of_another_kind():
     detector = create_detector(DetectorOptions(precision="float32"), CPU)
 
-    for picture, message in WRONG:
+    for image, message in WRONG:
         with pytest.raises(InputError, match=message):
-            detector.detect([picture])
+            detector.detect([image])
 
 
-def test_every_picture_needs_its_boxes():
+def test_every_image_needs_its_boxes():
     with pytest.raises(InputError, match=r"2 images, but boxes of 1; give one Detections per image"):
         bright_estimator().estimate([TENSOR, TENSOR], [Detections.empty()])
