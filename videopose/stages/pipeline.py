@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import reduce
 from itertools import chain, islice, repeat
 from typing import Generic, Protocol, TypeVar, cast, runtime_checkable
 
@@ -100,11 +99,25 @@ class Pipeline:
         return sum(map(context_of, self.stages), ONE_RECORD)
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
-        """Send the records through the stages."""
-        source = _noted(records, "reading", self.video)
-        return reduce(
-            lambda stream, stage: _noted(stage(stream), type(stage).__name__, self.video), self.stages, source
-        )
+        """Send the records through the stages; when the last one ends or fails, all of them are closed, last to first."""
+        streams = [_noted(records, "reading", self.video)]
+        for stage in self.stages:
+            given = stage(streams[-1])
+            streams += [given, _noted(given, type(stage).__name__, self.video)]
+        return _closing(streams)
+
+
+def _closing(streams: list[Iterator[Record]]) -> Iterator[Record]:
+    """Return the last stream's records; then close every stream, so that none still runs ahead in its thread.
+
+    A stage that failed leaves those before it waiting, and whoever closes the source would find it being read.
+    """
+    try:
+        yield from streams[-1]
+    finally:
+        for stream in reversed(streams):
+            if isinstance(stream, Generator):
+                stream.close()
 
 
 def context_of(stage: Stage) -> TemporalContext:

@@ -201,3 +201,22 @@ def test_images_go_to_the_device_and_away():
     assert moved[1].frame.image.device.type == "cpu"
     assert [record.frame.image for record in dropped] == [None, None]
     assert records[0].frame.image is not None
+
+
+def test_what_went_wrong_is_not_hidden_by_a_stage_that_still_reads_ahead():
+    def slowly():
+        for record in some_records(9):
+            time.sleep(0.05)  # so the thread of `Prefetch` stands in the source when the stage behind it fails
+            yield record
+
+    def breaks(records):
+        for _ in records:
+            raise InputError("the network broke")
+        yield from ()
+
+    source = prefetch(slowly())
+    with pytest.raises(InputError, match="the network broke"):
+        try:
+            list(Pipeline((Prefetch(2), breaks))(source))
+        finally:
+            source.close()
