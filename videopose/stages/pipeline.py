@@ -99,7 +99,7 @@ class Pipeline:
         return sum(map(context_of, self.stages), ONE_RECORD)
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
-        """Send the records through the stages; when the last one ends or fails, all of them are closed, last to first."""
+        """Send the records through the stages; at the end, or when one fails, all are closed, last to first."""
         streams = [_noted(records, "reading", self.video)]
         for stage in self.stages:
             given = stage(streams[-1])

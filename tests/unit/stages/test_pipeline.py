@@ -214,9 +214,12 @@ def test_what_went_wrong_is_not_hidden_by_a_stage_that_still_reads_ahead():
             raise InputError("the network broke")
         yield from ()
 
-    source = prefetch(slowly())
-    with pytest.raises(InputError, match="the network broke"):
+    def read():
+        source = prefetch(slowly())
         try:
-            list(Pipeline((Prefetch(2), breaks))(source))
+            return list(Pipeline((Prefetch(2), breaks))(source))
         finally:
             source.close()
+
+    with pytest.raises(InputError, match="the network broke"):
+        read()
