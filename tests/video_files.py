@@ -13,7 +13,7 @@ STEP = 7
 """Brightness between one frame and the next; more than a lossy codec blurs."""
 
 
-def picture(number: int, size_hw: tuple[int, int] = (48, 64)) -> np.ndarray:
+def frame_image(number: int, size_hw: tuple[int, int] = (48, 64)) -> np.ndarray:
     """Draw frame `number`: grey by number, a red corner at the top left, a texture that resists compression."""
     height, width = size_hw
     image = np.full((height, width, 3), level_of(number), np.uint8)
@@ -48,7 +48,7 @@ def write_video(
     options: dict[str, str] | None = None,
     muxer: dict[str, str] | None = None,
     with_audio: bool = False,
-    paint: Callable[[int, tuple[int, int]], np.ndarray] = picture,
+    paint: Callable[[int, tuple[int, int]], np.ndarray] = frame_image,
 ) -> Path:
     """Write a video whose frame k is `paint(k)`; `times` in seconds make its frame rate variable."""
     with av.open(str(path), "w", options=muxer or {}) as container:

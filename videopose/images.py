@@ -27,7 +27,7 @@ def as_images(value: Image | Sequence[Image], device: torch.device | None = None
         (3, H, W) uint8 RGB tensors, one per image; of an array, the array's own memory seen as such.
 
     Raises:
-        InputError: a image is of another kind, layout, type or without pixels. The message says which and what to do.
+        InputError: an image is of another kind, layout, type or without pixels. The message says which and what to do.
     """
     if isinstance(value, np.ndarray | Tensor):
         if value.ndim == 4:
@@ -61,13 +61,13 @@ def _kind(value: Image) -> str:
 
 
 def _cure(value: Image, channels: int) -> str:
-    """Say what to do about a image that is none; `channels` is the axis they belong on."""
+    """Say what to do about an image that is none; `channels` is the axis they belong on."""
     shape = tuple(value.shape)
     layout = "torch (3, H, W)" if channels == 0 else "numpy (H, W, 3)"
     if len(shape) == 2:
         return f"gray; give {layout}, the channel three times"
     if len(shape) != 3:
-        return f"a image has three axes; give {layout}"
+        return f"an image has three axes; give {layout}"
     if 0 in shape:
         return "has no pixels; check how it was read or cut"
     if shape[channels] == 3:

@@ -35,7 +35,7 @@ from videopose.stages.pipeline import (
     Prefetch,
     ToDevice,
 )
-from videopose.stages.shots import GivenShots, NumberShots, SignPictures
+from videopose.stages.shots import GivenShots, MeasureSignatures, NumberShots
 from videopose.stages.sink import WriteResult
 from videopose.stages.smooth import TrackAndSmooth
 from videopose.stages.temporal import FuseNeighbors, PropagateStates
@@ -99,7 +99,7 @@ CASES = {
         lambda folder: EstimateWithFlow(FakeEstimator(), FeatureOptions(recover=True)), with_image=True
     ),
     "MeasureFeatures": Case(lambda folder: MeasureFeatures(FeatureOptions(camera=True)), with_image=True),
-    "SignPictures": Case(lambda folder: SignPictures(), with_image=True),
+    "MeasureSignatures": Case(lambda folder: MeasureSignatures(), with_image=True),
     "GivenShots": Case(lambda folder: GivenShots((2,))),
     "NumberShots": Case(lambda folder: NumberShots(), look_ahead=24),
     "TrackPoses online": Case(lambda folder: TrackPoses(TrackerOptions(name="oks", keep_untracked=True), SKELETON)),

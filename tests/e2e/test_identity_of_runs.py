@@ -8,7 +8,7 @@ import fake_recipe
 import numpy as np
 import pytest
 import torch
-from video_files import picture, write_video
+from video_files import frame_image, write_video
 
 import videopose
 from videopose.errors import AlreadyFinishedError, InputError
@@ -108,7 +108,7 @@ def test_nor_does_one_by_another_version_or_with_other_weights(command, long_cli
 def images(folder, number, *, shade=0):
     folder.mkdir(exist_ok=True)
     for k in range(number):
-        cv2.imwrite(str(folder / f"{k:03}.bmp"), np.clip(picture(k).astype(int) + shade, 0, 255).astype(np.uint8))
+        cv2.imwrite(str(folder / f"{k:03}.bmp"), np.clip(frame_image(k).astype(int) + shade, 0, 255).astype(np.uint8))
 
 
 def test_another_frame_rate_is_noticed(command):

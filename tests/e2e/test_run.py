@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from builders import assert_same_records
-from video_files import damage_packets, picture, write_video
+from video_files import damage_packets, frame_image, write_video
 
 from videopose.io.results import read_result
 
@@ -131,7 +131,7 @@ def test_a_video_of_one_frame_is_a_video(command):
 def test_a_folder_of_images_is_a_video(command):
     (command.folder / "images").mkdir()
     for number in range(3):
-        cv2.imwrite(f"images/{number}.png", picture(number))
+        cv2.imwrite(f"images/{number}.png", frame_image(number))
 
     done = command("run", "images", "--frame-rate", "10")
 

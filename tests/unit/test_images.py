@@ -28,16 +28,16 @@ WRONG = [
     (ARRAY[:0], r"array uint8\(0, 30, 3\): has no pixels; check how it was read or cut"),
     (TENSOR[:, :, :0], r"tensor uint8\(3, 40, 0\): has no pixels"),
     (np.zeros((4, 5, 6), np.uint8), r"array uint8\(4, 5, 6\): 6 channels; give numpy"),
-    (np.zeros(5, np.uint8), r"array uint8\(5,\): a image has three axes"),
+    (np.zeros(5, np.uint8), r"array uint8\(5,\): an image has three axes"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("image", "message"), WRONG, ids=lambda value: value[:40] if isinstance(value, str) else "")
-def test_a_image_of_another_kind_is_one_clear_error(image, message):
+def test_an_image_of_another_kind_is_one_clear_error(picture, message):
     with pytest.raises(InputError, match=rf"^image: {message}"):
-        as_images(image)
+        as_images(picture)
     with pytest.raises(InputError, match=rf"^images\[1\]: {message}"):
-        as_images([ARRAY, image])
+        as_images([ARRAY, picture])
 
 
 @pytest.mark.parametrize(
@@ -89,17 +89,17 @@ def test_networks_answer_arrays_and_tensors_alike():
 
 
 @pytest.mark.parametrize(("image", "message"), WRONG, ids=lambda value: value[:40] if isinstance(value, str) else "")
-def test_networks_refuse_images_of_another_kind(image, message):
+def test_networks_refuse_images_of_another_kind(picture, message):
     with pytest.raises(InputError, match=message):
-        bright_estimator().estimate([image], [boxes_of([2, 2, 28, 38])])
+        bright_estimator().estimate([picture], [boxes_of([2, 2, 28, 38])])
 
 
 def test_a_detector_refuses_images_of_another_kind():
     detector = create_detector(DetectorOptions(precision="float32"), CPU)
 
-    for image, message in WRONG:
+    for picture, message in WRONG:
         with pytest.raises(InputError, match=message):
-            detector.detect([image])
+            detector.detect([picture])
 
 
 def test_every_image_needs_its_boxes():

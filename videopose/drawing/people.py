@@ -1,4 +1,4 @@
-"""Draw people into a image: skeletons coloured per track, ids with labels. Pixels only, no files."""
+"""Draw people into an image: skeletons coloured per track, ids with labels. Pixels only, no files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FAINTEST = 0.25
 
 @dataclass(frozen=True)
 class DrawStyle:
-    """Sizes that suit a image, in its pixels.
+    """Sizes that suit an image, in its pixels.
 
     Attributes:
         line: thickness of a limb.
@@ -104,7 +104,7 @@ def draw(image: Image, poses: Poses, *, skeleton: Skeleton | None = None) -> U8:
 
 
 def draw_people(image: U8, poses: Poses, skeleton: Skeleton) -> None:
-    """Draw everybody into a image, in place; weak people first, so that they do not cover strong ones.
+    """Draw everybody into an image, in place; weak people first, so that they do not cover strong ones.
 
     Args:
         image: (H, W, 3) RGB, contiguous.

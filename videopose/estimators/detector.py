@@ -85,7 +85,7 @@ class AnchorFreeDetector:
         """Find the people in each image; see `Detector`.
 
         Raises:
-            InputError: a image is none; see `as_images`.
+            InputError: an image is none; see `as_images`.
         """
         images = as_images(images, self._device)
         sizes = [input_size((image.shape[1], image.shape[2]), self._pixels) for image in images]

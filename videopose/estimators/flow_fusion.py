@@ -12,7 +12,7 @@ from torch import Tensor
 from videopose.estimators.neighbors import FrameContext, FrameWindow, NeighborMatch, SamplingGrid
 from videopose.geometry.affine import apply, invert
 from videopose.geometry.sampling import cell_centers
-from videopose.image_motion.optical_flow import OpticalFlow, moved_with_flow, small_picture
+from videopose.image_motion.optical_flow import OpticalFlow, moved_with_flow, shrink_image
 from videopose.types import F32, F64, U8, Bool
 
 
@@ -73,7 +73,7 @@ class FlowWarp:
             return
         for moment in (start, end):
             if moment.index not in images:
-                images[moment.index] = small_picture(moment.image, self.max_side)
+                images[moment.index] = shrink_image(moment.image, self.max_side)
         fields[start.index, end.index] = self.flow(images[start.index][0], images[end.index][0])
 
     def _places(

@@ -65,7 +65,7 @@ class TopDownEstimator:
         """Estimate a pose for each box of each image; see `Estimator`.
 
         Raises:
-            InputError: a image is none (see `as_images`), or there are not as many `Detections`.
+            InputError: an image is none (see `as_images`), or there are not as many `Detections`.
         """
         images = as_images(images, self.device)
         if len(images) != len(boxes):

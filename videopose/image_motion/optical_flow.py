@@ -118,8 +118,8 @@ def _farneback(before: U8, after: U8) -> F32:
     return np.asarray(cv2.calcOpticalFlowFarneback(before, after, nothing, 0.5, 4, 21, 3, 7, 1.5, 0), np.float32)
 
 
-def small_picture(image: Tensor, max_side: int) -> tuple[U8, float]:
-    """Make a image small enough to measure motion in.
+def shrink_image(image: Tensor, max_side: int) -> tuple[U8, float]:
+    """Make an image small enough to measure motion in.
 
     Args:
         image: (3, H, W) uint8 RGB on any device.
@@ -128,12 +128,12 @@ def small_picture(image: Tensor, max_side: int) -> tuple[U8, float]:
     Returns:
         (h, w, 3) RGB and its scale: small pixels per image pixel.
     """
-    picture: U8 = np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
-    scale = min(1.0, max_side / max(picture.shape[:2]))
+    array: U8 = np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
+    scale = min(1.0, max_side / max(array.shape[:2]))
     if scale < 1:
-        size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
-        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return picture, scale
+        size = (round(array.shape[1] * scale), round(array.shape[0] * scale))
+        array = np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return array, scale
 
 
 def warp_points(flow: F32, points: F32) -> F32:

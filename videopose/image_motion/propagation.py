@@ -11,7 +11,7 @@ from videopose.image_motion.optical_flow import OpticalFlow, moved_with_flow
 from videopose.types import F32, F64, U8
 
 FlowPair = tuple[F32, F32]
-"""(H, W, 2) flow from a image to the next, and back."""
+"""(H, W, 2) flow from an image to the next, and back."""
 
 
 def flow_pairs(flow: OpticalFlow, images: Sequence[U8]) -> list[FlowPair]:

@@ -17,7 +17,7 @@ _TYPE = "DISPLAYMATRIX"
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """One of the eight ways to lay a image.
+    """One of the eight ways to lay an image.
 
     Attributes:
         is_mirrored: left and right are exchanged, before it is turned.
@@ -28,7 +28,7 @@ class Orientation:
     quarter_turns: int = 0
 
     def size_hw(self, upright_hw: tuple[int, int]) -> tuple[int, int]:
-        """Return the displayed size of a image that has this (height, width) as decoded."""
+        """Return the displayed size of an image that has this (height, width) as decoded."""
         return upright_hw if self.quarter_turns % 2 == 0 else upright_hw[::-1]
 
     def apply(self, image: U8) -> U8:
@@ -37,7 +37,7 @@ class Orientation:
 
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
-    """Read the display matrix of a decoded frame; a image without one is shown as it is.
+    """Read the display matrix of a decoded frame; an image without one is shown as it is.
 
     Source:
         ISO/IEC 14496-12, section 6.2.2: (x, y) is shown at (a x + c y, b x + d y), y downwards.

@@ -1,6 +1,6 @@
 """The packets of a video stream, in the order they are decoded in, and what a decoder makes of each of them.
 
-A image is known by the packet it came from, never by its time stamp: stamps may be wrong, missing or there twice.
+An image is known by the packet it came from, never by its time stamp: stamps may be wrong, missing or there twice.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class PacketFacts:
         dts: when it is decoded, ticks.
         duration: ticks; 0 = unknown.
         is_key: the container claims that decoding can start here.
-        is_shown: False for a image that only others refer to, or that an edit list cuts away.
+        is_shown: False for an image that only others refer to, or that an edit list cuts away.
         pos: where it lies in the file, bytes; -1 = unknown.
         size: bytes.
         changes_decoder: it carries a palette or parameters that later packets need.
@@ -117,7 +117,7 @@ class PacketDecoder:
             start: ordinal of the packet to start with; 0 decodes from the beginning, without a seek.
 
         Yields:
-            The ordinal of the packet a image came from, and the image; as the decoder gives them.
+            The ordinal of the packet an image came from, and the image; as the decoder gives them.
 
         Raises:
             OtherPackets: the demuxer cannot be brought to that packet.

@@ -28,7 +28,7 @@ _LOST_UNSEEN_SECONDS = 1.0
 """Packets that never reached the file (a recorder's reception was bad) may account for holes up to this."""
 
 _TS_PACKET = 188
-"""Bytes of a packet of an MPEG transport stream, the least a image takes."""
+"""Bytes of a packet of an MPEG transport stream, the least an image takes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

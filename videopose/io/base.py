@@ -22,7 +22,7 @@ from videopose.types import U8, Frame, Gap, Record, VideoInfo
 
 logger = logging.getLogger(__name__)
 
-Picture = Callable[[], U8]
+LazyImage = Callable[[], U8]
 """Makes the displayed image, (H, W, 3) RGB; not called for frames nobody asked for."""
 
 
@@ -88,7 +88,7 @@ class VideoReader(ABC):
         self._strict = strict
         self._reason: str | None = None
         self.gaps: list[Gap] = []
-        self._cursor: Iterator[tuple[int, Picture]] | None = None
+        self._cursor: Iterator[tuple[int, LazyImage]] | None = None
         self._next = 0
         self._first, self._stop = selection.bounds(timeline)
         if self._first >= self._stop and len(timeline):
@@ -109,15 +109,15 @@ class VideoReader(ABC):
         return wanted is not None and wanted >= len(self._timeline)
 
     @abstractmethod
-    def _pictures(self, first: int) -> Iterator[tuple[int, Picture]]:
+    def _images(self, first: int) -> Iterator[tuple[int, LazyImage]]:
         """Decode from frame `first` on; indices increase, a missing one could not be decoded.
 
         What the decoder said about a failure goes into `self._reason` before the next image is given.
         """
 
-    def _pictures_at(self, first: int) -> Iterator[tuple[int, Picture]]:
-        """Decode from frame `first` on, as `_pictures` does, with what earlier calls have left open."""
-        return self._pictures(first)
+    def _images_at(self, first: int) -> Iterator[tuple[int, LazyImage]]:
+        """Decode from frame `first` on, as `_images` does, with what earlier calls have left open."""
+        return self._images(first)
 
     def _nearest_start(self, index: int) -> int:
         """Return the last frame at or before `index` that decoding may start at."""
@@ -174,7 +174,7 @@ class VideoReader(ABC):
     def _frame(self, index: int) -> Frame:
         """Decode one frame: on from the last one if that is nearer than a frame decoding can start at."""
         if self._cursor is None or not self._nearest_start(index) <= self._next <= index:
-            self._cursor, self._next = self._pictures_at(index), index
+            self._cursor, self._next = self._images_at(index), index
         for found, image in self._cursor:
             self._next = found + 1
             if found == index:
@@ -211,7 +211,7 @@ class VideoReader(ABC):
         self._reason = None
         expected = max(self._first, since)
         found = False
-        for index, image in self._pictures(expected):
+        for index, image in self._images(expected):
             if index >= self._stop:
                 break
             if index > expected:

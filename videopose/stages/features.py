@@ -18,7 +18,7 @@ from videopose.image_motion.camera_motion import camera_motion
 from videopose.image_motion.optical_flow import (
     OpticalFlow,
     create_flow,
-    small_picture,
+    shrink_image,
     warp_points,
 )
 from videopose.stages.pipeline import ONE_RECORD, TemporalContext
@@ -27,7 +27,7 @@ from videopose.tracking.options import FeatureOptions
 from videopose.types import F32, F64, U8, Detections, Poses, Record, TrackingFeatures
 
 
-def picture(record: Record, max_side: int) -> tuple[U8, float]:
+def shrunk_image(record: Record, max_side: int) -> tuple[U8, float]:
     """Return a record's image for measuring motion.
 
     Returns:
@@ -38,7 +38,7 @@ def picture(record: Record, max_side: int) -> tuple[U8, float]:
     """
     if record.frame.image is None:
         raise InputError(f"frame {record.frame.index} has no image; features are measured before DropImages")
-    return small_picture(record.frame.image, max_side)
+    return shrink_image(record.frame.image, max_side)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class MeasureFeatures:
         warped: list[F32] = []
         people = np.zeros((0, 4), np.float32)
         for record in records:
-            image, scale = picture(record, options.max_side)
+            image, scale = shrunk_image(record, options.max_side)
             poses = record.poses
             fits = before is not None and before.shape == image.shape
             camera: F64 | None = np.eye(3) if options.camera else None
@@ -152,7 +152,7 @@ class EstimateWithFlow:
         asked = Detections.empty()
         earlier: Record | None = None
         for record in records:
-            image, scale = picture(record, self.options.max_side)
+            image, scale = shrunk_image(record, self.options.max_side)
             found = record.detections if record.detections is not None else Detections.empty()
             is_other_scene = earlier is not None and is_new_shot(earlier, record)
             if last is not None and before is not None and before.shape == image.shape and not is_other_scene:

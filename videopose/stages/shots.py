@@ -9,14 +9,14 @@ from itertools import tee
 from pathlib import Path
 
 from videopose.errors import InputError
-from videopose.estimators.picture_signature import picture_signature
+from videopose.estimators.image_signature import image_signature
 from videopose.io.shots_file import read_shots
 from videopose.tracking.shots import is_cut, number_shots
 from videopose.types import U8, Record, TrackingFeatures
 
 
 @dataclass(frozen=True)
-class SignPictures:
+class MeasureSignatures:
     """Leave a signature of each image in its record, by which shots are told apart once images have been let go.
 
     Every frame is looked at alone, so this stage may begin anywhere in a video.
@@ -28,7 +28,7 @@ class SignPictures:
             if record.frame.image is None:
                 raise InputError(f"frame {record.frame.index} has no image; it is signed before DropImages")
             features = record.features if record.features is not None else TrackingFeatures()
-            yield replace(record, features=replace(features, signature=picture_signature(record.frame.image)))
+            yield replace(record, features=replace(features, signature=image_signature(record.frame.image)))
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def is_new_shot(before: Record, record: Record) -> bool:
     return record.shot != before.shot or is_cut(signature_of(before), signature_of(record))
 
 
-def shot_stages(choice: str) -> tuple[SignPictures | GivenShots, ...]:
+def shot_stages(choice: str) -> tuple[MeasureSignatures | GivenShots, ...]:
     """Choose what stands before everything else in the networks' half, to know the shots.
 
     Args:
@@ -82,4 +82,4 @@ def shot_stages(choice: str) -> tuple[SignPictures | GivenShots, ...]:
     """
     if choice == "off":
         return ()
-    return (SignPictures() if choice == "auto" else GivenShots(read_shots(Path(choice))),)
+    return (MeasureSignatures() if choice == "auto" else GivenShots(read_shots(Path(choice))),)

@@ -15,7 +15,7 @@ from videopose.types import F64, Bool
 _BRIDGED = 1.0
 """Seconds without a measured motion that are bridged; in longer ones the camera counts as still."""
 _NOISE = 0.5
-"""Standard deviation of a measured speed: pixels a frame, or for turning and zooming the same at a image's border."""
+"""Standard deviation of a measured speed: pixels a frame, or for turning and zooming the same at an image's border."""
 _PICKS_UP = 200.0
 """Spectral density of the change of a camera's speed, (pixels a frame) squared per second: pans begin within frames."""
 

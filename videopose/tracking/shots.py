@@ -33,7 +33,7 @@ _FAINT = 15.0
 _BLANK = 2.0
 """Standard deviation of a thumbnail's brightness under which it shows nothing, levels."""
 _FLASH = 3
-"""A image that is back after as many frames was lit by a flash, not cut."""
+"""An image that is back after as many frames was lit by a flash, not cut."""
 
 _HALVES = (4, 8, 16)
 """Half the length of the transitions that are looked for, frames."""
@@ -53,7 +53,7 @@ def number_shots(signatures: Iterable[U8 | None]) -> Iterator[int]:
     """Return the number of the shot, from 0, that each frame lies in, looking some frames ahead.
 
     Args:
-        signatures: (D,) of each frame as `estimators.picture_signature` gives them; None where nobody has looked.
+        signatures: (D,) of each frame as `estimators.image_signature` gives them; None where nobody has looked.
     """
     shot = 0
     for window in _windows(signatures):

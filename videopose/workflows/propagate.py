@@ -22,7 +22,7 @@ from videopose.image_motion.optical_flow import (
     FlowName,
     OpticalFlow,
     create_flow,
-    small_picture,
+    shrink_image,
 )
 from videopose.image_motion.propagation import (
     FlowPair,
@@ -102,9 +102,9 @@ class PropagateLabels:
         met = 0
         for record in records:
             labels = self.labels.get(record.frame.index)
-            picture, scale = _picture(record, self.options.max_side)
+            image, scale = _shrunk_image(record, self.options.max_side)
             span.append(replace(record, poses=labels if labels is not None else Poses.empty(len(self.skeleton))))
-            images.append(picture)
+            images.append(image)
             if labels is not None:
                 met += 1
                 yield from self._filled(span, images, scale)[:-1]
@@ -122,7 +122,7 @@ class PropagateLabels:
     def _filled(self, span: list[Record], images: list[U8], scale: float) -> list[Record]:
         """Return the records of a span from one labelled frame to the next."""
         first, last = span[0].poses, span[-1].poses
-        same_size = all(picture.shape == images[0].shape for picture in images)
+        same_size = all(image.shape == images[0].shape for image in images)
         if len(span) < 3 or first is None or last is None or span[0].frame.index not in self.labels or not same_size:
             return span
         pairs = flow_pairs(self.flow, images)
@@ -164,7 +164,7 @@ class PropagateLabels:
             onward, backward = without_drift(a, b, onward, backward, share)
             for t in range(1, len(span) - 1):
                 image, seconds = span[t].frame.image, times[[0, -1]] - times[t]
-                assert image is not None, "a image was taken of it"
+                assert image is not None, "an image was taken of it"
                 paths = onward[t], backward[t]
                 keypoints[t] = self.fusion.corrected(image, keypoints[t], paths, drift, boxes[t], seconds)
         scores = (1 - share) * first.score + share * last.score
@@ -173,10 +173,10 @@ class PropagateLabels:
         ]
 
 
-def _picture(record: Record, max_side: int) -> tuple[U8, float]:
+def _shrunk_image(record: Record, max_side: int) -> tuple[U8, float]:
     if record.frame.image is None:
         raise InputError(f"frame {record.frame.index} has no image; labels are carried before DropImages")
-    return small_picture(record.frame.image, max_side)
+    return shrink_image(record.frame.image, max_side)
 
 
 def _points(keypoints: F32) -> F64:

@@ -136,19 +136,19 @@ class _OverlayWriter:
     def write(self, frame: Frame, record: Record, result: StoredResult) -> None:
         """Draw the people of a record into its frame and encode it."""
         assert frame.image is not None, "readers give images"
-        picture: U8 = np.ascontiguousarray(frame.image.permute(1, 2, 0).numpy())
+        image: U8 = np.ascontiguousarray(frame.image.permute(1, 2, 0).numpy())
         if record.poses is not None:
-            draw_people(picture, record.poses, result.header.skeleton)
-        encoded = av.VideoFrame.from_ndarray(self._even(picture), format="rgb24")
+            draw_people(image, record.poses, result.header.skeleton)
+        encoded = av.VideoFrame.from_ndarray(self._even(image), format="rgb24")
         encoded.pts = round((frame.time - self._begin) / self._time_base)
         encoded.time_base = self._time_base
         self._container.mux(self._stream.encode(encoded))
         if self._audio is not None:
             self._audio.copy_until(frame.time)
 
-    def _even(self, picture: U8) -> U8:
-        missing = self._stream.height - picture.shape[0], self._stream.width - picture.shape[1]
-        return np.pad(picture, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge") if any(missing) else picture
+    def _even(self, image: U8) -> U8:
+        missing = self._stream.height - image.shape[0], self._stream.width - image.shape[1]
+        return np.pad(image, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge") if any(missing) else image
 
     def close(self, end: float) -> None:
         """Write what the encoder still holds, and the sound up to a time in seconds."""

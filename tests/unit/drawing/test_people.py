@@ -1,4 +1,4 @@
-"""People drawn into a image: where, in which colour, how strongly."""
+"""People drawn into an image: where, in which colour, how strongly."""
 
 import numpy as np
 import pytest
@@ -65,13 +65,13 @@ def test_a_person_of_hidden_points_has_no_label():
     assert (drawn(one_person(score=0.1)) == 128).all()
 
 
-def test_nobody_leaves_the_picture_as_it_is():
+def test_nobody_leaves_the_image_as_it_is():
     assert (drawn(Poses.empty(3)) == 128).all()
 
 
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
 @settings(max_examples=40, deadline=None)
-def test_people_outside_the_picture_do_no_harm(x, y):
+def test_people_outside_the_image_do_no_harm(x, y):
     drawn(one_person(shift=(x, y)))
 
 
@@ -83,7 +83,7 @@ def test_points_that_are_nowhere_do_no_harm(value):
     drawn(poses)
 
 
-def test_lines_grow_with_the_picture_but_not_on_small_people():
+def test_lines_grow_with_the_image_but_not_on_small_people():
     assert (
         DrawStyle.for_size((240, 320)).line
         < DrawStyle.for_size((720, 1280)).line

@@ -15,7 +15,7 @@ from videopose.models.zoo import Weights
 from videopose.types import Frame, Record
 
 CPU = torch.device("cpu")
-BASE = {  # the shipped networks find "people" enough in a image of noise, if they need not be sure
+BASE = {  # the shipped networks find "people" enough in an image of noise, if they need not be sure
     "detector": {"min_score": 0.02, "pixels": 128 * 128, "max_people": 5, "precision": "float32"},
     "pose": {"precision": "float32", "input_hw": (64, 64)},
 }
@@ -98,7 +98,7 @@ def answer(folder):
     return of
 
 
-def test_the_picture_is_one_in_which_much_can_change(answer):
+def test_the_image_is_one_in_which_much_can_change(answer):
     numbers, given = answer()
 
     assert len(numbers[0]) >= 5

@@ -31,7 +31,7 @@ def test_a_flow_that_comes_back_elsewhere_is_not_trusted():
     assert not trusted.any()
 
 
-def test_a_flow_that_leaves_the_picture_is_not_trusted():
+def test_a_flow_that_leaves_the_image_is_not_trusted():
     _, trusted = consistent(constant(50, 0), constant(-50, 0), POINTS)
 
     assert trusted.tolist() == [True, False]
@@ -103,7 +103,7 @@ def test_places_in_the_neighbour_s_map_follow_the_flow():
     assert shift[..., 1] == pytest.approx(0, abs=1e-3)
 
 
-def test_each_pair_of_pictures_is_measured_once_each_way():
+def test_each_pair_of_images_is_measured_once_each_way():
     flow = Counting(0)
     frames = moments(*(brighter(k) for k in range(4)))
     windows = [FrameWindow(frames[k], tuple(frames[j] for j in (k - 1, k + 1) if 0 <= j < 4)) for k in range(4)]
@@ -112,7 +112,7 @@ def test_each_pair_of_pictures_is_measured_once_each_way():
     assert flow.calls == 2 * 3
 
 
-def test_between_pictures_of_different_size_nothing_is_trusted():
+def test_between_images_of_different_size_nothing_is_trusted():
     first, second = moments(brighter(0), torch.zeros(3, 80, 100, dtype=torch.uint8))
     window = FrameWindow(second, (first,))
     _, trusted = warp_with(Counting(5)).measure([window])(match_neighbors(window, 0, max_seconds=1, recrop=False))

@@ -261,7 +261,7 @@ def test_what_cannot_be_said_is_null_in_json():
 
 
 @pytest.mark.parametrize("name", ["../secret.jpg", "inside/../../secret.jpg", "/etc/hostname", "link.jpg", "a\0b.jpg"])
-def test_pictures_come_from_the_folder_only(name, tmp_path):
+def test_images_come_from_the_folder_only(name, tmp_path):
     thumbnails = sys.modules[catalog.evaluation("reports.build").__package__ + "._thumbnails"]
     folder = tmp_path / "images"
     folder.mkdir()

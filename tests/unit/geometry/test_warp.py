@@ -59,7 +59,7 @@ def test_outside_is_black():
     assert (warp.warp_array(_picture(), translation(1000, 0), (10, 10)) == 0).all()
 
 
-def test_a_picture_with_the_channels_last_is_refused():
+def test_an_image_with_the_channels_last_is_refused():
     with pytest.raises(ShapeError, match=r"image has shape \(120, 160, 3\), but \(3, any, any\) is needed"):
         warp.warp_affine(torch.from_numpy(_picture()), np.eye(3), (10, 10))
 

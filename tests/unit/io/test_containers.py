@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from video_files import damage_packets, number_in, picture, set_ts_stamp, write_video
+from video_files import damage_packets, frame_image, number_in, set_ts_stamp, write_video
 
 from videopose.errors import VideoError
 from videopose.io.reader import open_video
@@ -95,7 +95,7 @@ def test_what_can_be_read_before_a_demuxer_fails_is_kept(tmp_path, caplog):
     with av.open(str(path)) as container:
         places = [packet.pos for packet in container.demux(video=0) if packet.size]
     data = bytearray(path.read_bytes())
-    data[places[20] : places[20] + 4] = b"\xff\xff\xff\xff"  # a image of 4 GiB
+    data[places[20] : places[20] + 4] = b"\xff\xff\xff\xff"  # an image of 4 GiB
     path.write_bytes(data)
 
     frames = list(open_video(path))
@@ -143,11 +143,11 @@ def two_streams(tmp_path):
     with av.open(str(path), "w") as container:
         preview = container.add_stream("mjpeg", rate=25, width=320, height=240, pix_fmt="yuvj420p")
         video = container.add_stream("libx264", rate=25, width=64, height=48, pix_fmt="yuv420p")
-        frame = av.VideoFrame.from_ndarray(picture(9, (240, 320)), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(frame_image(9, (240, 320)), format="rgb24")
         container.mux(preview.encode(frame))
         container.mux(preview.encode(None))
         for number in range(20):
-            container.mux(video.encode(av.VideoFrame.from_ndarray(picture(number), format="rgb24")))
+            container.mux(video.encode(av.VideoFrame.from_ndarray(frame_image(number), format="rgb24")))
         container.mux(video.encode(None))
     return path
 

@@ -13,7 +13,7 @@ from videopose.io.reader import open_video
 
 INTERLACED = {"x264-params": "interlaced=1", "crf": "8"}
 STEP = 6
-"""Pixels by which the bar moves from one half of a image to the next."""
+"""Pixels by which the bar moves from one half of an image to the next."""
 
 
 def moving_bar(number, size_hw):
@@ -35,7 +35,7 @@ def combs(image):
 
 @given(st.integers(1, 20), st.integers(1, 9), st.integers(0, 100))
 @settings(max_examples=40, deadline=None)
-def test_smooth_pictures_stay_as_they_are(height, width, seed):
+def test_smooth_images_stay_as_they_are(height, width, seed):
     across = np.random.default_rng(seed).integers(0, 200, (1, width, 3))
     picture = (across + 2 * np.arange(height)[:, None, None]).astype(np.uint8)
 

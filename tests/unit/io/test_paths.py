@@ -7,7 +7,7 @@ import threading
 import av
 import cv2
 import pytest
-from video_files import number_in, picture, write_video
+from video_files import frame_image, number_in, write_video
 
 from videopose.errors import InputError, VideoError
 from videopose.io._image_files import missing_behind
@@ -88,7 +88,7 @@ def test_a_pipe_is_no_clip(tmp_path):
 
 def _images(folder, names):
     for number, name in enumerate(names):
-        cv2.imwrite(str(folder / name), picture(number)[..., ::-1])
+        cv2.imwrite(str(folder / name), frame_image(number)[..., ::-1])
 
 
 def test_what_is_hidden_or_no_file_is_no_frame(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from video_files import add_clean_aperture, number_in, picture, write_video
+from video_files import add_clean_aperture, frame_image, number_in, write_video
 
 from videopose.io._color import sdr_of_hdr
 from videopose.io._orientation import from_matrix
@@ -29,7 +29,7 @@ def _shown(image, a, b, c, d):
 
 
 @pytest.mark.parametrize("matrix", MATRICES)
-def test_every_display_matrix_lays_the_picture_as_the_standard_says(matrix):
+def test_every_display_matrix_lays_the_image_as_the_standard_says(matrix):
     image = np.arange(18).reshape(2, 3, 3)
 
     orientation = from_matrix(*matrix)
@@ -59,7 +59,7 @@ def test_mirrored_and_turned_video_is_shown_as_players_show_it(tmp_path, matrix,
     reader = open_video(path, backend=backend)
     image = next(iter(reader)).image.permute(1, 2, 0).numpy()
 
-    expected = _shown(picture(0), *matrix)
+    expected = _shown(frame_image(0), *matrix)
     assert reader.info.size_hw == image.shape[:2] == expected.shape[:2]
     assert np.abs(image.astype(int) - expected).mean() < 5
 
@@ -132,7 +132,7 @@ def test_hdr_stays_in_order_and_black_stays_black(transfer):
     assert (np.diff(table.astype(int)) >= 0).all()
 
 
-def test_opencv_gives_pyavs_pictures_of_10_bits(tmp_path):
+def test_opencv_gives_pyavs_images_of_10_bits(tmp_path):
     path = _flat_video(tmp_path / "clip.mp4", (572, 400, 600), "yuv420p10le", (64, 64), colorspace=9, color_primaries=9)
 
     assert _color(path) == _color(path, backend="opencv") == pytest.approx((185, 139, 88), abs=4)
@@ -163,7 +163,7 @@ def test_a_clean_aperture_that_makes_no_sense_is_passed_over(tmp_path, size):
 @pytest.mark.parametrize(("bits", "said"), [(8, True), (10, True), (12, True), (16, False)])
 def test_deep_images_are_as_bright_as_their_bits_say(tmp_path, caplog, bits, said):
     for number in range(3):
-        deep = picture(number)[..., ::-1].astype(np.uint16) << (bits - 8)
+        deep = frame_image(number)[..., ::-1].astype(np.uint16) << (bits - 8)
         cv2.imwrite(str(tmp_path / f"{number}.png"), deep)
 
     frames = list(open_video(tmp_path))
@@ -174,8 +174,8 @@ def test_deep_images_are_as_bright_as_their_bits_say(tmp_path, caplog, bits, sai
 
 @pytest.mark.parametrize("name", ["pages.tif", "moving.webp", "moving.png"])
 @pytest.mark.parametrize("alone", [True, False])
-def test_every_picture_of_a_file_is_a_frame(tmp_path, name, alone):
-    pages = [picture(number)[..., ::-1].copy() for number in range(5)]
+def test_every_image_of_a_file_is_a_frame(tmp_path, name, alone):
+    pages = [frame_image(number)[..., ::-1].copy() for number in range(5)]
     if name.endswith("tif"):
         cv2.imwritemulti(str(tmp_path / name), pages)
     else:
@@ -200,20 +200,21 @@ def _exif(orientation):
 @pytest.mark.parametrize(("orientation", "matrix"), list(enumerate([MATRICES[k] for k in (0, 1, 3, 2, 4, 5, 7, 6)], 1)))
 @pytest.mark.parametrize("alone", [True, False])
 def test_photos_are_turned_and_mirrored_by_their_exif_tag(tmp_path, orientation, matrix, alone):
-    data = cv2.imencode(".jpg", picture(5)[..., ::-1])[1].tobytes()
+    data = cv2.imencode(".jpg", frame_image(5)[..., ::-1])[1].tobytes()
     (tmp_path / "0.jpg").write_bytes(data[:2] + _exif(orientation) + data[2:])
 
     image = next(iter(open_video(tmp_path / "0.jpg" if alone else tmp_path))).image.permute(1, 2, 0).numpy()
 
-    assert np.abs(image.astype(int) - _shown(picture(5), *matrix)).mean() < 5
+    assert np.abs(image.astype(int) - _shown(frame_image(5), *matrix)).mean() < 5
 
 
-def test_motion_jpeg_with_exif_in_its_pictures_is_read(tmp_path):
+def test_motion_jpeg_with_exif_in_its_images_is_read(tmp_path):
     path = tmp_path / "clip.mjpeg"
-    pictures = [cv2.imencode(".jpg", picture(number)[..., ::-1])[1].tobytes() for number in range(5)]
+    pictures = [cv2.imencode(".jpg", frame_image(number)[..., ::-1])[1].tobytes() for number in range(5)]
     path.write_bytes(b"".join(data[:2] + _exif(3) + data[2:] for data in pictures))
 
     frames = list(open_video(path))
 
     assert len(frames) == 5
-    assert np.abs(frames[0].image.permute(1, 2, 0).numpy().astype(int) - _shown(picture(0), -1, 0, 0, -1)).mean() < 5
+    shown = frames[0].image.permute(1, 2, 0).numpy().astype(int)
+    assert np.abs(shown - _shown(frame_image(0), -1, 0, 0, -1)).mean() < 5

@@ -7,7 +7,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from video_files import cut, damage_packets, level_of, number_in, picture, write_audio, write_video
+from video_files import cut, damage_packets, frame_image, level_of, number_in, write_audio, write_video
 
 from videopose.errors import InputError, UnknownNameError, VideoError
 from videopose.io.backends.pyav import displayed_size
@@ -19,7 +19,7 @@ def numbers_of(frames):
     return [number_in(frame.image.permute(1, 2, 0).numpy(), frame.index) for frame in frames]
 
 
-def test_every_frame_has_its_index_time_and_picture(tmp_path):
+def test_every_frame_has_its_index_time_and_image(tmp_path):
     reader = open_video(write_video(tmp_path / "clip.mp4", num_frames=30, rate=25))
 
     frames = list(reader)
@@ -73,7 +73,7 @@ def test_display_rotation_is_applied(tmp_path, rotation):
 
     image = next(iter(reader)).image.permute(1, 2, 0).numpy()
 
-    expected = np.rot90(picture(0), rotation // 90)
+    expected = np.rot90(frame_image(0), rotation // 90)
     assert reader.info.rotation == rotation
     assert reader.info.size_hw == image.shape[:2] == expected.shape[:2]
     assert np.abs(image.astype(int) - expected).mean() < 5
@@ -111,7 +111,7 @@ def test_a_pixel_ratio_that_cannot_be_is_passed_over():
     assert displayed_size((48, 64), Fraction(0)) == displayed_size((48, 64), None) == (48, 64)
 
 
-def test_pictures_may_be_drawn_on(tmp_path):
+def test_images_may_be_drawn_on(tmp_path):
     reader = open_video(write_video(tmp_path / "clip.mov", num_frames=3, codec="png", pix_fmt="rgb24"))
 
     first, *_ = frames = list(reader)
@@ -155,7 +155,7 @@ def test_a_damaged_packet_costs_only_its_frame(tmp_path):
     assert gap.reason == "Invalid data found when processing input"
 
 
-def test_frames_behind_damage_keep_their_index_time_and_picture(tmp_path):
+def test_frames_behind_damage_keep_their_index_time_and_image(tmp_path):
     path = damage_packets(write_video(tmp_path / "clip.mp4", options={"bf": "0"}), [14, 15])
 
     later = [frame for frame in open_video(path) if frame.index >= 20]
@@ -309,7 +309,7 @@ def test_an_empty_file_is_an_error(tmp_path):
         open_video(tmp_path / "clip.mp4")
 
 
-def test_sound_without_pictures_is_an_error(tmp_path):
+def test_sound_without_images_is_an_error(tmp_path):
     path = write_audio(tmp_path / "clip.m4a")
 
     with pytest.raises(VideoError, match=r"clip\.m4a: it has no video stream, only audio"):
@@ -382,7 +382,7 @@ def test_the_other_backends_give_the_same_frames_and_gaps(tmp_path, backend, dam
     assert reader.gaps == reference.gaps
 
 
-def test_opencv_turns_the_picture_once(tmp_path):
+def test_opencv_turns_the_image_once(tmp_path):
     path = write_video(tmp_path / "clip.mp4", num_frames=2, rotation=90)
 
     image = next(iter(open_video(path, backend="opencv"))).image
@@ -392,7 +392,7 @@ def test_opencv_turns_the_picture_once(tmp_path):
 
 def test_images_of_a_folder_come_in_natural_order(tmp_path):
     for number in (0, 1, 2, 10, 11):
-        cv2.imwrite(str(tmp_path / f"img{number}.png"), picture(number)[..., ::-1])
+        cv2.imwrite(str(tmp_path / f"img{number}.png"), frame_image(number)[..., ::-1])
     (tmp_path / "notes.txt").write_text("no image")
 
     reader = open_video(tmp_path, frame_rate=10)
@@ -407,14 +407,14 @@ def test_images_of_a_folder_come_in_natural_order(tmp_path):
 
 def test_a_glob_chooses_images(tmp_path):
     for number in (1, 2, 3):
-        cv2.imwrite(str(tmp_path / f"{'a' if number < 3 else 'b'}{number}.png"), picture(number))
+        cv2.imwrite(str(tmp_path / f"{'a' if number < 3 else 'b'}{number}.png"), frame_image(number))
 
     assert len(list(open_video(tmp_path / "a*.png"))) == 2
 
 
 def test_an_image_that_does_not_open_is_a_gap(tmp_path):
     for number in range(3):
-        cv2.imwrite(str(tmp_path / f"{number}.png"), picture(number))
+        cv2.imwrite(str(tmp_path / f"{number}.png"), frame_image(number))
     (tmp_path / "1.png").write_bytes(b"not an image")
     reader = open_video(tmp_path)
 
@@ -423,9 +423,9 @@ def test_an_image_that_does_not_open_is_a_gap(tmp_path):
 
 
 def test_gray_and_transparent_images_become_rgb(tmp_path):
-    cv2.imwrite(str(tmp_path / "0.png"), picture(0)[..., 0])
-    cv2.imwrite(str(tmp_path / "1.png"), np.dstack([picture(1), np.full((48, 64), 9, np.uint8)]))
-    cv2.imwrite(str(tmp_path / "2.png"), picture(2).astype(np.uint16) * 257)
+    cv2.imwrite(str(tmp_path / "0.png"), frame_image(0)[..., 0])
+    cv2.imwrite(str(tmp_path / "1.png"), np.dstack([frame_image(1), np.full((48, 64), 9, np.uint8)]))
+    cv2.imwrite(str(tmp_path / "2.png"), frame_image(2).astype(np.uint16) * 257)
 
     assert [tuple(frame.image.shape) for frame in open_video(tmp_path)] == [(3, 48, 64)] * 3
     assert numbers_of(open_video(tmp_path)) == [0, 1, 2]
@@ -442,8 +442,8 @@ def test_a_glob_without_matches_is_an_error(tmp_path):
 
 
 def test_images_of_different_sizes_are_an_error(tmp_path):
-    cv2.imwrite(str(tmp_path / "0.png"), picture(0))
-    cv2.imwrite(str(tmp_path / "1.png"), picture(1, (20, 20)))
+    cv2.imwrite(str(tmp_path / "0.png"), frame_image(0))
+    cv2.imwrite(str(tmp_path / "1.png"), frame_image(1, (20, 20)))
 
     with pytest.raises(VideoError, match=r"1\.png: 20x20 pixels, but the images before it have 64x48"):
         list(open_video(tmp_path))
@@ -462,7 +462,7 @@ def test_a_frame_rate_is_a_positive_number(tmp_path, frame_rate):
         open_video(tmp_path, frame_rate=frame_rate)
 
 
-def test_a_picture_size_that_changes_is_brought_to_the_first(tmp_path):
+def test_an_image_size_that_changes_is_brought_to_the_first(tmp_path):
     parts = [
         write_video(tmp_path / f"{k}.h264", num_frames=5, size_hw=size) for k, size in enumerate([(48, 64), (96, 128)])
     ]
@@ -475,7 +475,7 @@ def test_a_picture_size_that_changes_is_brought_to_the_first(tmp_path):
     assert len(frames) == 10
 
 
-def test_reference_pictures_that_are_never_shown_are_no_gap(tmp_path):
+def test_reference_images_that_are_never_shown_are_no_gap(tmp_path):
     source = write_video(tmp_path / "source.webm", num_frames=20, codec="libvpx", options={"bf": "0"})
     path = tmp_path / "clip.webm"
     with av.open(str(source)) as given, av.open(str(path), "w") as made:

@@ -192,7 +192,7 @@ def test_the_bytes_do_not_depend_on_how_frames_fall_into_blocks(tmp_path, suffix
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_coordinate_far_outside_any_picture_comes_back(tmp_path, suffix):
+def test_a_coordinate_far_outside_any_image_comes_back(tmp_path, suffix):
     (record,) = some_records(2)[1:]
     record.poses.keypoints[0, 3, :2] = -123456.75, 3e9
 

@@ -84,7 +84,7 @@ def test_single_frames_are_those_of_a_plain_decode(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_all_pictures_a_plain_decode_gives_are_frames(tmp_path, name):
+def test_all_images_a_plain_decode_gives_are_frames(tmp_path, name):
     path = _written(tmp_path / name)
     with av.open(str(path)) as container:
         plain = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
@@ -115,7 +115,7 @@ def _spoilt(path, seed):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_pictures_behind_damage_do_not_depend_on_where_decoding_began(tmp_path, seed):
+def test_images_behind_damage_do_not_depend_on_where_decoding_began(tmp_path, seed):
     reader = open_video(_spoilt(tmp_path / "clip.mp4", seed))
     whole = {frame.index: frame for frame in reader}
 
@@ -124,7 +124,7 @@ def test_pictures_behind_damage_do_not_depend_on_where_decoding_began(tmp_path, 
             assert (frame.image == whole[frame.index].image).all(), f"frame {frame.index}, begun at {since}"
 
 
-def test_the_damaged_packet_is_named_before_the_next_picture_comes(tmp_path):
+def test_the_damaged_packet_is_named_before_the_next_image_comes(tmp_path):
     path = damage_packets(write_video(tmp_path / "clip.mp4", num_frames=30, options={"bf": "0"}), [14])
     decoder = open_video(path)._decoder()
 

@@ -45,7 +45,7 @@ def a_record(number, image, centers):
 
 
 @pytest.mark.parametrize("name", ["dis", "farneback"])
-def test_flow_carries_points_with_the_picture(name):
+def test_flow_carries_points_with_the_image(name):
     image = texture()
     points = np.array([[[100, 100], [200, 150]]], np.float32)
 
@@ -147,7 +147,7 @@ def test_cues_hold_a_queue_of_carried_poses():
     assert features[3].appearance.shape == (1, 40)
 
 
-def test_flow_tracker_follows_a_jump_that_the_picture_shows():
+def test_flow_tracker_follows_a_jump_that_the_image_shows():
     """The person moves by four widths in a frame: too far for OKS, unless flow tells."""
     image = texture()
     leap = np.array([12.0, 0.0])
@@ -238,7 +238,7 @@ def test_recovered_person_keeps_the_score_of_the_box_they_were_found_in():
     assert found == [[pytest.approx(0.72)]] * 20
 
 
-def test_camera_motion_on_a_large_picture_is_in_its_own_pixels():
+def test_camera_motion_on_a_large_image_is_in_its_own_pixels():
     image = texture(480, 640)
     records = [a_record(t, moved(image, np.array([8.0 * t, -4.0 * t])), []) for t in range(2)]
 

@@ -14,13 +14,13 @@ from videopose.catalog import recipe
 from videopose.cli.track import command
 from videopose.config import input_paths
 from videopose.errors import DatasetError, InputError
-from videopose.estimators.picture_signature import picture_signature
+from videopose.estimators.image_signature import image_signature
 from videopose.io.journal_store import JournalStore
 from videopose.io.result import ResultHeader
 from videopose.io.results import read_result, write_result
 from videopose.io.shots_file import read_shots
 from videopose.stages.pipeline import Window
-from videopose.stages.shots import GivenShots, NumberShots, SignPictures, shot_stages
+from videopose.stages.shots import GivenShots, MeasureSignatures, NumberShots, shot_stages
 from videopose.stages.smooth import TrackAndSmooth
 from videopose.stages.temporal import _moments
 from videopose.stages.track import TrackPoses
@@ -73,23 +73,23 @@ def test_faint_people_are_measured_by_their_own_shot():
 def test_stream_without_a_cut_is_tracked_as_before():
     plain = [replace(r, shot=0) for r in records(starts=())]
     stage = TrackAndSmooth(TrackerOptions(), SmoothingOptions(), SKELETON)
-    signed = [replace(r, features=TrackingFeatures(signature=picture_signature(picture((9, 8, 7))))) for r in plain]
+    signed = [replace(r, features=TrackingFeatures(signature=image_signature(picture((9, 8, 7))))) for r in plain]
 
     assert_same_records(list(stage(NumberShots()(signed))), list(stage(plain)))
 
 
-def test_shots_are_numbered_from_pictures():
+def test_shots_are_numbered_from_images():
     stream = [Record(Frame(t, t / 25, picture((200, 30, 30) if t < 40 else (20, 40, 220)))) for t in range(70)]
 
-    numbered = list(NumberShots()(SignPictures()(stream)))
+    numbered = list(NumberShots()(MeasureSignatures()(stream)))
 
     assert [r.frame.index for r in numbered] == list(range(70))
     assert [r.shot for r in numbered] == [0] * 40 + [1] * 30
 
 
-def test_signing_needs_pictures():
+def test_signing_needs_images():
     with pytest.raises(InputError, match="frame 3 has no image; it is signed before DropImages"):
-        next(SignPictures()([Record(Frame(3, 0.1, None))]))
+        next(MeasureSignatures()([Record(Frame(3, 0.1, None))]))
 
 
 def test_given_shots_may_begin_between_the_frames_of_a_stream():
@@ -105,7 +105,7 @@ def test_window_ends_where_the_scene_changes():
 
 
 def test_signatures_and_shots_outlive_a_kill(tmp_path):
-    stream = list(SignPictures()([Record(Frame(0, 0.0, picture((9, 8, 7))))]))
+    stream = list(MeasureSignatures()([Record(Frame(0, 0.0, picture((9, 8, 7))))]))
     stream.append(Record(Frame(1, 0.04, None), shot=2))
     store = JournalStore(tmp_path / "j", {})
     store.append([replace(r, frame=replace(r.frame, image=None)) for r in stream])
@@ -144,7 +144,7 @@ def test_choice_of_shots_is_obeyed(tmp_path):
     options = topdown.PipelineOptions.model_validate({"tracker": {"shots": str(path)}})
 
     assert shot_stages("off") == ()
-    assert shot_stages("auto") == (SignPictures(),)
+    assert shot_stages("auto") == (MeasureSignatures(),)
     assert shot_stages(str(path)) == (GivenShots((30,)),)
     assert input_paths(options) == {"tracker.shots": path}
 

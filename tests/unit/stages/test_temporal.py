@@ -170,7 +170,7 @@ def test_the_result_does_not_depend_on_how_many_frames_share_batches():
         assert np.allclose(a.keypoints, b.keypoints, atol=1e-3)
 
 
-def test_records_without_heatmaps_or_pictures_are_refused():
+def test_records_without_heatmaps_or_images_are_refused():
     stage = temporal_pipeline(Watching()).stages[1]
     with pytest.raises(InputError, match="frame 0 has no heatmaps; a HeatmapEstimator stands before"):
         list(stage(some_records(1, with_image=True)))

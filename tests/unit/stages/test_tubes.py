@@ -153,7 +153,7 @@ def test_a_video_of_nobody_has_nobody():
     assert [len(record.poses) for record in out] == [0] * 7
 
 
-def test_a_box_outside_the_picture_and_a_score_that_is_no_number_are_survived():
+def test_a_box_outside_the_image_and_a_score_that_is_no_number_are_survived():
     records = [
         replace(record, detections=boxes_of([5000, 5000, 5040, 5060], [-90, -90, -80, -80], score=np.nan))
         for record in walking_records(7)
@@ -183,7 +183,7 @@ def walking(detections):
     return replace(walking_records(1)[0], detections=detections)
 
 
-def test_pictures_must_still_be_there():
+def test_images_must_still_be_there():
     record = walking(boxes_of([20, 25, 60, 75]))
     gone = replace(record, frame=replace(record.frame, image=None))
 
@@ -191,7 +191,7 @@ def test_pictures_must_still_be_there():
         list(EstimateTubes(TubeEstimator(bright_estimator()), TubeOptions())([gone]))
 
 
-def test_no_more_pictures_are_held_than_tubes_need():
+def test_no_more_images_are_held_than_tubes_need():
     alive = weakref.WeakSet()
     most = 0
 

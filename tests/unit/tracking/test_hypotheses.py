@@ -155,7 +155,7 @@ def test_the_order_of_hypotheses_does_not_matter(method, seed):
 @pytest.mark.parametrize("method", METHODS)
 @few
 @given(seeds, st.floats(-300, 300), st.floats(0.25, 4))
-def test_merging_follows_the_picture_when_it_moves_and_grows(method, seed, shift, scale):
+def test_merging_follows_the_image_when_it_moves_and_grows(method, seed, shift, scale):
     keypoints = some_hypotheses(seed)
     moved = keypoints.copy()
     moved[..., :2] = moved[..., :2] * scale + shift

@@ -7,12 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videopose.estimators.picture_signature import picture_signature
+from videopose.estimators.image_signature import image_signature
 from videopose.tracking.shots import is_cut, number_shots
 
 
 def scene(seed, height=90, width=160):
-    """Paint a smooth scene in colours of its own, larger than a image."""
+    """Paint a smooth scene in colours of its own, larger than an image."""
     rng = np.random.default_rng(seed)
     low, high = np.sort(rng.uniform(0, 255, (2, 3)), axis=0)
     noise = rng.uniform(low, high, (2 * height // 30, 2 * width // 30, 3)).astype(np.float32)
@@ -26,7 +26,7 @@ def shown(painted, x=0.0, height=90, width=160):
 
 def sign(pictures):
     images = (np.clip(picture, 0, 255).astype(np.uint8) for picture in pictures)
-    return [picture_signature(torch.from_numpy(image).permute(2, 0, 1)) for image in images]
+    return [image_signature(torch.from_numpy(image).permute(2, 0, 1)) for image in images]
 
 
 def starts(signatures):
@@ -98,7 +98,7 @@ def test_signature_has_one_length_and_hardly_depends_on_the_size(size_hw):
     picture = shown(RED)
     image = cv2.resize(np.clip(picture, 0, 255).astype(np.uint8), size_hw[::-1], interpolation=cv2.INTER_AREA)
 
-    signature = picture_signature(torch.from_numpy(image).permute(2, 0, 1))
+    signature = image_signature(torch.from_numpy(image).permute(2, 0, 1))
 
     assert signature.shape == sign([picture])[0].shape
     assert not is_cut(signature, sign([picture])[0])

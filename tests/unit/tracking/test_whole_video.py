@@ -112,7 +112,7 @@ def test_weak_track_is_dropped():
     assert all(row == [1] for row in ids(records))
 
 
-def test_people_of_a_single_picture_are_not_dropped():
+def test_people_of_a_single_image_are_not_dropped():
     assert ids([frame(0, [(300, 300, 1.0), (600, 300, 1.0)])]) == [[1, 2]]
 
 

@@ -122,7 +122,7 @@ def test_a_batch_of_training_is_what_a_crop_network_feeds(data, tmp_path):
     assert fed.amax((0, 2, 3)).sub(fed.amax((0, 2, 3)).flip(0)).abs().max() > 0.05  # the channels are told apart
 
 
-def test_weights_of_labels_change_sides_with_the_picture(data, tmp_path):
+def test_weights_of_labels_change_sides_with_the_image(data, tmp_path):
     weights = np.linspace(0.1, 1, len(COCO)).astype(np.float32)
     options = validate(
         PoseDataOptions,

@@ -46,7 +46,7 @@ def propagated(labels, records, **options):
     return list(stage(records))
 
 
-def test_poses_follow_the_picture_not_the_straight_line():
+def test_poses_follow_the_image_not_the_straight_line():
     shifts = [0, 4, 8, 8, 8]  # moves, then stands still: half way along a straight line would be 4
     labels = {0: person(60, 60), 4: person(68, 60)}
     found = [record.poses.keypoints[0, 0, 0] for record in propagated(labels, moving_records(shifts))]

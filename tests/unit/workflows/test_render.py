@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from builders import some_poses
-from video_files import damage_packets, number_in, picture, write_video
+from video_files import damage_packets, frame_image, number_in, write_video
 
 from videopose.errors import InputError, VideoPoseError
 from videopose.io.reader import open_video
@@ -51,7 +51,7 @@ def test_a_late_first_frame_stays_late(tmp_path):
     assert times_of(tmp_path / "o.mp4") == pytest.approx([3.2, 3.24, 3.28], abs=1e-3)
 
 
-def test_pictures_are_the_clips(tmp_path):
+def test_images_are_the_clips(tmp_path):
     clip = write_video(tmp_path / "clip.mp4", num_frames=12)
 
     render(clip, result_of(tmp_path / "r.json", clip), tmp_path / "o.mp4")
@@ -66,7 +66,7 @@ def test_people_are_drawn(tmp_path):
     render(clip, result_of(tmp_path / "r.json", clip, people=2), tmp_path / "o.mp4")
 
     image = next(iter(open_video(tmp_path / "o.mp4"))).image.permute(1, 2, 0).numpy().astype(int)
-    assert (np.abs(image - picture(0, (120, 160))).max(-1) > 60).mean() > 0.02
+    assert (np.abs(image - frame_image(0, (120, 160))).max(-1) > 60).mean() > 0.02
 
 
 def test_a_rotated_clip_is_shown_upright(tmp_path):
@@ -77,7 +77,7 @@ def test_a_rotated_clip_is_shown_upright(tmp_path):
     reader = open_video(tmp_path / "o.mp4")
     shown = next(iter(reader)).image.permute(1, 2, 0).numpy()
     assert reader.info.size_hw == (64, 48)
-    assert np.abs(shown.astype(int) - np.rot90(picture(0))).mean() < 6
+    assert np.abs(shown.astype(int) - np.rot90(frame_image(0))).mean() < 6
 
 
 def test_odd_sides_are_padded(tmp_path):
@@ -125,7 +125,7 @@ def test_lost_frames_are_left_out(tmp_path):
 def test_a_folder_of_images_gets_the_results_frame_rate(tmp_path):
     (tmp_path / "images").mkdir()
     for number in range(3):
-        cv2.imwrite(str(tmp_path / "images" / f"{number}.png"), picture(number))
+        cv2.imwrite(str(tmp_path / "images" / f"{number}.png"), frame_image(number))
     result = result_of(tmp_path / "r.json", tmp_path / "images", frame_rate=10)
 
     render(tmp_path / "images", result, tmp_path / "o.mp4")

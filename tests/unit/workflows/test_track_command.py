@@ -167,7 +167,7 @@ PICTURES = [
 
 
 @pytest.mark.parametrize(("arguments", "what", "cure"), PICTURES, ids=[each[1] for each in PICTURES])
-def test_what_needs_pictures_is_refused_on_saved_poses(saved, tmp_path, arguments, what, cure):
+def test_what_needs_images_is_refused_on_saved_poses(saved, tmp_path, arguments, what, cure):
     out = tmp_path / "again.json"
 
     result = CliRunner().invoke(command, [str(saved), "-o", str(out), *arguments])
@@ -179,7 +179,7 @@ def test_what_needs_pictures_is_refused_on_saved_poses(saved, tmp_path, argument
     assert not out.exists()
 
 
-def test_trackers_that_need_pictures_are_not_compared(saved):
+def test_trackers_that_need_images_are_not_compared(saved):
     with pytest.raises(
         InputError, match="saved poses hold no images, in which tracker.features.flow would be measured"
     ):

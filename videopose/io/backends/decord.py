@@ -17,7 +17,7 @@ import numpy as np
 from videopose.errors import InputError
 from videopose.io._media import is_text
 from videopose.io.backends.pyav import PyAVReader
-from videopose.io.base import Picture, Selection
+from videopose.io.base import LazyImage, Selection
 from videopose.types import U8
 
 logger = logging.getLogger(__name__)
@@ -41,13 +41,13 @@ class DecordReader(PyAVReader):
         self._decord = _load_decord()
         super().__init__(path, selection, strict=strict, stream=stream, allow_references=allow_references)
 
-    def _pictures(self, first: int) -> Iterator[tuple[int, Picture]]:
+    def _images(self, first: int) -> Iterator[tuple[int, LazyImage]]:
         index = first
         for index, image in enumerate(self._trusted(first), start=first):
             yield index, lambda image=image: image  # type: ignore[misc]
             index += 1
         if index < len(self._timeline):
-            yield from super()._pictures(index)
+            yield from super()._images(index)
 
     def _trusted(self, first: int) -> Iterator[U8]:
         """Return decord's images from `first` on, up to the first one in doubt."""
@@ -72,7 +72,7 @@ class DecordReader(PyAVReader):
             logger.warning("%s: decord failed (%s); PyAV decodes the rest", self._path, str(error).split(": ")[-1])
 
     def _agrees(self, video: Any, first: int) -> bool:  # Any: decord has no types
-        _, reference = next(super()._pictures(first), (first, None))
+        _, reference = next(super()._images(first), (first, None))
         if reference is None:
             return False
         ours, theirs = reference(), video[first].asnumpy()

@@ -13,11 +13,11 @@ import numpy as np
 from videopose.errors import VideoError
 from videopose.io._image_files import describe_holes, image_files, missing_behind, natural_key, no_numbers
 from videopose.io._media import is_text, readable_name
-from videopose.io.base import Picture, Selection, VideoReader
+from videopose.io.base import LazyImage, Selection, VideoReader
 from videopose.io.timeline import evenly_spaced
 from videopose.types import U8, VideoInfo
 
-__all__ = ["ImageReader", "image_files", "natural_key", "num_pictures"]
+__all__ = ["ImageReader", "image_files", "natural_key", "num_images"]
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class ImageReader(VideoReader):
             duration=timeline.end,
         )
 
-    def _pictures(self, first: int) -> Iterator[tuple[int, Picture]]:
+    def _images(self, first: int) -> Iterator[tuple[int, LazyImage]]:
         for index in range(first, len(self._pages)):
             page = self._pages[index]
             image = "there is no image of this number" if page is None else self._decoded(page)
@@ -99,7 +99,7 @@ class ImageReader(VideoReader):
         return depth
 
     def _decoded(self, page: tuple[Path, int]) -> np.ndarray | str:
-        """Decode a image to (H, W, 3) BGR, turned by its EXIF tag; a reason if it cannot be decoded."""
+        """Decode an image to (H, W, 3) BGR, turned by its EXIF tag; a reason if it cannot be decoded."""
         file, number = page
         if self._opened is None or self._opened[0] != file:
             images = _read(file)
@@ -120,12 +120,12 @@ def _pages_of(path: str, files: list[Path], *, keep_holes: bool) -> list[Page]:
         logger.warning("%s: numbers of images are missing and %s: %s", path, what, describe_holes(files, missing))
     pages: list[Page] = []
     for row, file in enumerate(files):
-        pages += [(file, number) for number in range(num_pictures(file))]
+        pages += [(file, number) for number in range(num_images(file))]
         pages += [None] * (missing[row] if keep_holes else 0)
     return pages
 
 
-def num_pictures(file: Path) -> int:
+def num_images(file: Path) -> int:
     """Count the images in an image file: pages of a TIFF, frames of an animated WebP or PNG; 1 if nobody can say."""
     try:
         with file.open("rb") as opened:

@@ -16,7 +16,7 @@ import numpy as np
 from videopose.io._color import Converter
 from videopose.io._media import ffmpeg_name, is_text
 from videopose.io.backends.pyav import PyAVReader
-from videopose.io.base import Picture
+from videopose.io.base import LazyImage
 from videopose.types import U8
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ _COMPARED = 2
 class OpenCVReader(PyAVReader):
     """The frames of a video file decoded by OpenCV, counted and timed by the container's own timestamps."""
 
-    def _pictures(self, first: int) -> Iterator[tuple[int, Picture]]:
+    def _images(self, first: int) -> Iterator[tuple[int, LazyImage]]:
         index = 0
         why = self._why_not()
         if why is None:
@@ -43,7 +43,7 @@ class OpenCVReader(PyAVReader):
             why = f"OpenCV stops before frame {index}"
         if index < len(self._timeline):
             logger.warning("%s: %s; PyAV decodes %s", self._path, why, "the rest" if index else "it")
-            yield from super()._pictures(max(first, index))
+            yield from super()._images(max(first, index))
 
     def _why_not(self) -> str | None:
         """Say why OpenCV would show something else than players do; None if it would not."""
@@ -53,14 +53,14 @@ class OpenCVReader(PyAVReader):
             return "OpenCV does not read its colours (10 bits, HDR, untagged HD) or its interlaced or cropped images"
         if self._is_one_of_several or not is_text(self._file):
             return "OpenCV cannot be told which stream or file is meant"
-        pairs = zip(super()._pictures(0), self._captured(), strict=False)
+        pairs = zip(super()._images(0), self._captured(), strict=False)
         for (_, ours), theirs in islice(pairs, _COMPARED):
             difference = np.abs(ours().astype(np.int16) - theirs()).mean()
             if difference > _CLOSE:
                 return f"OpenCV's images differ by {difference:.0f} levels"
         return None
 
-    def _captured(self) -> Iterator[Picture]:
+    def _captured(self) -> Iterator[LazyImage]:
         capture = cv2.VideoCapture(ffmpeg_name(self._file), cv2.CAP_FFMPEG)
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # turned here, by the same rule for every backend
         tolerance = np.diff(self._timeline.times()).min(initial=1.0) / 2

@@ -20,7 +20,7 @@ from videopose.io._media import opened_media, readable_name
 from videopose.io._orientation import orientation_of
 from videopose.io._packets import OtherPackets, PacketDecoder, PacketFacts
 from videopose.io._scan import scan
-from videopose.io.base import Picture, Selection, VideoReader
+from videopose.io.base import LazyImage, Selection, VideoReader
 from videopose.io.timeline import frame_rate, read_timeline
 from videopose.types import VideoInfo
 
@@ -30,7 +30,7 @@ _TRIES = 8
 """Keyframes tried one before the other, until decoding begins at the beginning."""
 
 _LATEST = 20
-"""Packets after which a image that has not come out will not come any more; H.264 and HEVC hold back 16 at most."""
+"""Packets after which an image that has not come out will not come any more; H.264 and HEVC hold back 16 at most."""
 
 
 class PyAVReader(VideoReader):
@@ -98,14 +98,14 @@ class PyAVReader(VideoReader):
             )
         return first
 
-    def _pictures(self, first: int) -> Iterator[tuple[int, Picture]]:
+    def _images(self, first: int) -> Iterator[tuple[int, LazyImage]]:
         decoder = self._decoder()
         try:
             yield from self._convertible(self._decode_exactly(decoder, first))
         finally:
             decoder.close()
 
-    def _pictures_at(self, first: int) -> Iterator[tuple[int, Picture]]:
+    def _images_at(self, first: int) -> Iterator[tuple[int, LazyImage]]:
         if self._kept is None:
             self._kept = self._decoder()
         yield from self._convertible(self._decode_exactly(self._kept, first))
@@ -123,7 +123,7 @@ class PyAVReader(VideoReader):
             self._kept.close()
             self._kept = None
 
-    def _convertible(self, frames: Iterator[tuple[int, av.VideoFrame]]) -> Iterator[tuple[int, Picture]]:
+    def _convertible(self, frames: Iterator[tuple[int, av.VideoFrame]]) -> Iterator[tuple[int, LazyImage]]:
         for index, frame in frames:
             yield index, lambda frame=frame: self._converter(frame)  # type: ignore[misc]
 
@@ -235,7 +235,7 @@ def _why_only_from_start(stream: av.VideoStream, facts: list[PacketFacts]) -> st
 
 
 def displayed_size(coded_hw: tuple[int, int], sample_aspect_ratio: Fraction | None) -> tuple[int, int]:
-    """Return the size a image is shown at, before it is turned: its pixels are made square by stretching one side.
+    """Return the size an image is shown at, before it is turned: its pixels are made square by stretching one side.
 
     A difference of a pixel is an encoder's rounding and is passed over, a ratio beyond 4 is damage.
 

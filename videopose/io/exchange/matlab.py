@@ -88,9 +88,9 @@ def _puppet_boxes(path: Path, xy: F64) -> F64:
     mask = video.parents[min(2, len(video.parents) - 1)] / "puppet_mask" / video.parent.name / video.name
     if not (mask / "puppet_mask.mat").is_file():
         return boxes
-    pictures = np.atleast_3d(_load(mask / "puppet_mask.mat")["part_mask"]) > 0
-    for number in range(min(len(boxes), pictures.shape[2])):  # a few videos have fewer masks than frames
-        y, x = np.nonzero(pictures[..., number])
+    masks = np.atleast_3d(_load(mask / "puppet_mask.mat")["part_mask"]) > 0
+    for number in range(min(len(boxes), masks.shape[2])):  # a few videos have fewer masks than frames
+        y, x = np.nonzero(masks[..., number])
         if len(x):
             boxes[number] = np.array([x.min(), y.min(), x.max(), y.max()]) + 1  # in MATLAB's numbers, as the rest
     return boxes

@@ -18,8 +18,8 @@ _SAMPLED = 256
 _SMALL_WH = (64, 36)
 
 
-def picture_signature(image: Tensor) -> U8:
-    """Describe a image for finding shot changes.
+def image_signature(image: Tensor) -> U8:
+    """Describe an image for finding shot changes.
 
     Args:
         image: (3, H, W) uint8 RGB on any device.
