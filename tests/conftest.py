@@ -10,6 +10,9 @@ import pytest
 SHARED = Path(os.environ.get("VIDEOPOSE_SHARED", Path(__file__).parents[2] / "shared"))
 
 
+os.environ["VIDEOPOSE_TRACEBACKS"] = "1"  # the command line's last net would hide bugs
+
+
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="write the documents in tests/golden anew")
 

@@ -1,5 +1,6 @@
 """The outer edge: commands found lazily, errors into messages and exit codes."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -71,6 +72,47 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
 
     with pytest.raises(ZeroDivisionError):
         main(["run", "clip.mp4"])
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Permission denied", "there/clip.mp4"), "there/clip.mp4: Permission denied"),
+        (OSError(28, "No space left on device"), "clip.mp4: No space left on device"),
+        (RecursionError("maximum recursion depth exceeded"), "clip.mp4: is nested too deeply"),
+        (MemoryError(), "clip.mp4: needs more memory than there is"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), "clip.mp4: holds text that cannot be read"),
+    ],
+)
+def test_what_no_check_has_met_is_one_line_with_the_file(error, said, tmp_path, monkeypatch, capsys):
+    def broken(*arguments, **options):
+        raise error
+
+    (tmp_path / "clip.mp4").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("videopose.workflows.run.run", broken)
+
+    with pytest.raises(type(error)):  # in tests the net is off
+        main(["run", "clip.mp4"])
+    monkeypatch.delenv("VIDEOPOSE_TRACEBACKS")
+    with pytest.raises(type(error)):
+        main(["run", "clip.mp4", "--debug"])
+    capsys.readouterr()
+    assert main(["run", "clip.mp4"]) == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"Error: {said}")
+    assert printed.count("\n") == 1
+
+
+def test_output_into_a_pipe_that_is_closed_ends_without_a_word():
+    code = "import sys; from videopose.cli.main import main; sys.exit(main(['run', 'x.mp4', '--print-config']))"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env={key: value for key, value in os.environ.items() if key != "VIDEOPOSE_TRACEBACKS"}) as done:
+        done.stdout.close()
+        said = done.stderr.read()
+
+    assert said == b""
+    assert done.returncode == 1
 
 
 def test_env_says_what_optional_packages_change(capsys):

@@ -1,14 +1,17 @@
 """`videopose`: finds the commands, and is the outer edge where errors become messages and exit codes.
 
 Exit 0: done. 1: something the user can act on, said in one message. 2: the command line is wrong. 130: stopped by
-Ctrl-C. Anything else is a bug and keeps its traceback.
+Ctrl-C. Anything else is a bug and keeps its traceback, but for what the machine or a hostile file brings about and no
+check has met: that becomes one line too, unless `--debug` or `VIDEOPOSE_TRACEBACKS` (set for the tests) asks for all.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +24,9 @@ from videopose.errors import VideoPoseError, nearest_name
 
 COMMANDS = ("run", "track", "annotate", "render", "eval", "convert", "submission", "models", "train", "bench", "env")
 """In the order in which `--help` lists them; each lives in `cli/<name>.py` as `command`."""
+
+TRACEBACKS = "VIDEOPOSE_TRACEBACKS"
+"""Environment variable: set, unforeseen errors of the machine keep their traceback, so that tests see every bug."""
 
 
 class _Commands(click.Group):
@@ -78,6 +84,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.Abort:
         click.echo("Stopped.", err=True)
         return 130
+    except (OSError, RecursionError, MemoryError, UnicodeError) as error:
+        if debug or os.environ.get(TRACEBACKS):
+            raise
+        return _last_net(error, words)
+
+
+def _last_net(error: Exception, words: Sequence[str]) -> int:
+    """Say in one line what no check has met: a right that is missing, a full disk, a file nested without end."""
+    if isinstance(error, BrokenPipeError) and error.filename is None:  # whoever read the output has read enough
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if isinstance(error, OSError):
+        what = error.strerror or str(error) or type(error).__name__
+    elif isinstance(error, RecursionError):
+        what = "is nested too deeply"
+    elif isinstance(error, MemoryError):
+        what = "needs more memory than there is"
+    else:
+        what = f"holds text that cannot be read or written ({error})"
+    line = " ".join(f"Error: {_files_meant(error, words)}: {what}. --debug shows where".split())
+    click.echo(printable(line), err=True)
+    return 1
+
+
+def _files_meant(error: Exception, words: Sequence[str]) -> str:
+    """Name the file an error is about; where it does not say, the files on the command line."""
+    named = getattr(error, "filename", None)
+    if isinstance(named, bytes | str | os.PathLike):
+        return os.fsdecode(named)
+    there = [word for word in words[1:] if not word.startswith("-") and "\0" not in word and os.path.lexists(word)]
+    return ", ".join(there) or " ".join(word for word in words if word != "--debug")
 
 
 def printable(text: str) -> str:
