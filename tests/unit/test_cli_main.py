@@ -107,6 +107,7 @@ def test_what_no_check_has_met_is_one_line_with_the_file(error, said, tmp_path, 
 def test_output_into_a_pipe_that_is_closed_ends_without_a_word():
     code = "import sys; from videopose.cli.main import main; sys.exit(main(['run', 'x.mp4', '--print-config']))"
     with subprocess.Popen(
+        [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={key: value for key, value in os.environ.items() if key != "VIDEOPOSE_TRACEBACKS"},

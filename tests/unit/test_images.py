@@ -33,11 +33,11 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("image", "message"), WRONG, ids=lambda value: value[:40] if isinstance(value, str) else "")
-def test_an_image_of_another_kind_is_one_clear_error(picture, message):
+def test_an_image_of_another_kind_is_one_clear_error(image, message):
     with pytest.raises(InputError, match=rf"^image: {message}"):
-        as_images(picture)
+        as_images(image)
     with pytest.raises(InputError, match=rf"^images\[1\]: {message}"):
-        as_images([ARRAY, picture])
+        as_images([ARRAY, image])
 
 
 @pytest.mark.parametrize(
@@ -89,17 +89,17 @@ def test_networks_answer_arrays_and_tensors_alike():
 
 
 @pytest.mark.parametrize(("image", "message"), WRONG, ids=lambda value: value[:40] if isinstance(value, str) else "")
-def test_networks_refuse_images_of_another_kind(picture, message):
+def test_networks_refuse_images_of_another_kind(image, message):
     with pytest.raises(InputError, match=message):
-        bright_estimator().estimate([picture], [boxes_of([2, 2, 28, 38])])
+        bright_estimator().estimate([image], [boxes_of([2, 2, 28, 38])])
 
 
 def test_a_detector_refuses_images_of_another_kind():
     detector = create_detector(DetectorOptions(precision="float32"), CPU)
 
-    for picture, message in WRONG:
+    for image, message in WRONG:
         with pytest.raises(InputError, match=message):
-            detector.detect([picture])
+            detector.detect([image])
 
 
 def test_every_image_needs_its_boxes():
