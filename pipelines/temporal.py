@@ -47,7 +47,7 @@ class Temporal(topdown.TopDown):
 
     def networks(self, device: torch.device) -> Pipeline:
         """Build the costly half: single frames first, then what was seen in those around them."""
-        estimator = create_temporal(self.options.pose, self.options.temporal, device)
+        estimator = create_temporal(self.options.pose, self.options.temporal, device, self.options)
         single = EstimatePoses(estimator.single, self.options.window, at_once=2)
         if isinstance(estimator, RecurrentEstimator):
             return self.networks_around(device, single, PropagateStates(estimator))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from pydantic import Field
 
-from videopose.config import Options
 from videopose.estimators.base import Estimator
 from videopose.estimators.build import (
     DetectorOptions,
@@ -23,6 +22,7 @@ from videopose.io.boxes_file import check_boxes, read_boxes
 from videopose.io.result import JsonObject
 from videopose.learned_tracking.entailment import describe_entailment
 from videopose.learned_tracking.refiner import describe_refiner
+from videopose.runtime.choice import RuntimeOptions
 from videopose.skeletons import Skeleton, skeleton_named
 from videopose.stages.detect import BoxesFromFile, DetectPeople, FullFrameBox
 from videopose.stages.estimate import EstimatePoses
@@ -40,7 +40,7 @@ from videopose.tracking.options import SmoothingOptions, TrackerOptions
 from videopose.types import VideoInfo
 
 
-class PipelineOptions(Options):
+class PipelineOptions(RuntimeOptions):
     """The values of a top-down pipeline: `configs/pipelines/*.yaml`."""
 
     recipe: str = "topdown"
@@ -69,7 +69,7 @@ class TopDown:
 
     def networks(self, device: torch.device) -> Pipeline:
         """Build the costly half: everything that needs pixels."""
-        return self.networks_around(device, self._pose_stage(create_estimator(self.options.pose, device)))
+        return self.networks_around(device, self._pose_stage(create_estimator(self.options.pose, device, self.options)))
 
     def networks_around(self, device: torch.device, *poses: Stage) -> Pipeline:
         """Put what needs pixels around the stages that estimate poses, which run beside those before them."""
@@ -99,9 +99,8 @@ class TopDown:
             return FullFrameBox()
         if self.options.detector.source == "file":
             return BoxesFromFile(read_boxes(Path(self.options.detector.boxes)))
-        return DetectPeople(
-            create_detector(self.options.detector, device), self.options.detector.every, self.options.window
-        )
+        detector = create_detector(self.options.detector, device, self.options)
+        return DetectPeople(detector, self.options.detector.every, self.options.window)
 
     def tracks(self) -> Pipeline:
         """Build the cheap half: everything after the journal."""
@@ -110,8 +109,6 @@ class TopDown:
     def weights(self) -> list[dict[str, str]]:
         """Name the weights and their checksums, for the result's provenance."""
         pose = describe_pose(self.options.pose)
-        if self.options.pose.backend != "torch":
-            pose = replace(pose, file=str(Path(self.options.pose.weights).absolute()), origin="")
         used = [used_weights(pose, "pose.model", self.options.pose.weights)]
         if self.options.detector.source == "network":
             detector = describe_detector(self.options.detector)

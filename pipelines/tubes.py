@@ -61,7 +61,9 @@ class Tubes(topdown.TopDown):
                 ToDevice(device),
                 DetectTubeCenters(self.detection_stage(device), options.tubes, options.window),
                 Prefetch(options.window),
-                EstimateTubes(create_tubes(options.pose, options.tubes, device), options.tubes, options.window),
+                EstimateTubes(
+                    create_tubes(options.pose, options.tubes, device, options), options.tubes, options.window
+                ),
                 MeasureFeatures(options.tracker.features),
                 DropImages(),
             )

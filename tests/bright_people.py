@@ -9,6 +9,7 @@ from torch import nn
 from videopose.codecs import create_codec
 from videopose.estimators.crops import CropNetwork
 from videopose.estimators.topdown import TopDownEstimator
+from videopose.runtime.torch import TorchNetwork
 from videopose.skeletons import make_skeleton
 from videopose.types import Detections, Frame, Record
 
@@ -33,7 +34,7 @@ class Brightest(nn.Module):
 def bright_estimator(model=None, **options):
     """Make a top-down estimator around `Brightest` or another network."""
     network = CropNetwork(
-        model or Brightest(),
+        TorchNetwork(model or Brightest()),
         create_codec("spatial", (256, 192)),
         TWO,
         (0, 0, 0),

@@ -27,6 +27,15 @@ def _seeded():
         torch.manual_seed(0)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _networks_of_tests(tmp_path_factory):
+    """Keep networks that tests convert out of the user's cache, and convert each once a session."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+            patch.setenv(name, str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_dir():
     """Return `../shared`, or skip with a reason."""

@@ -53,6 +53,8 @@ def test_the_identity_holds_everything_that_changes_a_chunk(command, long_clip):
     assert sorted(leaves(identity)) == sorted(
         [
             *("version", "torch", "device"),
+            *("computing.runtime", "computing.version", "computing.instruction_set"),
+            *("computing.precision", "computing.published_precision"),
             *("weights.people.option", "weights.people.name", "weights.people.sha256"),
             *("files.detector.boxes.path", "files.detector.boxes.bytes", "files.detector.boxes.sha256"),
             *("config.recipe", "config.people", "config.window", "config.before"),

@@ -13,11 +13,13 @@ import torch
 
 from videopose import catalog
 from videopose.estimators.build import DetectorOptions, PoseOptions, create_detector, create_estimator
+from videopose.runtime.choice import RuntimeOptions
 
 FILE = Path(__file__).parents[1] / "data" / "shipped_keypoints.json"
 TIMES = (1.0, 4.0, 6.6)  # seconds into the clip, whose images are taken before an encoder sees them
 PIXELS = 0.5  # arithmetic of other processors and versions moves a keypoint by a tenth; half a pixel is a shifted crop
 SCORE = 0.02
+PLAIN = RuntimeOptions(runtime="torch", precision="float32")
 
 
 def test_the_shipped_networks_answer_as_they_did(request):
@@ -27,8 +29,8 @@ def test_the_shipped_networks_answer_as_they_did(request):
     images = [demo.frame_at(time, demo.stage(), person, opacity) for time in TIMES]
     cpu = torch.device("cpu")
 
-    boxes = create_detector(DetectorOptions(precision="float32"), cpu).detect(images)
-    poses = create_estimator(PoseOptions(precision="float32"), cpu).estimate(images, boxes)
+    boxes = create_detector(DetectorOptions(), cpu, PLAIN).detect(images)
+    poses = create_estimator(PoseOptions(), cpu, PLAIN).estimate(images, boxes)
 
     found = [
         {

@@ -49,7 +49,7 @@ def recipe_of(name, values):
 
 def identity(name, **values):
     recipe = recipe_of(name, values)
-    provenance = describe_run(recipe.weights(), recipe.options, torch.device("cpu"), {})
+    provenance = describe_run(recipe.weights(), recipe.options, torch.device("cpu"), {}, {})
     return networks_identity(provenance, *recipe.split())
 
 

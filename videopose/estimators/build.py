@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
 
 import torch
 from pydantic import Field, field_validator, model_validator
-from torch import nn
 
 from videopose.codecs import create_codec
 from videopose.config import InputPath, Options
@@ -16,13 +16,11 @@ from videopose.estimators.crops import CropNetwork
 from videopose.estimators.detector import AnchorFreeDetector
 from videopose.estimators.topdown import TopDownEstimator
 from videopose.models import ARCHITECTURES
-from videopose.models.weights import describe, file_sha256, load_model, locate
+from videopose.models.weights import describe, file_sha256, locate
 from videopose.models.zoo import Weights, weights_for_file
-from videopose.runtime.export import RuntimeNetwork
-from videopose.runtime.folding import fold_batch_norm
+from videopose.runtime.choice import AUTOMATIC, RuntimeOptions
+from videopose.runtime.network import EXPORTED, Network, load_network
 from videopose.skeletons import skeleton_named
-
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 class DetectorOptions(Options):
@@ -42,7 +40,6 @@ class DetectorOptions(Options):
     every: int = Field(default=1, ge=1)
     """Run on every so many frames; between them boxes come from the last poses."""
     batch_size: int = Field(default=4, ge=1)
-    precision: Precision = "auto"
 
     @model_validator(mode="after")
     def _names_its_boxes(self) -> Self:
@@ -60,9 +57,8 @@ class PoseOptions(Options):
 
     model: str = "fpn_pose.default"
     weights: InputPath = ""
-    """A checkpoint to use instead of the model's own; then `model` may be a bare architecture."""
-    backend: Literal["torch", "onnxruntime", "openvino"] = "torch"
-    """What runs the network; the others take a file written by `videopose models export` as `weights`."""
+    """A checkpoint to use instead of the model's own, or a `.onnx` or `.xml` file that `videopose models export` wrote;
+    then `model` may be a bare architecture."""
     input_hw: tuple[int, int] | None = None
     """(height, width) of the crops, multiples of 32, if not the weights' own."""
     codec: str = ""
@@ -73,8 +69,6 @@ class PoseOptions(Options):
     nms_oks: float = Field(default=0.9, ge=0, le=1)
     batch_size: int = Field(default=8, ge=1)
     """People per call of the network; on a CPU several calls run side by side."""
-    precision: Precision = "auto"
-    """`auto`: bfloat16 where the processor has it and the weights' card allows it, else float32."""
 
     @field_validator("input_hw")
     @classmethod
@@ -84,17 +78,24 @@ class PoseOptions(Options):
         return input_hw
 
 
-def create_detector(options: DetectorOptions, device: torch.device) -> AnchorFreeDetector:
+def create_detector(
+    options: DetectorOptions, device: torch.device, runtime: RuntimeOptions = AUTOMATIC
+) -> AnchorFreeDetector:
     """Load a detector.
 
+    Args:
+        options: which, and how sure it must be.
+        device: where it runs.
+        runtime: what runs it, and in which arithmetic.
+
     Raises:
+        ConfigError: the runtime is not to be had.
         UnknownNameError: there is no such model.
         WeightsError: its weights are missing, damaged or do not fit.
     """
     weights = describe_detector(options)
-    model, _ = _load(options.model, options.weights)
     return AnchorFreeDetector(
-        prepare(model, device, options.precision, bfloat16=weights.bfloat16),
+        load_network(weights, device, precision=runtime.precision, runtime=runtime.runtime),
         device=device,
         mean=weights.mean,
         std=weights.std,
@@ -107,23 +108,31 @@ def create_detector(options: DetectorOptions, device: torch.device) -> AnchorFre
     )
 
 
-def create_estimator(options: PoseOptions, device: torch.device) -> TopDownEstimator:
+def create_estimator(
+    options: PoseOptions, device: torch.device, runtime: RuntimeOptions = AUTOMATIC
+) -> TopDownEstimator:
     """Load a top-down estimator.
 
+    Args:
+        options: which, and how people are cut out.
+        device: where it runs.
+        runtime: what runs it, and in which arithmetic.
+
     Raises:
-        ConfigError: the model looks at several frames.
+        ConfigError: the model looks at several frames, or the runtime is not to be had.
         UnknownNameError: there is no such model or codec.
         WeightsError: its weights are missing, damaged or do not fit.
     """
     weights = describe_pose(options)
     if ARCHITECTURES[weights.architecture].task != "pose":
         raise ConfigError(f"pose.model = {options.model}: looks at several frames; use a pipeline such as posewarper")
-    return estimator_around(_pose_network(options, device, weights), weights, options, device)
+    network = load_network(
+        weights, device, precision=runtime.precision, runtime=runtime.runtime, input_hw=options.input_hw
+    )
+    return estimator_around(network, weights, options, device)
 
 
-def estimator_around(
-    model: nn.Module, weights: Weights, options: PoseOptions, device: torch.device
-) -> TopDownEstimator:
+def estimator_around(model: Network, weights: Weights, options: PoseOptions, device: torch.device) -> TopDownEstimator:
     """Make an estimator of a network that is ready to run and turns crops into what the weights' codec decodes."""
     network = CropNetwork(
         model,
@@ -132,7 +141,6 @@ def estimator_around(
         mean=weights.mean,
         std=weights.std,
         flip_test=options.flip_test,
-        dtype=next((parameter.dtype for parameter in model.parameters()), torch.float32),
         calibration=weights.calibration or None,
     )
     return TopDownEstimator(
@@ -157,12 +165,7 @@ def describe_pose(options: PoseOptions) -> Weights:
         UnknownNameError: there is no such model.
         WeightsError: the checkpoint is missing or of another architecture.
     """
-    if options.backend == "torch":
-        weights = describe(options.model, checkpoint=Path(options.weights) if options.weights else None)
-    elif options.model in ARCHITECTURES:  # an exported file does not describe itself; the model it came from does
-        weights = weights_for_file(options.model, Path(options.weights))
-    else:
-        weights = describe(options.model)
+    weights = _describe(options.model, options.weights)
     task = ARCHITECTURES[weights.architecture].task
     if task not in ("pose", "temporal", "tube"):
         raise ConfigError(f"pose.model = {options.model}: is a {task}; a pose network is needed")
@@ -174,17 +177,13 @@ def describe_pose(options: PoseOptions) -> Weights:
     return weights
 
 
-def _pose_network(options: PoseOptions, device: torch.device, weights: Weights) -> nn.Module:
-    if options.backend == "torch":
-        model, _ = _load(options.model, options.weights)
-        return prepare(model, device, options.precision, bfloat16=weights.bfloat16)
-    suffix = {"onnxruntime": ".onnx", "openvino": ".xml"}[options.backend]
-    if not options.weights.endswith(suffix):
-        raise ConfigError(
-            f"pose.weights = {options.weights!r}: {options.backend} runs a {suffix} file; make one with "
-            f"`videopose models export {options.model}`"
-        )
-    return RuntimeNetwork(Path(options.weights))
+def _describe(model: str, checkpoint: str) -> Weights:
+    """Describe weights, or a file another runtime runs: it does not describe itself, the model it came from does."""
+    if not checkpoint or Path(checkpoint).suffix not in EXPORTED:
+        return describe(model, checkpoint=Path(checkpoint) if checkpoint else None)
+    file = Path(checkpoint).absolute()
+    weights = weights_for_file(model, file) if model in ARCHITECTURES else describe(model)
+    return replace(weights, file=str(file), origin="", sha256="", bytes=0)
 
 
 def describe_detector(options: DetectorOptions) -> Weights:
@@ -195,7 +194,7 @@ def describe_detector(options: DetectorOptions) -> Weights:
         UnknownNameError: there is no such model.
         WeightsError: the checkpoint is missing or of another architecture.
     """
-    weights = describe(options.model, checkpoint=Path(options.weights) if options.weights else None)
+    weights = _describe(options.model, options.weights)
     if weights.skeleton:
         raise ConfigError(f"detector.model = {options.model}: is a pose network; a detector is needed")
     return weights
@@ -225,26 +224,3 @@ def _data_beside(path: Path) -> Path | None:
     """Return the file that holds the numbers of an exported network, where its own file holds the graph alone."""
     beside = {".xml": path.with_suffix(".bin"), ".onnx": path.with_name(f"{path.name}.data")}.get(path.suffix)
     return beside if beside is not None and beside.is_file() else None
-
-
-def _load(model: str, checkpoint: str) -> tuple[nn.Module, Weights]:
-    return load_model(model, checkpoint=Path(checkpoint) if checkpoint else None)
-
-
-def prepare(model: nn.Module, device: torch.device, precision: Precision, *, bfloat16: bool) -> nn.Module:
-    """Make a network fast: norms folded, channels last, computing in the chosen arithmetic.
-
-    `auto` keeps float32 where a card does not allow `bfloat16`: published scores were measured in it. Where it does
-    (measured cost for our own: `docs/default-models.md`), bfloat16 is taken if the device has instructions for it.
-    """
-    dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}.get(precision)
-    if dtype is None:
-        dtype = torch.bfloat16 if bfloat16 and _has_fast_bfloat16(device) else torch.float32
-    folded = fold_batch_norm(model)
-    return folded.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-
-def _has_fast_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())

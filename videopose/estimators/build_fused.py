@@ -12,7 +12,7 @@ from torch import nn
 from videopose.codecs import create_codec
 from videopose.config import InputPath, Options
 from videopose.errors import ConfigError
-from videopose.estimators.build import PoseOptions, create_estimator, describe_pose, estimator_around, prepare
+from videopose.estimators.build import PoseOptions, create_estimator, describe_pose, estimator_around
 from videopose.estimators.flow_fusion import FlowWarp
 from videopose.estimators.fused import FusedEstimator
 from videopose.estimators.mapped import HeatmapEstimator
@@ -22,8 +22,10 @@ from videopose.estimators.topdown import TopDownEstimator
 from videopose.image_motion.optical_flow import FlowName, create_flow
 from videopose.models import ARCHITECTURES, create_model
 from videopose.models.released import Backbone, head_of
-from videopose.models.weights import describe, load_model
+from videopose.models.weights import describe, load_weights
 from videopose.models.zoo import Weights
+from videopose.runtime.choice import AUTOMATIC, RuntimeOptions
+from videopose.runtime.torch import TorchNetwork, fold_and_place
 from videopose.skeletons import skeleton_named
 
 PARAMETER_FREE_HEADS = ("score_fusion", "joint_messages")
@@ -59,7 +61,7 @@ class TemporalOptions(Options):
 
 
 def create_temporal(
-    pose: PoseOptions, options: TemporalOptions, device: torch.device
+    pose: PoseOptions, options: TemporalOptions, device: torch.device, runtime: RuntimeOptions = AUTOMATIC
 ) -> FusedEstimator | RecurrentEstimator:
     """Load a network and a head over it.
 
@@ -68,7 +70,7 @@ def create_temporal(
         UnknownNameError: there is no such model.
         WeightsError: weights are missing, damaged or do not fit.
     """
-    single, head = _whole_network(pose, options, device) if is_whole(pose) else _network_and_head(pose, options, device)
+    single, head = _parts(pose, options, device, runtime)
     warp = create_warp(options, single.single)
     if not hasattr(head, "step"):
         recrop = options.neighbors == "recrop" or (options.neighbors == "auto" and is_whole(pose))
@@ -78,26 +80,27 @@ def create_temporal(
     return RecurrentEstimator(single, head, warp.crop_from_cell, max_seconds=options.max_seconds)
 
 
-def _network_and_head(
-    pose: PoseOptions, options: TemporalOptions, device: torch.device
+def _parts(
+    pose: PoseOptions, options: TemporalOptions, device: torch.device, runtime: RuntimeOptions
 ) -> tuple[HeatmapEstimator, nn.Module]:
-    return HeatmapEstimator(create_estimator(pose, device)), create_head(pose, options).to(device)
+    if is_whole(pose):
+        return _whole_network(pose, options, device, runtime)
+    return HeatmapEstimator(create_estimator(pose, device, runtime)), create_head(pose, options).to(device)
 
 
 def _whole_network(
-    pose: PoseOptions, options: TemporalOptions, device: torch.device
+    pose: PoseOptions, options: TemporalOptions, device: torch.device, runtime: RuntimeOptions
 ) -> tuple[HeatmapEstimator, nn.Module]:
     """Load a published network over several frames, in its two halves."""
     weights = describe_pose(pose)
-    if pose.backend != "torch" or pose.precision not in ("auto", "float32"):
-        raise ConfigError(f"pose.model = {pose.model}: runs on torch in float32; leave out pose.backend and precision")
-    model, _ = load_model(pose.model, checkpoint=Path(pose.weights) if pose.weights else None)
-    whole = prepare(model, device, "float32", bfloat16=False)
+    if runtime.runtime not in ("auto", "torch") or runtime.precision not in ("auto", "float32"):
+        raise ConfigError(f"pose.model = {pose.model}: runs on torch in float32; leave out runtime and precision")
+    whole = fold_and_place(load_weights(weights), device, torch.float32)
     head = checked_window(head_of(whole, before=options.before), pose.model, options)
     backbone = Backbone(whole)
     if pose.flip_test and backbone.heatmaps != slice(None):
         raise ConfigError(f"pose.flip_test: {pose.model} gives features that cannot be mirrored; leave it out")
-    return HeatmapEstimator(estimator_around(backbone, weights, pose, device), backbone.heatmaps), head
+    return HeatmapEstimator(estimator_around(TorchNetwork(backbone), weights, pose, device), backbone.heatmaps), head
 
 
 def is_whole(pose: PoseOptions) -> bool:
@@ -135,8 +138,7 @@ def create_head(pose: PoseOptions, options: TemporalOptions) -> nn.Module:
             f"temporal.head = {options.head}: is for {weights.skeleton}, but pose.model = {pose.model} "
             f"predicts {network.skeleton}; choose two that agree"
         )
-    head, _ = load_model(options.head, checkpoint=Path(options.weights) if options.weights else None)
-    return checked_window(head, options.head, options)
+    return checked_window(load_weights(weights), options.head, options)
 
 
 def _untrained(options: TemporalOptions, network: Weights) -> nn.Module:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
 from videopose.errors import ConfigError
@@ -11,12 +9,16 @@ from videopose.estimators.build import PoseOptions, create_estimator, describe_p
 from videopose.estimators.build_fused import PARAMETER_FREE_HEADS, TemporalOptions, create_head, describe_head
 from videopose.estimators.tubes import TubeEstimator
 from videopose.models import ARCHITECTURES
-from videopose.models.weights import load_model
+from videopose.models.weights import load_weights
 from videopose.models.zoo import Weights
+from videopose.runtime.choice import AUTOMATIC, RuntimeOptions
+from videopose.runtime.torch import TorchNetwork
 from videopose.tracking.tubes.options import TubeOptions
 
 
-def create_tubes(pose: PoseOptions, options: TubeOptions, device: torch.device) -> TubeEstimator:
+def create_tubes(
+    pose: PoseOptions, options: TubeOptions, device: torch.device, runtime: RuntimeOptions = AUTOMATIC
+) -> TubeEstimator:
     """Load a network and, if one is named, a head.
 
     Raises:
@@ -26,7 +28,7 @@ def create_tubes(pose: PoseOptions, options: TubeOptions, device: torch.device) 
     """
     weights = describe_pose(pose)
     if ARCHITECTURES[weights.architecture].task != "tube":
-        single = create_estimator(pose, device)
+        single = create_estimator(pose, device, runtime)
         head = create_head(pose, _as_temporal(options)).to(device) if options.head else None
         if head is not None and not hasattr(head, "before"):
             raise ConfigError(
@@ -35,9 +37,11 @@ def create_tubes(pose: PoseOptions, options: TubeOptions, device: torch.device) 
         return TubeEstimator(single, head=head, enlarge=options.enlarge, nms_oks=pose.nms_oks)
     if options.head:
         raise ConfigError(f"tubes.head = {options.head}: {pose.model} looks along time by itself; leave the head out")
-    model, _ = load_model(pose.model, checkpoint=Path(pose.weights) if pose.weights else None)
-    dtype = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(pose.precision, torch.float32)
-    single = estimator_around(model.to(device=device, dtype=dtype), weights, pose, device)
+    if runtime.runtime not in ("auto", "torch"):
+        raise ConfigError(f"runtime = {runtime.runtime}: {pose.model} runs on torch; leave the option out")
+    dtype = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(runtime.precision, torch.float32)
+    model = TorchNetwork(load_weights(weights).to(device=device, dtype=dtype))
+    single = estimator_around(model, weights, pose, device)
     return TubeEstimator(single, sees_tubes=True, enlarge=options.enlarge, nms_oks=pose.nms_oks)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from videopose.codecs.base import Codec
 from videopose.metrics.calibration import EDGE
+from videopose.runtime.network import Network
 from videopose.skeletons import Skeleton
 
 _ROWS = 256
@@ -20,23 +21,21 @@ class CropNetwork:
     """A network with everything needed to be right: codec, normalisation, skeleton, arithmetic.
 
     Attributes:
-        model: in evaluation mode, on its device, parameters in the type it computes in.
+        model: the network itself, ready to run.
         codec: what its output means.
         skeleton: the keypoints it gives.
         mean: of each colour channel, of pixels in [0, 1].
         std: of each colour channel, of pixels in [0, 1].
         flip_test: average with the mirrored crop.
-        dtype: floating type the network takes.
         calibration: (a, b) per keypoint, as on the weights' card; None = scores as the codec gives them.
     """
 
-    model: nn.Module
+    model: Network
     codec: Codec
     skeleton: Skeleton
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     flip_test: bool
-    dtype: torch.dtype = torch.float32
     calibration: tuple[tuple[float, float], ...] | None = None
 
     @torch.inference_mode()
@@ -59,11 +58,11 @@ class CropNetwork:
     @torch.inference_mode()
     def output(self, crops: Tensor) -> Tensor:
         """Return what the codec decodes, (N, K, ...), for a batch of crops as in `__call__`."""
-        images = normalised(crops, self.mean, self.std, self.dtype)
-        output: Tensor = self.model(images)
+        images = network_input(crops, self.mean, self.std, self.model)
+        (output,) = self.model(images)
         if self.flip_test:
             flip_index = torch.tensor(self.skeleton.flip_index, device=crops.device)
-            mirrored = self.model(images.flip(-1))
+            (mirrored,) = self.model(images.flip(-1))
             output = (output + self.codec.flip_back(mirrored, flip_index)) / 2
         return output
 
@@ -79,6 +78,11 @@ def calibrated(keypoints: Tensor, calibration: tuple[tuple[float, float], ...]) 
     score = keypoints[..., 2].clamp(EDGE, 1 - EDGE)
     chance = torch.sigmoid(factors[:, 0] * torch.logit(score) + factors[:, 1])
     return torch.cat([keypoints[..., :2], chance[..., None]], -1)
+
+
+def network_input(crops: Tensor, mean: tuple[float, ...], std: tuple[float, ...], network: Network) -> Tensor:
+    """Turn (N, 3, h, w) uint8 RGB into what a network takes: pixels as they are if it normalises them itself."""
+    return crops if network.dtype is torch.uint8 else normalised(crops, mean, std, network.dtype)
 
 
 def normalised(crops: Tensor, mean: tuple[float, ...], std: tuple[float, ...], dtype: torch.dtype) -> Tensor:

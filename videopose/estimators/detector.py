@@ -7,14 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from videopose.estimators.crops import normalised
+from videopose.estimators.crops import network_input
 from videopose.geometry.affine import letterbox
 from videopose.geometry.boxes import clip, iou, nms
 from videopose.geometry.warp import letterbox_images
 from videopose.images import Image, as_images
-from videopose.models.anchor_points import AnchorPoints
+from videopose.models.anchor_points import AnchorPoints, anchor_points
+from videopose.runtime.network import Network
 from videopose.runtime.workers import run_batches
 from videopose.types import F32, I64, Detections
 
@@ -47,7 +48,7 @@ class AnchorFreeDetector:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Network,
         *,
         device: torch.device,
         mean: tuple[float, float, float],
@@ -62,7 +63,7 @@ class AnchorFreeDetector:
         """Wrap a network.
 
         Args:
-            model: in evaluation mode, on `device`.
+            model: the network itself, ready to run on `device`.
             device: where it computes.
             mean: of each colour channel, of pixels in [0, 1].
             std: of each colour channel, of pixels in [0, 1].
@@ -105,8 +106,8 @@ class AnchorFreeDetector:
 
     def _run(self, images: list[Tensor], size_hw: tuple[int, int]) -> list[Detections]:
         inputs = letterbox_images(images, size_hw, fill=FILL)
-        output = self._model(normalised(inputs, self._mean, self._std, next(self._model.parameters()).dtype))
-        return self._pick(output, [(image.shape[1], image.shape[2]) for image in images], size_hw)
+        output = self._model(network_input(inputs, self._mean, self._std, self._model))
+        return self._pick(anchor_points(output), [(image.shape[1], image.shape[2]) for image in images], size_hw)
 
     def _pick(self, output: AnchorPoints, sizes: list[tuple[int, int]], input_hw: tuple[int, int]) -> list[Detections]:
         """Choose the people of each image of a batch and bring them back to image pixels."""

@@ -17,6 +17,7 @@ from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.neighbors import FrameWindow, NeighborMatch, SamplingGrid, Warp, match_neighbors
 from videopose.estimators.topdown import batches_of, in_image, poses_of
 from videopose.geometry.sampling import sample_maps
+from videopose.runtime.torch import TorchNetwork
 from videopose.runtime.workers import run_batches
 from videopose.types import F32, Poses
 
@@ -46,7 +47,7 @@ class FusedEstimator:
         """
         self.single = single
         self.before, self.after = int(head.before), int(head.after)  # type: ignore[arg-type]
-        self._head, self._warp = head, warp
+        self._head, self._warp = TorchNetwork(head), warp
         self._max_seconds, self._recrop = max_seconds, recrop
 
     def fuse(self, windows: Sequence[FrameWindow], /) -> list[Poses]:
@@ -69,7 +70,7 @@ class FusedEstimator:
 
         def work(rows: range) -> F32:
             heatmaps = torch.stack([window.center.people.heatmaps[row] for window, row in (people[i] for i in rows)])
-            fused = self._head(heatmaps, *self._gathered(heatmaps, [links[i] for i in rows], places))
+            (fused,) = self._head(heatmaps, *self._gathered(heatmaps, [links[i] for i in rows], places))
             crops = np.stack([window.center.people.crop_from_image[row] for window, row in (people[i] for i in rows)])
             return in_image(self.single.single.network.decode(fused), crops)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.topdown import in_image
 from videopose.geometry.affine import apply
+from videopose.runtime.torch import TorchNetwork
 from videopose.skeletons import Skeleton, shared_keypoints
 from videopose.types import F32, F64, I64, Bool
 
@@ -45,7 +46,7 @@ class LabelFusion:
             head: as of `FusedEstimator`, with a neighbour on each side at least.
             skeleton: of the labels; keypoints the network does not know are left alone.
         """
-        self._single, self._head = single, head
+        self._single, self._head = single, TorchNetwork(head)
         self._before, self._after = int(cast(int, head.before)), int(cast(int, head.after))
         self._rows: tuple[I64, I64] = shared_keypoints(skeleton, single.skeleton)
 
@@ -76,7 +77,7 @@ class LabelFusion:
             neighbors[0, place] = self._as_logits(apply(crop[0], path[theirs]), labelled, center[0])
             when[0, place], present[0, place] = float(time), True
         codec = self._single.single.network.codec
-        heatmaps = self._head(center, neighbors, when.to(center.device), present.to(center.device))
+        (heatmaps,) = self._head(center, neighbors, when.to(center.device), present.to(center.device))
         seen = in_image(codec.decode(heatmaps), crop)[0][ours]
         size = max(1.0, float((xyxy[2:] - xyxy[:2]).max()))
         lost = np.clip((drift / size - KEPT) / (LOST - KEPT), 0, 1)

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from videopose.estimators.topdown import TopDownEstimator, batches_of, in_image, poses_of
 from videopose.geometry.boxes import nms, scale_about_center
 from videopose.geometry.keypoints import oks
+from videopose.runtime.network import Network
+from videopose.runtime.torch import TorchNetwork
 from videopose.runtime.workers import run_batches
 from videopose.types import F32, F64, Bool, Detections, Poses
 
@@ -144,16 +146,16 @@ class TubeEstimator:
         return kept
 
 
-class _AlongTubes(nn.Module):
+class _AlongTubes:
     """Lets a network of tubes look like one of crops."""
 
-    def __init__(self, model: nn.Module, length: int) -> None:
-        super().__init__()
-        self.model, self.length = model, length
+    def __init__(self, network: Network, length: int) -> None:
+        self.network, self.length = network, length
+        self.dtype, self.device, self.brings_threads = network.dtype, network.device, network.brings_threads
 
-    def forward(self, crops: Tensor) -> Tensor:
-        out: Tensor = self.model(crops.view(-1, self.length, *crops.shape[1:]))
-        return out.flatten(0, 1)
+    def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        (crops,) = tensors
+        return tuple(out.flatten(0, 1) for out in self.network(crops.view(-1, self.length, *crops.shape[1:])))
 
 
 def _refined(head: nn.Module, maps: Tensor, times: Tensor) -> Tensor:
@@ -165,7 +167,8 @@ def _refined(head: nn.Module, maps: Tensor, times: Tensor) -> Tensor:
     present = ((chosen >= 0) & (chosen < length)).expand(num, length, -1)
     chosen = chosen.clamp(0, length - 1)
     seconds = (times[:, chosen] - times[..., None]).float()
-    out: Tensor = head(maps.flatten(0, 1), maps[:, chosen].flatten(0, 1), seconds.flatten(0, 1), present.flatten(0, 1))
+    flat = [each.flatten(0, 1) for each in (maps, maps[:, chosen], seconds, present)]
+    out: Tensor = TorchNetwork(head)(*flat)[0]
     return out.view(maps.shape)
 
 

@@ -16,14 +16,15 @@ from videopose.io.results import read_result
 
 
 def describe_run(
-    weights: Sequence[dict[str, str]], options: Options, device: torch.device, asked: JsonObject
+    weights: Sequence[dict[str, str]], options: Options, device: torch.device, computing: JsonObject, asked: JsonObject
 ) -> JsonObject:
     """Say why a result's numbers are what they are.
 
     Args:
         weights: `option`, `name` and `sha256` of each network that is used.
         options: all values; the files they name are hashed, but for those of the weights.
-        device: what runs the networks.
+        device: where networks run.
+        computing: what runs them there: runtime, version, instruction set, arithmetic.
         asked: the clip's identity, and which of its frames.
     """
     known = {entry["option"] for entry in weights}
@@ -34,6 +35,7 @@ def describe_run(
         "files": files_identity({key: path for key, path in input_paths(options).items() if key not in known}),
         "config": options.model_dump(mode="json"),
         "device": str(device),
+        "computing": computing,
         "asked": asked,
     }
 

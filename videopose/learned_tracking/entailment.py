@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from videopose.models.entailment import FEATURES
-from videopose.models.weights import describe, load_model
+from videopose.models.weights import describe
 from videopose.models.zoo import Weights
+from videopose.runtime.network import load_network
 from videopose.skeletons import Skeleton, shared_keypoints, skeleton_named
 from videopose.tracking.similarity import are_near, person_size
 from videopose.types import F32, F64, Bool, Poses
@@ -66,7 +67,8 @@ class EntailmentSimilarity:
 
     def __init__(self, skeleton: Skeleton, path: Path | None = None) -> None:
         self._skeleton = skeleton
-        self._network, _ = load_model(MODEL if path is None else "pose_entailment", checkpoint=path)
+        weights = describe(MODEL if path is None else "pose_entailment", checkpoint=path)
+        self._network = load_network(weights, torch.device("cpu"), precision="float32")
 
     def __call__(self, tracks: Poses, poses: Poses, seconds: F64 | None = None, /) -> F32:
         """Return (M, N) beliefs in [0, 1]; see `Similarity`."""
@@ -77,6 +79,7 @@ class EntailmentSimilarity:
         passed = np.full(len(rows), SHORTEST) if seconds is None else np.maximum(seconds[rows], SHORTEST)
         features, present = pair_features(tracks[rows], poses[columns], passed, self._skeleton)
         with torch.inference_mode():
-            belief = torch.sigmoid(self._network(torch.from_numpy(features), torch.from_numpy(present)))
+            (logits,) = self._network(torch.from_numpy(features), torch.from_numpy(present))
+            belief = torch.sigmoid(logits)
         similarity[rows, columns] = belief.numpy()
         return similarity

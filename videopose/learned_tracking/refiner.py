@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from videopose.models.refiner import FEATURES, OFFSET_SCALE, parts_of
-from videopose.models.weights import describe, load_model
+from videopose.models.weights import describe
 from videopose.models.zoo import Weights
+from videopose.runtime.network import load_network
 from videopose.skeletons import Skeleton
 from videopose.tracking.cleaning.smoothers import rts
 from videopose.tracking.cleaning.track_batches import TrackBatch
@@ -76,7 +77,8 @@ class LearnedSmoother:
     """
 
     def __init__(self, skeleton: Skeleton, path: Path | None = None) -> None:
-        self._network, _ = load_model("refiner" if path else MODEL, checkpoint=path)
+        weights = describe_refiner(str(path) if path else "")
+        self._network = load_network(weights, torch.device("cpu"), precision="float32")
         self._parts, self._limbs = (torch.from_numpy(each) for each in parts_of(skeleton))
 
     def __call__(self, series: TrackBatch, /) -> F64:
@@ -95,7 +97,7 @@ class LearnedSmoother:
         features = torch.from_numpy(features_of(series, base))
         valid = torch.from_numpy(np.ascontiguousarray(series.rows.T >= 0))
         with torch.inference_mode():
-            shift = self._network(features, parts, limbs, torch.ones_like(parts), valid)
+            (shift,) = self._network(features, parts, limbs, torch.ones_like(parts), valid)
         return np.asarray(shift.numpy().swapaxes(0, 1), np.float64)
 
 

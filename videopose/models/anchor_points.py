@@ -83,6 +83,13 @@ class DistributionOutput(NamedTuple):
         return boxes_around_points(self.points[points], _expected(self.sides[images, points], self.stride[points]))
 
 
+def anchor_points(parts: tuple[Tensor, ...]) -> AnchorPoints:
+    """Return a detector's outputs under their names again, which other runtimes do not keep."""
+    if isinstance(parts, DistanceOutput | DistributionOutput):
+        return parts
+    return (DistanceOutput if parts[1].ndim == 3 else DistributionOutput)(*parts)
+
+
 def _expected(sides: Tensor, stride: Tensor) -> Tensor:
     bins = torch.arange(sides.shape[-1], device=sides.device, dtype=torch.float32)
     return (torch.softmax(sides.float(), -1) * bins).sum(-1) * stride[:, None]

@@ -241,6 +241,15 @@ def load_model(name: str, *, checkpoint: Path | None = None) -> tuple[nn.Module,
         WeightsError: the weights are missing, damaged or do not fit.
     """
     weights = describe(name, checkpoint=checkpoint)
+    return load_weights(weights), weights
+
+
+def load_weights(weights: Weights) -> nn.Module:
+    """Build the network of described weights and load them, verified and strictly; in evaluation mode on the CPU.
+
+    Raises:
+        WeightsError: the weights are missing, damaged or do not fit.
+    """
     path = locate(weights)
     verify(path, weights)
     state = read_state(path)
@@ -250,7 +259,7 @@ def load_model(name: str, *, checkpoint: Path | None = None) -> tuple[nn.Module,
         _check_fit(weights, state, path)
     model = _built(weights)
     load_into(model, state, source=str(path))
-    return model, weights
+    return model
 
 
 def _built(weights: Weights) -> nn.Module:

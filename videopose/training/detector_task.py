@@ -23,6 +23,7 @@ from videopose.metrics.person_boxes import detector_numbers, person_box_outcomes
 from videopose.models import create_model
 from videopose.models.anchor_points import AnchorPoints, DistributionOutput
 from videopose.models.zoo import IMAGENET_MEAN, IMAGENET_STD, Weights
+from videopose.runtime.torch import TorchNetwork
 from videopose.skeletons import skeleton_named
 from videopose.training.assignment import assign, giou_loss
 from videopose.training.losses import distribution_focal, focal, quality_focal
@@ -158,7 +159,7 @@ class DetectorTask:
         """
         usual = DetectorOptions()
         detector = AnchorFreeDetector(
-            model.eval(),
+            TorchNetwork(model.eval()),
             device=device,
             mean=IMAGENET_MEAN,
             std=IMAGENET_STD,

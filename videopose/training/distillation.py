@@ -12,9 +12,10 @@ from videopose.codecs.heatmaps import HeatmapLayout
 from videopose.codecs.spatial import SpatialCodec
 from videopose.config import Options
 from videopose.errors import ConfigError
-from videopose.estimators.build import PoseOptions, Precision, create_estimator, describe_pose
+from videopose.estimators.build import PoseOptions, create_estimator, describe_pose
 from videopose.estimators.crops import CropNetwork
 from videopose.geometry.affine import invert, scaling, translation
+from videopose.runtime.choice import Precision, RuntimeOptions
 from videopose.skeletons import Skeleton, shared_keypoints, skeleton_named
 from videopose.training.losses import heatmap_cross_entropy
 from videopose.types import F64
@@ -127,10 +128,9 @@ class Teacher:
     def _loaded(self, device: torch.device) -> CropNetwork:
         if self._network is None:
             options = self.options
-            asked = PoseOptions(
-                model=options.model, weights=options.weights, flip_test=options.flip_test, precision=options.precision
-            )
-            self._network = create_estimator(asked, device).network
+            asked = PoseOptions(model=options.model, weights=options.weights, flip_test=options.flip_test)
+            runtime = RuntimeOptions(runtime="torch", precision=options.precision)
+            self._network = create_estimator(asked, device, runtime).network
         return self._network
 
     def _distribution(self, output: Tensor) -> Tensor:

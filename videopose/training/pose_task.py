@@ -25,6 +25,7 @@ from videopose.geometry.keypoints import oks
 from videopose.metrics.pck import count_pck, torso_length
 from videopose.models import architecture_named, create_model
 from videopose.models.zoo import IMAGENET_MEAN, IMAGENET_STD, Weights
+from videopose.runtime.torch import TorchNetwork
 from videopose.skeletons import skeleton_named
 from videopose.training.anchor import Anchor, AnchorOptions
 from videopose.training.distillation import DistillOptions, Teacher
@@ -182,7 +183,7 @@ class PoseTask:
         """
         card = self.describe("")
         codec = self.codec(self.options.input_hw)
-        network = CropNetwork(model.eval(), codec, self.skeleton, card.mean, card.std, flip_test=False)
+        network = CropNetwork(TorchNetwork(model.eval()), codec, self.skeleton, card.mean, card.std, flip_test=False)
         estimator = TopDownEstimator(
             network,
             device=device,

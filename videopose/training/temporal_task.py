@@ -21,6 +21,7 @@ from videopose.geometry.keypoints import boxes_around
 from videopose.metrics.pck import count_pck, longer_side
 from videopose.models import create_model
 from videopose.models.zoo import Weights
+from videopose.runtime.choice import RuntimeOptions
 from videopose.skeletons import skeleton_named
 from videopose.training.losses import heatmap_cross_entropy
 from videopose.training.map_cache import CacheOptions, MapCache, MappedClip
@@ -75,7 +76,7 @@ class TemporalTask:
         self._loop = loop
         backbone = describe_pose(options.backbone)
         self.skeleton = skeleton_named(backbone.skeleton)
-        estimator = create_estimator(options.backbone, torch.device("cpu"))
+        estimator = create_estimator(options.backbone, torch.device("cpu"), RuntimeOptions(runtime="torch"))
         codec = estimator.network.codec
         if not isinstance(codec, SpatialCodec):
             raise ConfigError(

@@ -26,6 +26,7 @@ from videopose.io.journal_store import JournalStore, gone_folder
 from videopose.io.lock import exclusive_lock
 from videopose.io.provenance import describe_run, networks_identity, stored_provenance
 from videopose.io.result import JsonObject, ResultHeader
+from videopose.runtime.choice import AUTOMATIC, RuntimeOptions, choose
 from videopose.skeletons import Skeleton
 from videopose.stages.journal import Journal
 from videopose.stages.pipeline import Pipeline, Stage, prefetch
@@ -217,7 +218,10 @@ class Run:
         return JournalStore(journal_folder(output), self._used, clip=str(self.clip), restart=restart)
 
     def _describe(self) -> JsonObject:
-        return describe_run(self._recipe.weights(), self._recipe.options, self._device, self._asked)
+        options = self._recipe.options
+        runtime = options if isinstance(options, RuntimeOptions) else AUTOMATIC
+        computing = choose(runtime, self._device).facts()
+        return describe_run(self._recipe.weights(), options, self._device, computing, self._asked)
 
     def _clear_up(self, output: Path) -> None:
         """Remove the journal that a kill has left behind a finished result, if it is of this run and not in use."""

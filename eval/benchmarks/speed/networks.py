@@ -8,14 +8,15 @@ from collections.abc import Callable
 
 import torch
 
-from videopose.config import Options
-from videopose.estimators.build import DetectorOptions, PoseOptions, create_detector, create_estimator, prepare
+from videopose.estimators.build import DetectorOptions, PoseOptions, create_detector, create_estimator
 from videopose.models import architecture_named, create_model
+from videopose.runtime.choice import RuntimeOptions
+from videopose.runtime.torch import fold_and_place
 
 REFERENCE = "hrnet_w32"
 
 
-class NetworkSpeedOptions(Options):
+class NetworkSpeedOptions(RuntimeOptions):
     """What is timed."""
 
     detector: DetectorOptions = DetectorOptions()
@@ -34,9 +35,10 @@ def measure_networks(options: NetworkSpeedOptions, device: torch.device) -> dict
         pixels to boxes) and for one crop of HRNet-W32 in float32 (network alone, 256 x 192), each of which is the
         median, and the first two relative to the last.
     """
-    estimator, detector = create_estimator(options.pose, device), create_detector(options.detector, device)
+    estimator = create_estimator(options.pose, device, options)
+    detector = create_detector(options.detector, device, options)
     input_hw = architecture_named(REFERENCE).input_hw
-    reference = prepare(create_model(REFERENCE, num_keypoints=17), device, "float32", bfloat16=False)
+    reference = fold_and_place(create_model(REFERENCE, num_keypoints=17), device, torch.float32)
     batch = options.batch_size
     crops = torch.randint(0, 256, (batch, 3, *estimator.network.codec.input_hw), dtype=torch.uint8, device=device)
     inputs = torch.rand(batch, 3, *input_hw, device=device).contiguous(memory_format=torch.channels_last)

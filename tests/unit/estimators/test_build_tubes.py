@@ -71,7 +71,7 @@ def test_an_untrained_tube_head_gives_the_single_frame_poses(tmp_path):
     path = tmp_path / "head.safetensors"
     save_weights(path, TubeHead(19).state_dict(), Weights("tube_head.test", "", skeleton="body19", codec="spatial"))
     options = TubeOptions(head="tube_head", weights=str(path))
-    pose, tube = PoseOptions(precision="float32", input_hw=SIZE), a_tube()
+    pose, tube = PoseOptions(input_hw=SIZE), a_tube()
 
     (with_head,) = create_tubes(pose, options, CPU).estimate([tube])
     (without,) = create_tubes(pose, TubeOptions(), CPU).estimate([tube])
@@ -82,7 +82,7 @@ def test_an_untrained_tube_head_gives_the_single_frame_poses(tmp_path):
 
 
 def test_a_head_that_averages_changes_poses_and_needs_no_weights():
-    pose, tube, options = PoseOptions(precision="float32", input_hw=SIZE), a_tube(), TubeOptions(head="score_fusion")
+    pose, tube, options = PoseOptions(input_hw=SIZE), a_tube(), TubeOptions(head="score_fusion")
 
     (with_head,) = create_tubes(pose, options, CPU).estimate([tube])
     (without,) = create_tubes(pose, TubeOptions(), CPU).estimate([tube])

@@ -15,6 +15,8 @@ from videopose.metrics.calibration import logit, sigmoid
 from videopose.models import create_model
 from videopose.models.weights import read_card, save_weights
 from videopose.models.zoo import Weights
+from videopose.runtime.choice import RuntimeOptions
+from videopose.runtime.torch import TorchNetwork
 from videopose.skeletons import skeleton_named
 
 PAIRS = tuple((0.5 + 0.1 * k, 0.3 - 0.05 * k) for k in range(17))
@@ -37,8 +39,9 @@ def test_the_card_carries_the_calibration_to_the_estimator(tmp_path):
 
     assert read_card(tmp_path / "w.safetensors").calibration == PAIRS
     estimator = create_estimator(
-        PoseOptions(model="tinypose", weights=str(tmp_path / "w.safetensors"), precision="float32"),
+        PoseOptions(model="tinypose", weights=str(tmp_path / "w.safetensors")),
         torch.device("cpu"),
+        RuntimeOptions(runtime="torch", precision="float32"),
     )
     plain = replace(estimator.network, calibration=None)
     crops = torch.randint(0, 256, (2, 3, 256, 192), dtype=torch.uint8)
@@ -50,7 +53,7 @@ def test_the_card_carries_the_calibration_to_the_estimator(tmp_path):
 
 def test_a_network_without_calibration_shows_the_codecs_scores():
     codec = create_codec("dark3", (64, 64))
-    network = CropNetwork(torch.nn.Identity(), codec, skeleton_named("coco17"), (0.0,) * 3, (1.0,) * 3)
+    network = CropNetwork(TorchNetwork(torch.nn.Identity()), codec, skeleton_named("coco17"), (0.0,) * 3, (1.0,) * 3, False)
     heatmaps = torch.rand(1, 17, 16, 16)
 
     assert torch.equal(network.decode(heatmaps), codec.decode(heatmaps))

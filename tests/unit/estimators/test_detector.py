@@ -10,7 +10,9 @@ from videopose.estimators.detector import MAX_CANDIDATES, AnchorFreeDetector, in
 from videopose.models import create_model
 from videopose.models.anchor_points import DistanceOutput, DistributionOutput
 from videopose.models.weights import load_model
+from videopose.runtime.choice import RuntimeOptions
 from videopose.runtime.folding import fold_batch_norm
+from videopose.runtime.torch import TorchNetwork
 from videopose.types import Detections
 
 CPU = torch.device("cpu")
@@ -40,7 +42,7 @@ class OneBox(nn.Module):
 
 def _detector(model, **options):
     usual = {"pixels": 96 * 96, "min_score": 0.3, "nms_iou": 0.6, "max_people": 100, "batch_size": 8}
-    return AnchorFreeDetector(model, device=CPU, mean=(0, 0, 0), std=(1, 1, 1), **usual | options)
+    return AnchorFreeDetector(TorchNetwork(model), device=CPU, mean=(0, 0, 0), std=(1, 1, 1), **usual | options)
 
 
 def _images(*sizes):
@@ -161,9 +163,9 @@ def test_the_shipped_networks_load_and_find_nobody_in_noise_free_gray():
     assert estimator.skeleton.name == "body19"
 
 
-def test_another_runtime_needs_an_exported_file():
-    with pytest.raises(ConfigError, match=r"pose.weights = 'a.pth': onnxruntime runs a .onnx file; make one with"):
-        create_estimator(PoseOptions(backend="onnxruntime", weights="a.pth"), CPU)
+def test_an_exported_network_that_is_not_there_says_so():
+    with pytest.raises(WeightsError, match=r"a.xml: no such exported network; check the path"):
+        create_estimator(PoseOptions(weights="a.xml"), CPU)
 
 
 def test_an_exported_network_gives_the_same_poses(tmp_path):
@@ -176,8 +178,12 @@ def test_an_exported_network_gives_the_same_poses(tmp_path):
     export(model, path, input_hw=weights.input_hw, form="onnx")
     image = torch.randint(0, 256, (3, 120, 90), dtype=torch.uint8)
     people = Detections(np.array([[5, 5, 80, 110]], np.float32), np.ones(1, np.float32))
-    ours = create_estimator(PoseOptions(precision="float32"), CPU).estimate([image], [people])[0]
-    theirs = create_estimator(PoseOptions(backend="onnxruntime", weights=str(path)), CPU).estimate([image], [people])[0]
+    ours = create_estimator(PoseOptions(), CPU, RuntimeOptions(runtime="torch", precision="float32")).estimate(
+        [image], [people]
+    )[0]
+    theirs = create_estimator(PoseOptions(weights=str(path)), CPU, RuntimeOptions(runtime="onnxruntime")).estimate(
+        [image], [people]
+    )[0]
 
     assert np.abs(ours.keypoints - theirs.keypoints).max() < 1e-2
 

@@ -6,18 +6,18 @@ import torch
 
 from videopose import catalog
 from videopose.config import validate
-from videopose.errors import ConfigError
-from videopose.estimators import build
 from videopose.estimators.build import DetectorOptions, PoseOptions, create_estimator
 from videopose.models import create_model
 from videopose.models.weights import save_weights
 from videopose.models.zoo import Weights
+from videopose.runtime import choice
+from videopose.runtime.choice import RuntimeOptions
 from videopose.types import Frame, Record
 
 CPU = torch.device("cpu")
 BASE = {  # the shipped networks find "people" enough in an image of noise, if they need not be sure
-    "detector": {"min_score": 0.02, "pixels": 128 * 128, "max_people": 5, "precision": "float32"},
-    "pose": {"precision": "float32", "input_hw": (64, 64)},
+    "detector": {"min_score": 0.02, "pixels": 128 * 128, "max_people": 5},
+    "pose": {"input_hw": (64, 64)},
 }
 DETECTOR = {
     "source": {"source": "frame"},
@@ -30,7 +30,6 @@ DETECTOR = {
     "max_people": {"max_people": 2},
     "every": {"every": 2},
     "batch_size": {"batch_size": 1},
-    "precision": {"precision": "bfloat16"},
 }
 POSE = {
     "model": {"model": "hrnet_small", "weights": "{folder}/hrnet.safetensors"},
@@ -41,9 +40,9 @@ POSE = {
     "padding": {"padding": 1.0},
     "nms_oks": {"nms_oks": 0.0},
     "batch_size": {"batch_size": 3},
-    "precision": {"precision": "bfloat16"},
 }
-OF_ANOTHER_RUNTIME = {"backend"}
+RUNTIME = {"runtime": "torch", "precision": "float32"}
+"""One whose networks' calls can be watched."""
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +73,7 @@ def answer(folder):
     def of(section="", values=()):
         changed = {key: str(v).format(folder=folder) if isinstance(v, str) else v for key, v in dict(values).items()}
         options = {name: {**each, **(changed if name == section else {})} for name, each in BASE.items()}
-        key = repr(options)
+        key = repr((section, options, changed))
         if key not in known:
             given = []
 
@@ -84,8 +83,9 @@ def answer(folder):
 
             hook = torch.nn.modules.module.register_module_forward_pre_hook(watch)
             try:
+                every = {"window": 2} | RUNTIME | options | ({} if section else changed)
                 pipeline = topdown.RECIPE(
-                    validate(topdown.PipelineOptions, {"window": 2} | options, source="test")
+                    validate(topdown.PipelineOptions, every, source="test")
                 ).networks(CPU)
                 out = list(pipeline(records))
             finally:
@@ -118,25 +118,26 @@ def test_a_pose_networks_option_changes_the_answer(answer, field):
 
 def test_no_field_is_left_out_here():
     assert set(DETECTOR) == set(DetectorOptions.model_fields)
-    assert set(POSE) | OF_ANOTHER_RUNTIME == set(PoseOptions.model_fields)
+    assert set(POSE) == set(PoseOptions.model_fields)
 
 
-def test_another_runtime_is_asked_for_its_file():
-    with pytest.raises(ConfigError, match=r"pose.weights = '': openvino runs a .xml file; make one with"):
-        create_estimator(PoseOptions(backend="openvino"), CPU)
+@pytest.mark.parametrize("values", [{"precision": "bfloat16"}, {"runtime": "openvino"}])
+def test_an_option_of_the_runtime_changes_the_answer(answer, values):
+    assert answer("", values) != answer()
 
 
 @pytest.mark.parametrize("allowed", [True, False])
 def test_the_card_decides_whether_auto_means_bfloat16(monkeypatch, tmp_path, allowed):
     """A user's network trained with the shipped one's codec is not run in bfloat16 unasked."""
-    monkeypatch.setattr(build, "_has_fast_bfloat16", lambda device: True)
+    monkeypatch.setattr(choice, "instruction_set", lambda: "avx512_bf16")
     model = create_model("hrnet_small", num_keypoints=17)
     card = Weights("hrnet_small.mine", "", codec="spatial", bfloat16=allowed)
     save_weights(tmp_path / "mine.safetensors", model.state_dict(), card)
 
-    estimator = create_estimator(PoseOptions(model="hrnet_small", weights=str(tmp_path / "mine.safetensors")), CPU)
+    options = PoseOptions(model="hrnet_small", weights=str(tmp_path / "mine.safetensors"))
+    estimator = create_estimator(options, CPU, RuntimeOptions(runtime="torch"))
 
-    assert estimator.network.dtype == (torch.bfloat16 if allowed else torch.float32)
+    assert estimator.network.model.dtype == (torch.bfloat16 if allowed else torch.float32)
 
 
 @pytest.mark.parametrize("antialias", [True, False])

@@ -68,4 +68,4 @@ def test_images_are_looked_at_once():
     points = np.array([[60, 40, 1], [80, 90, 1]], np.float32)
     fusion.corrected(bright_image(SEEN), points, (points[:, :2], points[:, :2]), np.zeros(2), BOX, SECONDS)
 
-    assert estimator.network.model.batches == [1]
+    assert estimator.network.model.model.batches == [1]

@@ -9,6 +9,7 @@ from videopose.codecs import create_codec
 from videopose.estimators.crops import CropNetwork, normalised
 from videopose.estimators.topdown import TopDownEstimator, poses_of
 from videopose.geometry.boxes import clip
+from videopose.runtime.torch import TorchNetwork
 from videopose.types import Detections
 
 
@@ -91,7 +92,9 @@ def test_udp_networks_get_the_crops_they_were_trained_on():
             seen.append(images)
             return super().forward(images)
 
-    network = CropNetwork(Watching(), create_codec("udp", (256, 192)), TWO, (0, 0, 0), (1, 1, 1), flip_test=False)
+    network = CropNetwork(
+        TorchNetwork(Watching()), create_codec("udp", (256, 192)), TWO, (0, 0, 0), (1, 1, 1), flip_test=False
+    )
     estimator = TopDownEstimator(network, device=CPU, padding=1.0, batch_size=8, nms_oks=0.9, antialias=True)
     ramp = torch.arange(160, dtype=torch.uint8).expand(3, 220, 160)
     estimator.estimate([ramp], [boxes_of([2, 5, 152, 205])])

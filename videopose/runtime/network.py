@@ -1,0 +1,126 @@
+"""The one face of a network that is ready to run, whatever runs it, and the one way to get one."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from videopose.errors import ConfigError
+from videopose.models import ARCHITECTURES
+from videopose.models.weights import load_weights
+from videopose.models.zoo import Weights
+from videopose.runtime.choice import Choice, Precision, RuntimeName, RuntimeOptions, choose
+from videopose.runtime.onnx import OnnxNetwork
+from videopose.runtime.onnx import convert as convert_to_onnx
+from videopose.runtime.openvino import OpenVinoNetwork
+from videopose.runtime.openvino import convert as convert_to_openvino
+from videopose.runtime.torch import TorchNetwork, fold_and_place
+
+EXPORTED = {".onnx": ("openvino", "onnxruntime"), ".xml": ("openvino",)}
+"""Suffix of a network written for other runtimes -> what runs it, the faster one first."""
+
+CONVERTED = ("pose", "detector")
+"""Tasks whose networks other runtimes take; heads and networks over tracks are small, recurrent or deformable."""
+
+_log = logging.getLogger(__name__)
+
+
+class Network(Protocol):
+    """A network that is ready to run; any number of threads may call it at once."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the images it takes: floats are normalised before; uint8 are pixels, which it normalises itself."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where it takes its inputs and leaves its outputs."""
+        ...
+
+    @property
+    def brings_threads(self) -> bool:
+        """Whether one call is parallel by itself, so that calls side by side gain nothing."""
+        ...
+
+    def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Return the network's outputs, which nothing overwrites; a row does not depend on the other rows."""
+        ...
+
+
+def load_network(
+    weights: Weights,
+    device: torch.device,
+    *,
+    precision: Precision = "auto",
+    runtime: RuntimeName = "auto",
+    input_hw: tuple[int, int] | None = None,
+) -> Network:
+    """Load the network of some weights, ready to run.
+
+    Args:
+        weights: what is to be loaded; a file of another runtime (`EXPORTED`) is run as it is.
+        device: where it is to run.
+        precision: arithmetic; see `RuntimeOptions`.
+        runtime: see `RuntimeOptions`.
+        input_hw: (height, width) of the crops, pixels, if not the weights' own. Detectors take any size.
+
+    Raises:
+        ConfigError: the runtime is not installed, or not for this device or this file.
+        WeightsError: the weights are missing, damaged or do not fit.
+    """
+    options = RuntimeOptions(runtime=runtime, precision=precision)
+    if Path(weights.file).suffix in EXPORTED:
+        return _open_exported(Path(weights.file), options, device)
+    choice = choose(options, device)
+    chosen = choice.precision if weights.bfloat16 else choice.published_precision
+    model = load_weights(weights)
+    if choice.runtime != "torch" and ARCHITECTURES[weights.architecture].task not in CONVERTED:
+        _log.info("%s stays in torch: %s takes pose networks and detectors", weights.name, choice.runtime)
+    elif choice.runtime != "torch":
+        found = _converted(model, weights, choice, chosen, input_hw)
+        if found is not None:
+            return found
+    return TorchNetwork(fold_and_place(model, device, getattr(torch, chosen)))
+
+
+def _converted(
+    model: nn.Module, weights: Weights, choice: Choice, precision: str, input_hw: tuple[int, int] | None
+) -> Network | None:
+    """Return the network in another runtime; None if that cannot take it."""
+    is_detector = ARCHITECTURES[weights.architecture].task == "detector"
+    size_hw = None if is_detector else input_hw or weights.input_hw
+    convert = convert_to_openvino if choice.runtime == "openvino" else convert_to_onnx
+    try:
+        content = convert(model, weights, size_hw)
+    except RuntimeError as error:  # what both raise for an operator they do not know
+        first_line = str(error).strip().partition("\n")[0]
+        _log.warning("%s stays in torch: %s does not take it (%s)", weights.name, choice.runtime, first_line)
+        return None
+    return OpenVinoNetwork(content, precision) if choice.runtime == "openvino" else OnnxNetwork(content)
+
+
+def _open_exported(path: Path, options: RuntimeOptions, device: torch.device) -> Network:
+    """Open a file that was written for other runtimes; it takes normalised images."""
+    able = EXPORTED[path.suffix]
+    if options.runtime not in ("auto", *able):
+        raise ConfigError(f"runtime = {options.runtime}: {path} runs on {' or '.join(able)}. Leave the option out")
+    choice = choose(options, device)
+    if choice.runtime not in able:
+        names = able if options.runtime == "auto" else (options.runtime,)
+        choice = _first_installed(path, names, options, device)
+    precision = choice.published_precision
+    return OpenVinoNetwork(path, precision) if choice.runtime == "openvino" else OnnxNetwork(path)
+
+
+def _first_installed(path: Path, names: tuple[str, ...], options: RuntimeOptions, device: torch.device) -> Choice:
+    for name in names:
+        try:
+            return choose(options.model_copy(update={"runtime": name}), device)
+        except ConfigError as error:
+            missing = error
+    raise ConfigError(f"{path}: runs on {' or '.join(names)}. {missing}")
