@@ -49,12 +49,12 @@ def stage() -> F32:
     rows = np.linspace(0, 1, height)[:, None, None]
     wall = np.array([150, 168, 178]) * (1 - 0.25 * rows)
     floor = np.array([126, 104, 84]) * (0.75 + 0.25 * rows)
-    picture = np.where(rows < 0.8, wall, floor) * np.ones((1, width, 1))
+    image = np.where(rows < 0.8, wall, floor) * np.ones((1, width, 1))
     grain = np.random.default_rng(0).normal(0, 3, (height, width, 1))
-    return np.asarray(picture + grain, np.float32)
+    return np.asarray(image + grain, np.float32)
 
 
-def paste(picture: F32, person: U8, opacity: F32, *, center: float, tall: int) -> None:
+def paste(canvas: F32, person: U8, opacity: F32, *, center: float, tall: int) -> None:
     """Lay a person onto the image, in place, standing on its lower edge.
 
     Args:
@@ -68,24 +68,24 @@ def paste(picture: F32, person: U8, opacity: F32, *, center: float, tall: int) -
     small = cv2.resize(person, (wide, tall), interpolation=cv2.INTER_AREA).astype(np.float32)
     weight = cv2.resize(opacity, (wide, tall), interpolation=cv2.INTER_AREA)[..., None]
     left = round(center - wide / 2)
-    first, last = max(0, left), min(picture.shape[1], left + wide)
+    first, last = max(0, left), min(canvas.shape[1], left + wide)
     if first >= last:
         return
     shown = slice(first - left, last - left)
-    target = picture[-tall:, first:last]
+    target = canvas[-tall:, first:last]
     target += weight[:, shown] * (small[:, shown] - target)
 
 
 def frame_at(time: float, background: F32, person: U8, opacity: F32) -> U8:
     """Paint the image at a time: the smaller person behind the pillar, the larger one in front of it."""
     done = time / SECONDS
-    picture = background.copy()
+    image = background.copy()
     width = SIZE_HW[1]
-    paste(picture, person[:, ::-1], opacity[:, ::-1], center=width * (0.92 - 0.8 * done), tall=165)
-    picture[40:, PILLAR[0] : PILLAR[1]] = background[40:, PILLAR[0] : PILLAR[1]] * 0.55
+    paste(image, person[:, ::-1], opacity[:, ::-1], center=width * (0.92 - 0.8 * done), tall=165)
+    image[40:, PILLAR[0] : PILLAR[1]] = background[40:, PILLAR[0] : PILLAR[1]] * 0.55
     bob = 3 * np.sin(2 * np.pi * 1.5 * time)
-    paste(picture, person, opacity, center=width * (0.1 + 0.75 * done), tall=round(285 + bob))
-    return np.asarray(picture.clip(0, 255).astype(np.uint8), np.uint8)
+    paste(image, person, opacity, center=width * (0.1 + 0.75 * done), tall=round(285 + bob))
+    return np.asarray(image.clip(0, 255).astype(np.uint8), np.uint8)
 
 
 def write_demo_clip(path: Path, *, num_frames: int = round(SECONDS * FRAME_RATE)) -> None:

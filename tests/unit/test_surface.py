@@ -80,13 +80,13 @@ def test_a_person_is_found_estimated_tracked_and_drawn(image, detector, estimato
     poses = estimator(image, detector(image))
     tracker = videopose.Tracker("oks")
     tracked = tracker.update(poses, time=0.04)
-    picture = videopose.draw(image, tracked)
+    drawn = videopose.draw(image, tracked)
 
     assert len(poses) >= 1
     assert poses.skeleton is estimator.skeleton
     assert tracked.track_id.tolist() == list(range(1, len(poses) + 1))
-    assert picture.shape == image.shape
-    assert (picture != image).any()
+    assert drawn.shape == image.shape
+    assert (drawn != image).any()
 
 
 def test_a_list_of_images_is_a_batch_with_the_same_answers(image, detector, estimator):

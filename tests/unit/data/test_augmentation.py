@@ -183,13 +183,13 @@ def test_colour_changes_differ_between_images():
 def test_boxes_follow_pixels_onto_the_canvas(seed):
     """People are drawn as bright rectangles: what is bright on the canvas is what the boxes say."""
     rng = np.random.default_rng(seed)
-    picture = np.zeros((200, 240, 3), np.uint8)
-    picture[60:140, 80:160] = 255
+    white = np.zeros((200, 240, 3), np.uint8)
+    white[60:140, 80:160] = 255
     person = PersonLabel(
         np.array([80, 60, 160, 140], np.float32), np.zeros((17, 3), np.float32), np.ones(17, np.float32), 6400.0
     )
     image = LabelledImage("a", None, (200, 240), (person,))
-    canvas, boxes = compose(rng, lambda: image, lambda _: picture, (128, 128), CanvasOptions())
+    canvas, boxes = compose(rng, lambda: image, lambda _: white, (128, 128), CanvasOptions())
 
     bright = (canvas[..., 0] > 200).astype(float)
     expected = np.zeros((128, 128))

@@ -41,9 +41,9 @@ def _view_of(place, seed):
     return matrix, move_keypoints(keypoints, matrix, SKELETON, flipped=flipped)[0, :2]
 
 
-def _middle(picture):
-    rows, columns = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]]
-    return np.array([(picture * columns).sum(), (picture * rows).sum()]) / picture.sum()
+def _middle(image):
+    rows, columns = np.mgrid[0 : image.shape[0], 0 : image.shape[1]]
+    return np.array([(image * columns).sum(), (image * rows).sum()]) / image.sum()
 
 
 def _on_cpu(image, matrix):
@@ -64,8 +64,8 @@ def test_warped_pixels_are_where_the_keypoint_says(warp):
         for x, y in np.random.default_rng([seed, 1]).uniform(112, 128, (10, 2)):
             matrix, said = _view_of((x, y), seed)
             bump = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 7.0**2)) * 255
-            picture = np.repeat(bump.round().astype(np.uint8)[..., None], 3, 2)
-            missed.append(_middle(warp(picture, matrix)) - said)
+            image = np.repeat(bump.round().astype(np.uint8)[..., None], 3, 2)
+            missed.append(_middle(warp(image, matrix)) - said)
 
         assert np.abs(np.mean(missed, 0)).max() < 0.01
         assert np.abs(missed).max() < 0.05

@@ -19,7 +19,7 @@ BODY = skeleton_named("body19")
 WRIST = BODY.index_of("left_wrist")
 
 
-def _picture(path, size_hw=(30, 40), value=0):
+def _write_image(path, size_hw=(30, 40), value=0):
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), np.full((*size_hw, 3), value, np.uint8))
 
@@ -47,7 +47,7 @@ def lspet(tmp_path):
     joints[0] = 0  # the right ankle is not labelled
     savemat(tmp_path / "joints.mat", {"joints": joints})
     for number in range(1, 21):
-        _picture(tmp_path / "images" / f"im{number:05d}.jpg")
+        _write_image(tmp_path / "images" / f"im{number:05d}.jpg")
     return tmp_path
 
 
@@ -103,7 +103,7 @@ def jhmdb(tmp_path):
         folder.mkdir(parents=True)
         savemat(folder / "joint_positions.mat", {"pos_img": positions})
         for number in range(1, 4):
-            _picture(tmp_path / "Rename_Images/catch" / name / f"{number:05d}.png", value=number)
+            _write_image(tmp_path / "Rename_Images/catch" / name / f"{number:05d}.png", value=number)
     return tmp_path
 
 
@@ -176,7 +176,7 @@ def posetrack(tmp_path):
     for name in "abcd":
         (tmp_path / f"train/{name}.json").write_text(json.dumps(document))
     for number in range(4):
-        _picture(tmp_path / f"images/train/seq/{number}.jpg")
+        _write_image(tmp_path / f"images/train/seq/{number}.jpg")
     return tmp_path
 
 
@@ -211,7 +211,7 @@ def test_a_folder_without_sequences_is_refused(tmp_path):
 
 
 def test_a_size_is_read_without_decoding(tmp_path):
-    _picture(tmp_path / "a.jpg", (37, 53))
+    _write_image(tmp_path / "a.jpg", (37, 53))
     (tmp_path / "text.jpg").write_text("no image")
 
     assert image_size(tmp_path / "a.jpg") == (37, 53)

@@ -82,9 +82,9 @@ def test_the_page_needs_no_network_and_shows_the_worst_frames(page):
 
     assert not re.search(r'(?:src|href)="(?!data:)', text)
     assert "<script" not in text
-    pictures = re.findall(r"data:image/jpeg;base64,([^\"]+)", text)
-    assert len(pictures) == 12
-    assert cv2.imdecode(np.frombuffer(base64.b64decode(pictures[0]), np.uint8), cv2.IMREAD_COLOR).shape[1] == 420
+    images = re.findall(r"data:image/jpeg;base64,([^\"]+)", text)
+    assert len(images) == 12
+    assert cv2.imdecode(np.frombuffer(base64.b64decode(images[0]), np.uint8), cv2.IMREAD_COLOR).shape[1] == 420
 
 
 @pytest.mark.slow

@@ -11,14 +11,14 @@ ROUNDING = 1.0  # levels: OpenCV interpolates in fixed point
 CELL_ROUNDING = 3.0  # levels: each halving rounds, and cells of odd images do not divide
 
 
-def _picture(height=120, width=160, seed=0):
+def _noise_image(height=120, width=160, seed=0):
     noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
     return cv2.GaussianBlur(noise, (9, 9), 3)
 
 
 @pytest.mark.parametrize(("degrees", "scale"), [(0, 0.9), (30, 1.3), (-75, 0.7)])
 def test_cpu_and_device_paths_agree(degrees, scale):
-    image = torch.from_numpy(_picture()).permute(2, 0, 1)
+    image = torch.from_numpy(_noise_image()).permute(2, 0, 1)
     matrix = translation(40, 50) @ scaling(scale) @ rotation(degrees) @ translation(-80, -60)
 
     on_cpu = warp.warp_affine(image, matrix, (96, 80))
@@ -56,18 +56,18 @@ def test_shrinking_averages_and_stays_in_place(shrink):
 
 
 def test_outside_is_black():
-    assert (warp.warp_array(_picture(), translation(1000, 0), (10, 10)) == 0).all()
+    assert (warp.warp_array(_noise_image(), translation(1000, 0), (10, 10)) == 0).all()
 
 
 def test_an_image_with_the_channels_last_is_refused():
     with pytest.raises(ShapeError, match=r"image has shape \(120, 160, 3\), but \(3, any, any\) is needed"):
-        warp.warp_affine(torch.from_numpy(_picture()), np.eye(3), (10, 10))
+        warp.warp_affine(torch.from_numpy(_noise_image()), np.eye(3), (10, 10))
 
 
 @pytest.mark.parametrize("size", [(401, 403), (128, 96), (95, 500)])
 @pytest.mark.parametrize("shrink", [2.5, 4.2, 9])
 def test_shrinking_an_image_of_any_size_agrees_with_the_device(size, shrink):
-    image = torch.from_numpy(cv2.GaussianBlur(_picture(*size), (0, 0), 12)).permute(2, 0, 1)
+    image = torch.from_numpy(cv2.GaussianBlur(_noise_image(*size), (0, 0), 12)).permute(2, 0, 1)
     matrix = translation(3, 2) @ scaling(1 / shrink)
 
     on_cpu = warp.warp_affine(image, matrix, (30, 20))
@@ -80,7 +80,7 @@ def test_shrinking_an_image_of_any_size_agrees_with_the_device(size, shrink):
 
 
 def test_a_batch_holds_what_each_image_gives_alone():
-    images = [torch.from_numpy(_picture(seed=seed)).permute(2, 0, 1) for seed in range(2)]
+    images = [torch.from_numpy(_noise_image(seed=seed)).permute(2, 0, 1) for seed in range(2)]
     matrices = np.stack([translation(5, 3) @ scaling(0.9), scaling(1 / 3), translation(-20, 0)])
 
     batch = warp.warp_images([images[0], images[1], images[0]], matrices, (48, 40))
@@ -92,8 +92,8 @@ def test_a_batch_holds_what_each_image_gives_alone():
 
 @pytest.mark.parametrize("size", [(120, 160), (540, 960), (301, 87)])
 def test_a_letterboxed_image_lies_where_its_map_says(size):
-    picture = cv2.GaussianBlur(_picture(*size), (0, 0), 12)
-    image = torch.from_numpy(picture).permute(2, 0, 1)
+    blurred = cv2.GaussianBlur(_noise_image(*size), (0, 0), 12)
+    image = torch.from_numpy(blurred).permute(2, 0, 1)
 
     out = warp.letterbox_images([image], (96, 160), fill=114)[0]
 

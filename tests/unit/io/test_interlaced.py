@@ -37,26 +37,26 @@ def combs(image):
 @settings(max_examples=40, deadline=None)
 def test_smooth_images_stay_as_they_are(height, width, seed):
     across = np.random.default_rng(seed).integers(0, 200, (1, width, 3))
-    picture = (across + 2 * np.arange(height)[:, None, None]).astype(np.uint8)
+    image = (across + 2 * np.arange(height)[:, None, None]).astype(np.uint8)
 
-    np.testing.assert_array_equal(deinterlace(picture), picture)
+    np.testing.assert_array_equal(deinterlace(image), image)
 
 
 @given(st.integers(3, 21), st.integers(2, 30), st.integers(0, 100))
 @settings(max_examples=40, deadline=None)
 def test_lines_of_the_first_half_are_never_touched(height, width, seed):
-    picture = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    image = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
-    whole = deinterlace(picture)
+    whole = deinterlace(image)
 
-    np.testing.assert_array_equal(whole[0::2], picture[0::2])
+    np.testing.assert_array_equal(whole[0::2], image[0::2])
     assert combs(whole) <= 12
 
 
 def test_what_moves_is_shown_once():
-    picture = moving_bar(3, (48, 160))
+    image = moving_bar(3, (48, 160))
 
-    np.testing.assert_array_equal(deinterlace(picture), np.repeat(picture[0::2], 2, axis=0))
+    np.testing.assert_array_equal(deinterlace(image), np.repeat(image[0::2], 2, axis=0))
 
 
 @pytest.mark.parametrize(

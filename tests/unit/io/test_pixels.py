@@ -210,8 +210,8 @@ def test_photos_are_turned_and_mirrored_by_their_exif_tag(tmp_path, orientation,
 
 def test_motion_jpeg_with_exif_in_its_images_is_read(tmp_path):
     path = tmp_path / "clip.mjpeg"
-    pictures = [cv2.imencode(".jpg", frame_image(number)[..., ::-1])[1].tobytes() for number in range(5)]
-    path.write_bytes(b"".join(data[:2] + _exif(3) + data[2:] for data in pictures))
+    images = [cv2.imencode(".jpg", frame_image(number)[..., ::-1])[1].tobytes() for number in range(5)]
+    path.write_bytes(b"".join(data[:2] + _exif(3) + data[2:] for data in images))
 
     frames = list(open_video(path))
 

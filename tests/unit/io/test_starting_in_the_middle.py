@@ -94,8 +94,8 @@ def test_all_images_a_plain_decode_gives_are_frames(tmp_path, name):
 
     assert [frame.index for frame in frames] == list(range(len(plain)))
     assert reader.gaps == []
-    for frame, picture in zip(frames, plain, strict=True):
-        assert abs(float(frame.image.float().mean()) - float(picture.mean())) < 25
+    for frame, image in zip(frames, plain, strict=True):
+        assert abs(float(frame.image.float().mean()) - float(image.mean())) < 25
     assert (np.diff([frame.time for frame in frames]) > 0).all()
 
 

@@ -227,9 +227,9 @@ class Doubtful(Echo):
 
 
 def test_recovered_person_keeps_the_score_of_the_box_they_were_found_in():
-    picture = torch.from_numpy(texture()).permute(2, 0, 1)
+    image = torch.from_numpy(texture()).permute(2, 0, 1)
     box = Detections(np.array([[100, 60, 160, 180]], np.float32), np.array([0.9], np.float32))
-    records = [Record(Frame(t, t / 25, picture), detections=Detections.empty() if t else box) for t in range(20)]
+    records = [Record(Frame(t, t / 25, image), detections=Detections.empty() if t else box) for t in range(20)]
 
     found = [
         record.poses.score.tolist() for record in EstimateWithFlow(Doubtful(), FeatureOptions(flow="dis"))(records)

@@ -41,7 +41,7 @@ def ids_by_shot(tracked):
     return found
 
 
-def picture(colour):
+def plain_image(colour):
     """Paint a plain scene with a ball whose place depends on the colour."""
     image = torch.tensor(colour, dtype=torch.uint8)[:, None, None].expand(3, 48, 64).clone()
     image[:, 10:30, colour[2] // 6 : colour[2] // 6 + 20] = 250
@@ -73,13 +73,13 @@ def test_faint_people_are_measured_by_their_own_shot():
 def test_stream_without_a_cut_is_tracked_as_before():
     plain = [replace(r, shot=0) for r in records(starts=())]
     stage = TrackAndSmooth(TrackerOptions(), SmoothingOptions(), SKELETON)
-    signed = [replace(r, features=TrackingFeatures(signature=image_signature(picture((9, 8, 7))))) for r in plain]
+    signed = [replace(r, features=TrackingFeatures(signature=image_signature(plain_image((9, 8, 7))))) for r in plain]
 
     assert_same_records(list(stage(NumberShots()(signed))), list(stage(plain)))
 
 
 def test_shots_are_numbered_from_images():
-    stream = [Record(Frame(t, t / 25, picture((200, 30, 30) if t < 40 else (20, 40, 220)))) for t in range(70)]
+    stream = [Record(Frame(t, t / 25, plain_image((200, 30, 30) if t < 40 else (20, 40, 220)))) for t in range(70)]
 
     numbered = list(NumberShots()(MeasureSignatures()(stream)))
 
@@ -105,7 +105,7 @@ def test_window_ends_where_the_scene_changes():
 
 
 def test_signatures_and_shots_outlive_a_kill(tmp_path):
-    stream = list(MeasureSignatures()([Record(Frame(0, 0.0, picture((9, 8, 7))))]))
+    stream = list(MeasureSignatures()([Record(Frame(0, 0.0, plain_image((9, 8, 7))))]))
     stream.append(Record(Frame(1, 0.04, None), shot=2))
     store = JournalStore(tmp_path / "j", {})
     store.append([replace(r, frame=replace(r.frame, image=None)) for r in stream])

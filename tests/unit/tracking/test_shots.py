@@ -24,9 +24,9 @@ def shown(painted, x=0.0, height=90, width=160):
     return painted[:height, left : left + width]
 
 
-def sign(pictures):
-    images = (np.clip(picture, 0, 255).astype(np.uint8) for picture in pictures)
-    return [image_signature(torch.from_numpy(image).permute(2, 0, 1)) for image in images]
+def sign(images):
+    arrays = (np.clip(image, 0, 255).astype(np.uint8) for image in images)
+    return [image_signature(torch.from_numpy(image).permute(2, 0, 1)) for image in arrays]
 
 
 def starts(signatures):
@@ -39,31 +39,31 @@ RED, BLUE = scene(1), scene(5)
 
 
 def test_cuts_are_found():
-    pictures = [*(shown(RED, t) for t in range(30)), *(shown(BLUE, t) for t in range(20)), *(shown(RED),) * 25]
+    images = [*(shown(RED, t) for t in range(30)), *(shown(BLUE, t) for t in range(20)), *(shown(RED),) * 25]
 
-    assert starts(sign(pictures)) == [30, 50]
+    assert starts(sign(images)) == [30, 50]
 
 
 @pytest.mark.parametrize(("length", "within"), [(4, 2), (8, 1), (16, 1), (24, 1)])
 def test_dissolve_starts_a_shot_in_its_middle(length, within):
     shares = np.clip((np.arange(90) - 40) / length, 0, 1)
-    pictures = [(1 - s) * shown(RED, t / 4) + s * shown(BLUE, t / 4) for t, s in enumerate(shares)]
+    images = [(1 - s) * shown(RED, t / 4) + s * shown(BLUE, t / 4) for t, s in enumerate(shares)]
 
-    assert starts(sign(pictures)) == [pytest.approx(40 + length / 2, abs=within)]
+    assert starts(sign(images)) == [pytest.approx(40 + length / 2, abs=within)]
 
 
 @pytest.mark.parametrize("speed", [2, 5, 10])
 def test_panning_camera_stays_in_the_shot(speed):
-    pictures = [shown(RED, min(speed * t, 160)) for t in range(60)]
+    images = [shown(RED, min(speed * t, 160)) for t in range(60)]
 
-    assert starts(sign(pictures)) == []
+    assert starts(sign(images)) == []
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])
 def test_flash_is_no_shot(length):
-    pictures = [shown(RED, t) if not 20 <= t < 20 + length else np.full((90, 160, 3), 250.0) for t in range(50)]
+    images = [shown(RED, t) if not 20 <= t < 20 + length else np.full((90, 160, 3), 250.0) for t in range(50)]
 
-    assert starts(sign(pictures)) == []
+    assert starts(sign(images)) == []
 
 
 def test_light_that_is_turned_down_is_no_shot():
@@ -95,17 +95,17 @@ def test_cut_is_told_from_two_frames_alone():
 
 @pytest.mark.parametrize("size_hw", [(9, 16), (90, 160), (720, 1280), (1300, 400)])
 def test_signature_has_one_length_and_hardly_depends_on_the_size(size_hw):
-    picture = shown(RED)
-    image = cv2.resize(np.clip(picture, 0, 255).astype(np.uint8), size_hw[::-1], interpolation=cv2.INTER_AREA)
+    plain = shown(RED)
+    image = cv2.resize(np.clip(plain, 0, 255).astype(np.uint8), size_hw[::-1], interpolation=cv2.INTER_AREA)
 
     signature = image_signature(torch.from_numpy(image).permute(2, 0, 1))
 
-    assert signature.shape == sign([picture])[0].shape
-    assert not is_cut(signature, sign([picture])[0])
+    assert signature.shape == sign([plain])[0].shape
+    assert not is_cut(signature, sign([plain])[0])
 
 
 @pytest.mark.parametrize("step", [1, 3, 7])
 def test_plain_wall_that_grows_lighter_is_no_shot(step):
-    pictures = [np.full((90, 160, 3), 20.0 + step * t) for t in range(30)]
+    images = [np.full((90, 160, 3), 20.0 + step * t) for t in range(30)]
 
-    assert starts(sign(pictures)) == []
+    assert starts(sign(images)) == []
