@@ -120,7 +120,7 @@ def test_a_bad_result_is_one_line_and_leaves_nothing(command, clip, words, make,
         (("bench", "clip.mp4", "-o", "nowhere/a.json"), 1, "there is no folder nowhere. Make it"),
         (("bench", "--pipeline", "fats"), 1, "Did you mean fast?"),
         (("track", "good.json", "-o", "new.xml"), 1, "new.xml: results are written as .json, .parquet, .csv"),
-        (("track", "good.json", "-o", "nowhere/new.json"), 1, "nowhere/new.json: cannot be written (No such file"),
+        (("track", "good.json", "-o", "nowhere/new.json"), 1, "nowhere/new.json: there is no folder nowhere. Make it"),
         (("render", "clip.mp4", "good.json", "-o", "new.gif"), 1, "new.gif: overlays are written as .mp4, .mov, .mkv"),
         (("render", "clip.mp4", "good.json", "--frame-rate", "5"), 1, "a video file has its own timestamps"),
     ],
@@ -134,3 +134,12 @@ def test_a_bad_option_says_what_to_do(command, clip, words, code, message):
     assert message in done.err
     assert sorted(path.name for path in command.folder.iterdir()) == ["clip.mp4", "good.json"]
     assert len(list(read_result("good.json"))) == 40
+
+
+def test_a_clip_whose_name_leaves_no_room_for_the_result_s_is_one_line(command, clip):
+    name = "n" * 251 + ".mp4"
+    clip.rename(clip.with_name(name))
+
+    done = command("run", name, "-q")
+
+    assert_one_line(done, "Error: ", "the result's name would be too long. Choose a shorter one with -o")

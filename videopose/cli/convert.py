@@ -36,24 +36,28 @@ def command(
     """
     from videopose.cli.main import printable
     from videopose.errors import DatasetError, InputError
+    from videopose.io.disk import refusals_said
     from videopose.io.exchange.formats import format_named, read_table, write_table
 
     suffix = format_named(target).suffix
     if source.is_dir():
         pattern = format_named(origin).suffix if origin else ".json"
-        files = sorted(source.glob(f"*{pattern}"))
+        with refusals_said(source):
+            files = sorted(path for path in source.iterdir() if path.name.endswith(pattern))
         if not files:
             hint = "" if origin else "; name the format of other files with --from"
             raise DatasetError(f"{source}: no *{pattern} file in this folder{hint}")
-        output.mkdir(parents=True, exist_ok=True)
+        with refusals_said(output):
+            output.mkdir(parents=True, exist_ok=True)
         pairs = [(file, output / f"{file.stem}{suffix}") for file in files]
     else:
         pairs = [(source, output)]
     said: set[str] = set()
     placed = _placing(clip, size, first)
     for file, written in pairs:
-        if written.exists() and not overwrite:
-            raise InputError(f"{written}: exists already. Give another -o, or --overwrite")
+        with refusals_said(written):
+            if written.exists() and not overwrite:
+                raise InputError(f"{written}: exists already. Give another -o, or --overwrite")
         for sentence in write_table(placed(read_table(file, origin)), written, target, derive=not no_derive):
             if sentence not in said:
                 said.add(sentence)

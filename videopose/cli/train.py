@@ -49,7 +49,7 @@ def command(
         return
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     folder = run_dir or Path("runs") / path.stem
-    with tqdm(total=options.loop.steps, unit="step", dynamic_ncols=True, mininterval=5) as bar:
+    with tqdm(total=options.loop.steps, unit="step", dynamic_ncols=True, mininterval=5, delay=1) as bar:
 
         def show(step: int, values: dict[str, float]) -> None:
             bar.update(step - bar.n)

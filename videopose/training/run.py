@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from videopose import __version__
 from videopose.config import Options, dump
 from videopose.errors import ConfigError, InputError, WeightsError
+from videopose.io.disk import refusals_said
 from videopose.models import name_converter
 from videopose.models.weights import read_card, read_state, save_weights
 from videopose.training.checkpoint import State
@@ -88,12 +89,14 @@ def run_training(
         WeightsError: the weights to start from are missing, damaged or of another architecture.
         VideoPoseError: the training diverged.
     """
-    if (run_dir / "last.pt").exists() and not resume:
-        raise InputError(f"{run_dir}: holds a run already; pass --resume to continue it, or name another folder")
-    run_dir.mkdir(parents=True, exist_ok=True)
+    with refusals_said(run_dir):
+        if (run_dir / "last.pt").exists() and not resume:
+            raise InputError(f"{run_dir}: holds a run already; pass --resume to continue it, or name another folder")
+        run_dir.mkdir(parents=True, exist_ok=True)
     task = create_task(options, data_dir, run_dir)
-    (run_dir / "config.yaml").write_text(dump(options), encoding="utf-8")
-    (run_dir / "versions.json").write_text(json.dumps(_versions(), indent=1) + "\n", encoding="utf-8")
+    with refusals_said(run_dir):
+        (run_dir / "config.yaml").write_text(dump(options), encoding="utf-8")
+        (run_dir / "versions.json").write_text(json.dumps(_versions(), indent=1) + "\n", encoding="utf-8")
 
     def keep(model: nn.Module, scores: dict[str, float]) -> None:
         weights = replace(task.describe(run_dir.name), scores=scores)

@@ -7,10 +7,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from videopose.errors import InputError
+from videopose.io.disk import refusals_said
 from videopose.io.result import part_of
 
 LONGEST_NAME = 255 - len(".partial")
 """Bytes an output's name may have, with room for that of its unfinished run."""
+
+
+def check_length(output: Path) -> None:
+    """Raise `InputError` where a file's name leaves no room for that of its unfinished run."""
+    if len(os.fsencode(output.name)) > LONGEST_NAME:
+        raise InputError(f"{output.name[:40]}…: the result's name would be too long. Choose a shorter one with -o")
 
 
 def check_output(output: Path, inputs: Iterable[Path] = (), *, overwrite: bool = False) -> None:
@@ -24,8 +31,12 @@ def check_output(output: Path, inputs: Iterable[Path] = (), *, overwrite: bool =
     Raises:
         InputError: it may not; the message says why and what to do.
     """
-    if len(os.fsencode(output.name)) > LONGEST_NAME:
-        raise InputError(f"{output.name[:40]}…: the result's name would be too long. Choose a shorter one with -o")
+    check_length(output)
+    with refusals_said(output):
+        _check_place(output, inputs, overwrite=overwrite)
+
+
+def _check_place(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None:
     written = [path for path in (output, part_of(output)) if path.exists()]
     if any(path.exists() and any(path.samefile(each) for each in written) for path in inputs):
         raise InputError(f"{output}: is what the result is made from. Choose another place with -o")

@@ -8,6 +8,7 @@ from typing import TypedDict, Unpack
 
 from videopose.config import input_paths
 from videopose.errors import InputError, VideoPoseError
+from videopose.io.disk import refusals_said
 from videopose.io.identity import WatchedClip, clip_files
 from videopose.io.journal_store import check_folder, clip_of
 from videopose.io.provenance import stored_header, stored_provenance
@@ -15,7 +16,7 @@ from videopose.io.reader import check_is_path, open_video
 from videopose.io.result import JsonObject
 from videopose.io.results import check_suffix
 from videopose.stages.pipeline import Pipeline
-from videopose.workflows.outputs import check_output
+from videopose.workflows.outputs import check_length, check_output
 from videopose.workflows.pipelines import choose_device, load_pipeline
 from videopose.workflows.running import Progress, Run, journal_folder
 
@@ -99,9 +100,11 @@ def check_name(output: Path, clip: str) -> None:
 
     `clip.mp4`, `clip.mov` and a folder `clip` have one default name between them.
     """
-    stored = stored_header(output)
-    other = clip_of(journal_folder(output)) if stored is None else stored.video.path
-    is_pattern = not Path(clip).exists()
+    check_length(output)
+    with refusals_said(output):
+        stored = stored_header(output)
+        other = clip_of(journal_folder(output)) if stored is None else stored.video.path
+        is_pattern = not Path(clip).exists()
     if other and (other != clip if is_pattern else Path(other).name != Path(clip).name):
         name = Path(clip).name + (".images" if Path(clip).is_dir() else "")
         begun = "is" if stored is not None else "is begun as"
@@ -114,11 +117,13 @@ def check_name(output: Path, clip: str) -> None:
 def _check_result(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None:
     """Raise `InputError` unless a run may write its result there; what lies there may be its own, finished before."""
     check_suffix(output)
-    inputs, journal = list(inputs), journal_folder(output).resolve()
-    if any(path.exists() and journal in path.resolve().parents for path in inputs):
-        raise InputError(f"{output}: is what the result is made from. Choose another place with -o")
-    check_output(output, inputs, overwrite=overwrite or (output.is_file() and bool(stored_provenance(output))))
-    check_folder(journal_folder(output))
+    inputs = list(inputs)
+    with refusals_said(output):
+        journal = journal_folder(output).resolve()
+        if any(path.exists() and journal in path.resolve().parents for path in inputs):
+            raise InputError(f"{output}: is what the result is made from. Choose another place with -o")
+        check_output(output, inputs, overwrite=overwrite or (output.is_file() and bool(stored_provenance(output))))
+        check_folder(journal_folder(output))
 
 
 def _as_asked(reading: ReadingOptions) -> JsonObject:
@@ -134,5 +139,5 @@ def _as_asked(reading: ReadingOptions) -> JsonObject:
 def _files_of(clip: str | Path) -> list[Path]:
     try:
         return clip_files(clip)
-    except VideoPoseError:
+    except (OSError, VideoPoseError):
         return []  # what is wrong with it is said when it is opened
