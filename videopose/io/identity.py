@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from videopose.errors import InputError, VideoPoseError
+from videopose.io._references import named_files
 from videopose.io.backends.images import image_files
 from videopose.io.result import JsonObject
 
@@ -37,12 +38,14 @@ def file_identity(path: Path) -> JsonObject:
 def clip_identity(clip: str | Path) -> JsonObject:
     """Tell inputs apart: a video quickly, the images of a folder or a glob by their names and all of their content.
 
+    A list of other files is told by those files too.
+
     Raises:
         OSError: a file cannot be read.
         VideoError: there are no images.
     """
     if not _is_images(clip):
-        return video_identity(Path(clip))
+        return _video_with_references(Path(clip))
     digest = hashlib.sha256()
     size = 0
     files = image_files(str(clip))
@@ -53,13 +56,23 @@ def clip_identity(clip: str | Path) -> JsonObject:
     return {"files": len(files), "bytes": size, "sha256": digest.hexdigest()}
 
 
+def _video_with_references(path: Path) -> JsonObject:
+    named = [(str(each), video_identity(each)) for each in named_files(path)]
+    own = video_identity(path)
+    if not named:
+        return own
+    digest = hashlib.sha256(json.dumps([own, named]).encode())
+    return {"files": 1 + len(named), "bytes": own["bytes"], "sha256": digest.hexdigest()}
+
+
 def clip_files(clip: str | Path) -> list[Path]:
-    """List the files a clip is made of.
+    """List the files a clip is made of, those a list of files names among them.
 
     Raises:
+        OSError: a file cannot be read.
         VideoError: there are no images.
     """
-    return image_files(str(clip)) if _is_images(clip) else [Path(clip)]
+    return image_files(str(clip)) if _is_images(clip) else [Path(clip), *named_files(Path(clip))]
 
 
 def _is_images(clip: str | Path) -> bool:

@@ -153,3 +153,31 @@ def test_an_image_replaced_by_one_of_the_same_size_is_noticed(tmp_path):
 def test_a_clip_nobody_can_read_is_one_line(tmp_path):
     with pytest.raises(InputError, match=r"nothing\.mp4: cannot be read \(No such file"):
         WatchedClip(tmp_path / "nothing.mp4").identify()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("list.ffconcat", "ffconcat version 1.0\nfile 'part one.ts'\nfile two.ts\n"),
+        ("list.ffconcat", "\ufeffffconcat version 1.0\r\nfile part\\ one.ts\r\nfile two.ts\r\n"),
+        ("list.m3u8", '#EXTM3U\n#EXT-X-MAP:URI="two.ts"\n#EXTINF:1,\npart one.ts\nhttp://nowhere/3.ts\n'),
+        ("list.m3u8", "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\ninner.m3u8\nlist.m3u8\n"),
+    ],
+)
+def test_a_list_of_files_is_told_by_the_files_it_names(tmp_path, name, text):
+    (tmp_path / "inner.m3u8").write_text("#EXTM3U\n#EXTINF:1,\npart one.ts\n#EXTINF:1,\ntwo.ts\n")
+    parts = [tmp_path / "part one.ts", tmp_path / "two.ts"]
+    for part in parts:
+        part.write_bytes(bytes(1000))
+    clip = tmp_path / name
+    clip.write_bytes(text.encode())
+    watched = WatchedClip(clip)
+    before = watched.identify()
+
+    for part in parts:
+        change(part, 500)
+        with pytest.raises(InputError, match="was replaced while it was read"):
+            watched.check()
+        assert clip_identity(clip) != before
+        part.write_bytes(bytes(1000))
+        assert clip_identity(clip) == before
