@@ -11,12 +11,13 @@ from torch import Tensor
 from videopose.errors import InputError
 from videopose.estimators.base import Detector
 from videopose.stages.pipeline import TemporalContext, batched, map_concurrently
+from videopose.stages.shots import is_new_shot
 from videopose.types import Detections, Frame, Record
 
 
 @dataclass(frozen=True)
 class DetectPeople:
-    """Run a detector on every `every`-th record; the others pass with `detections` None.
+    """Run a detector on every `every`-th record and where a shot begins; the others pass with `detections` None.
 
     Attributes:
         detector: what finds people.
@@ -51,10 +52,10 @@ class DetectPeople:
             yield from detected
 
     def _window(self, batch: list[Record]) -> list[Record]:
-        found = self.detector.detect([_image(record.frame) for record in batch[:: self.every]])
+        rows = [row for row in range(len(batch)) if row % self.every == 0 or is_new_shot(batch[row - 1], batch[row])]
+        found = self.detector.detect([_image(batch[row].frame) for row in rows])
         out = list(batch)
-        for position, people in enumerate(found):
-            row = position * self.every
+        for row, people in zip(rows, found, strict=True):
             out[row] = replace(batch[row], detections=people)
         return out
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -126,3 +128,13 @@ def test_stages_in_the_wrong_order_say_so():
         list(DetectPeople(Moving())(without))
     with pytest.raises(InputError, match="EstimatePoses needs images; it stands before DropImages"):
         list(EstimatePoses(Still())([Record(Frame(0, 0.0, None), detections=_box(0))]))
+
+
+def test_the_first_frame_of_a_shot_is_detected_in_whatever_the_interval():
+    """Nobody is followed across a cut: the box of the last scene's person means nothing in the next."""
+    records = [replace(record, shot=int(record.frame.index >= 5)) for record in _records(12)]
+    out = list(DetectPeople(Moving(), every=4, window=12)(records))
+
+    assert [k for k, record in enumerate(out) if record.detections is not None] == [0, 4, 5, 8]
+    poses = list(EstimatePoses(Still(), window=12)(out))
+    assert poses[5].poses.xyxy[0, 0] == 10  # its own place, not one followed from frame 4
