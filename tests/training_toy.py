@@ -54,12 +54,12 @@ class Line:
         return {"score": -float(model.weight.sub(2).abs().max())}
 
 
-def run(folder, *, task=None, **loop):
+def run(folder, *, task=None, resume=False, **loop):
     """Train six steps of eight rows and give back the scores."""
     folder.mkdir(parents=True, exist_ok=True)
     values = {"steps": 6, "batch_size": 8, "precision": "32-true", "threads": 1, "device": "cpu", "evaluate_every": 3}
     options = OptimiserOptions(name="sgd", learning_rate=0.05, warmup_steps=0)
-    return train(task or Line(), LoopOptions(**(values | loop)), options, folder)
+    return train(task or Line(), LoopOptions(**(values | loop)), options, folder, resume=resume)
 
 
 if __name__ == "__main__":

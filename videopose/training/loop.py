@@ -73,7 +73,7 @@ def train(
         _begin_with(model, start_from)
     optimiser = make_optimiser(model, optimiser_options)
     average = MovingAverage(model.to(fabric.device), loop.ema_decay)
-    step, best = 0, float("-inf")
+    step, best, is_measured = 0, float("-inf"), True
     if resume:
         state = load_state(run_dir / "last.pt")
         model.load_state_dict(state["model"])
@@ -83,6 +83,7 @@ def train(
         for group, factor in zip(optimiser.param_groups, factors, strict=True):
             group["factor"] = factor  # the config's, which may have changed since, not the checkpoint's
         step, best = int(state["step"]), float(state["best"])
+        is_measured = bool(state.get("is_measured", True))
         if state.get("precision"):
             fabric.strategy.precision.load_state_dict(state["precision"])
     wrapped, optimiser = fabric.setup(model, optimiser)
@@ -95,11 +96,30 @@ def train(
             "precision": fabric.strategy.precision.state_dict(),  # the loss's scale, with fp16
             "step": step,
             "best": best,
+            "is_measured": is_measured,
         }
+
+    def measure() -> None:
+        nonlocal scores, best, is_measured
+        log.info("step %d: evaluating; last.pt is as of this step", step)
+        scores = task.evaluate(average.model, fabric.device)
+        is_measured = True
+        if table is not None and scores:
+            log.info("step %d: %s", step, ", ".join(f"{key} {value:.4f}" for key, value in scores.items()))
+            table.write(step, scores)
+            table.restart_clock()
+        if task.monitor not in scores or scores[task.monitor] > best:  # unmeasured, the newest counts as best
+            best = scores.get(task.monitor, best)
+            save_state(run_dir / "best.pt", snapshot())
+            if on_best is not None:
+                on_best(average.model, scores)
+        save_state(run_dir / "last.pt", snapshot())
 
     table = CsvLog(run_dir, start_step=step) if fabric.is_global_zero else None
     scores: dict[str, float] = {}
     saved = step
+    if not is_measured and fabric.is_global_zero:  # stopped while it was evaluated
+        measure()
     last = min(loop.steps, stop_after if stop_after is not None else loop.steps)
     for parts in _batches_ahead(task, loop, fabric, step, last):
         wrapped.train()
@@ -133,21 +153,12 @@ def train(
             table.add(logged)
             if step % loop.log_every == 0 or due:
                 table.flush(step, loop.log_every * loop.batch_size, {"learning_rate": rate})
-        if due and fabric.is_global_zero:
-            scores = task.evaluate(average.model, fabric.device)
-            if table is not None and scores:
-                log.info("step %d: %s", step, ", ".join(f"{key} {value:.4f}" for key, value in scores.items()))
-                table.write(step, scores)
-                table.restart_clock()
-            if task.monitor not in scores or scores[task.monitor] > best:  # unmeasured, the newest counts as best
-                best = scores.get(task.monitor, best)
-                save_state(run_dir / "best.pt", snapshot())
-                if on_best is not None:
-                    on_best(average.model, scores)
         if due or step == last or step % loop.save_every == 0:
-            saved = step
+            saved, is_measured = step, not due
             if fabric.is_global_zero:
                 save_state(run_dir / "last.pt", snapshot())
+                if due:
+                    measure()
         fabric.barrier() if due else None
         if on_step is not None and fabric.is_global_zero:
             on_step(step, logged)

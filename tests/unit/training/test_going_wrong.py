@@ -145,3 +145,30 @@ def test_another_releases_weights_are_a_start(tmp_path, data):
     trained = load_state(tmp_path / "run/last.pt")["model"]
 
     assert torch.allclose(trained["conv1.weight"], network.conv1.weight, atol=1e-6)
+
+
+class StopsWhileEvaluating(Line):
+    """Is ended from outside in the middle of its second evaluation."""
+
+    evaluations = 0
+
+    def evaluate(self, model, device):
+        self.evaluations += 1
+        if self.evaluations == 2:
+            raise KeyboardInterrupt
+        return super().evaluate(model, device)
+
+
+def test_what_is_stopped_while_it_is_evaluated_loses_no_step_and_no_evaluation(tmp_path, caplog):
+    caplog.set_level("INFO")
+    scores = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "stopped", task=StopsWhileEvaluating())
+
+    assert "step 6: evaluating; last.pt is as of this step" in caplog.text
+    kept = load_state(tmp_path / "stopped/last.pt")
+    assert (kept["step"], kept["is_measured"]) == (6, False)
+    assert run(tmp_path / "stopped", resume=True) == scores
+    whole, stopped = (load_state(tmp_path / name / "last.pt") for name in ("whole", "stopped"))
+    assert torch.equal(whole["ema"]["weight"], stopped["ema"]["weight"])
+    assert (stopped["best"], stopped["is_measured"]) == (whole["best"], True)
