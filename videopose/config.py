@@ -89,7 +89,7 @@ def _read_over_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Value]:
     if path.resolve() in seen:
         raise ConfigError(f"{path}: its `base:` leads back to itself; name another file or none")
     try:
-        values = _parsed(path.read_text(encoding="utf-8"))
+        values = _parsed(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the config: {error.strerror or error}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -74,7 +74,7 @@ def load_json(path: Path) -> dict[str, Any]:
         DatasetError: the file cannot be read or is not a JSON object.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DatasetError(f"{path}: cannot read the annotations: {error.strerror or error}") from error
     except ValueError as error:

@@ -115,7 +115,7 @@ def read_truth(path: Path) -> list[TrueVideo]:
         DatasetError: the file cannot be read as that format.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
         return [_true_video(video) for video in document["videos"]]
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"{path}: cannot read annotated tracks: {error}") from error

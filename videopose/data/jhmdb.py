@@ -106,7 +106,7 @@ def _read_split(folder: Path, number: int) -> dict[str, str]:
         raise DatasetError(f"{folder}: holds no *_test_split{number}.txt; JHMDB's splits belong beside joint_positions")
     parts = {}
     for file in files:
-        for position, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        for position, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), 1):
             words = line.split()
             if words and (len(words) != 2 or not words[1].isdecimal()):
                 raise DatasetError(f"{file}: line {position} is {line!r}; a clip's name and a number are needed")

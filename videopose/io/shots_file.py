@@ -16,7 +16,7 @@ def read_shots(path: Path) -> tuple[int, ...]:
         DatasetError: the file cannot be read, or a line is no frame index larger than the one before.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read. Write the first frame of each shot, one a line") from error
     starts: list[int] = []

@@ -137,6 +137,15 @@ def test_jhmdb_frames_are_files_of_the_chosen_split(jhmdb):
     assert {image.split for image in load_source(jhmdb, _jhmdb_options(), BODY)} == {"train", "val", "unused"}
 
 
+def test_jhmdb_splits_may_begin_with_a_byte_order_mark(jhmdb):
+    clips = read_jhmdb(jhmdb / "joint_positions", jhmdb / "Rename_Images", BODY)
+    for file in (jhmdb / "splits").iterdir():
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    again = read_jhmdb(jhmdb / "joint_positions", jhmdb / "Rename_Images", BODY)
+
+    assert [clip.split for clip in again] == [clip.split for clip in clips]
+
+
 def test_jhmdb_without_its_splits_is_refused(jhmdb):
     with pytest.raises(DatasetError, match=r"splits: holds no \*_test_split3.txt; JHMDB's splits belong beside"):
         load_source(jhmdb, _jhmdb_options(split=3), BODY)

@@ -52,6 +52,12 @@ def test_keypoints_are_placed_by_name(folder):
     assert person.area == 99
 
 
+def test_labels_may_begin_with_a_byte_order_mark(folder):
+    (folder / "labels.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(_document()).encode())
+
+    assert len(read_coco(folder / "labels.json", folder, BODY)) == 12
+
+
 def test_a_crowd_is_an_ignore_region(folder):
     assert read_coco(folder / "labels.json", folder, BODY)[9].people[0].ignore
 
