@@ -20,6 +20,9 @@ def command() -> None:
 @click.option("--first", "first_number", type=int, metavar="N",
               help="What the first frame is called in the labels' image names [told by them].")  # fmt: skip
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value, as max_span=100.")
+@click.option("--stream", type=int, metavar="N", help="Video stream the labels are of [the one with the frames].")
+@click.option("--allow-references", is_flag=True, help="Let CLIP name other local files (m3u8, ffconcat).")
+@click.option("--keep-holes", is_flag=True, help="The labels count the missing numbers of images.")
 @click.option("--overwrite", is_flag=True, help="Replace a finished result.")
 def propagate_command(
     clip: Path,
@@ -28,6 +31,9 @@ def propagate_command(
     origin: str | None,
     first_number: int | None,
     overrides: tuple[str, ...],
+    stream: int | None,
+    allow_references: bool,
+    keep_holes: bool,
     overwrite: bool,
 ) -> None:
     """Carry LABELS on some frames of CLIP to the frames between them.
@@ -39,6 +45,9 @@ def propagate_command(
     from videopose.workflows.propagate import PropagateOptions, propagate
 
     options = validate(PropagateOptions, parse_overrides(overrides), source="--set")
-    summary = propagate(clip, labels, output, options, origin=origin, first_number=first_number, overwrite=overwrite)
+    summary = propagate(
+        clip, labels, output, options, origin=origin, first_number=first_number, overwrite=overwrite, stream=stream,
+        allow_references=allow_references, keep_holes=keep_holes,
+    )  # fmt: skip
     click.echo(summary, err=True)
     click.echo(str(output))

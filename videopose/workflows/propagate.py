@@ -253,6 +253,9 @@ def propagate(
     origin: str | None = None,
     first_number: int | None = None,
     overwrite: bool = False,
+    stream: int | None = None,
+    allow_references: bool = False,
+    keep_holes: bool = False,
 ) -> str:
     """Carry labels through a video and write a result with poses in every frame between them.
 
@@ -264,6 +267,9 @@ def propagate(
         origin: the labels' format; recognised if not given.
         first_number: what the video's first frame is called in the labels' image names; told by them if not given.
         overwrite: replace a file that is there.
+        stream: number of the video stream the labels are of, as `open_video` takes it.
+        allow_references: let the clip name other local files, as `open_video` takes it.
+        keep_holes: the labels count the missing numbers of a folder's images.
 
     Returns:
         A sentence for the user.
@@ -276,7 +282,7 @@ def propagate(
     check_suffix(output)
     check_output(output, (labels, clip), overwrite=overwrite)
     table = read_table(labels, origin)
-    reader = open_video(clip)
+    reader = open_video(clip, stream=stream, allow_references=allow_references, keep_holes=keep_holes)
     people = labels_of(table, first_number=first_number, count=reader.info.frames)
     if not any(map(len, people.values())) or not len(table.skeleton):
         raise DatasetError(f"{labels}: labels nobody's keypoints; give poses in at least two frames")

@@ -2,11 +2,12 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from builders import assert_same_records
-from video_files import write_video
+from video_files import picture, write_video
 
 from videopose.cli.main import main
 from videopose.errors import DatasetError, InputError
@@ -207,3 +208,27 @@ def test_the_command_keeps_its_inputs(tmp_path, capsys):
 
     assert main(["annotate", "propagate", str(clip), labels, "-o", labels, "--overwrite"]) == 1
     assert "is what the result is made from" in capsys.readouterr().err
+
+
+def test_labels_of_images_with_holes_count_the_missing_numbers(tmp_path):
+    (tmp_path / "images").mkdir()
+    for number in (0, 1, 2, 6, 7, 8):
+        cv2.imwrite(str(tmp_path / f"images/frame_{number:06d}.png"), picture(number))
+    coco_labels(tmp_path / "labels.json", (0, 8))
+    words = ["annotate", "propagate", str(tmp_path / "images"), str(tmp_path / "labels.json"), "--set", "head=none"]
+
+    assert main([*words, "-o", str(tmp_path / "out.json"), "--keep-holes"]) == 0
+    assert [record.frame.index for record in read_result(tmp_path / "out.json")] == [0, 1, 2, 6, 7, 8]
+
+
+def test_labels_are_of_the_stream_and_the_list_that_are_asked_for(tmp_path, capsys):
+    clip = write_video(tmp_path / "clip.mp4", num_frames=3)
+    coco_labels(tmp_path / "labels.json", (0, 2))
+    words = ["annotate", "propagate", "--set", "head=none", "-o", str(tmp_path / "out.json"), "--overwrite"]
+    (tmp_path / "list.ffconcat").write_text("ffconcat version 1.0\nfile clip.mp4\n")
+
+    assert main([*words, str(clip), str(tmp_path / "labels.json"), "--stream", "7"]) == 1
+    assert "stream 7" in capsys.readouterr().err
+    assert main([*words, str(tmp_path / "list.ffconcat"), str(tmp_path / "labels.json")]) == 1
+    assert "--allow-references" in capsys.readouterr().err
+    assert main([*words, str(tmp_path / "list.ffconcat"), str(tmp_path / "labels.json"), "--allow-references"]) == 0
