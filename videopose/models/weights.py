@@ -7,6 +7,7 @@ import hashlib
 import os
 import pickle
 import struct
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -279,13 +280,19 @@ def _check_fit(weights: Weights, state: Mapping[str, Tensor], path: Path) -> Non
     if not weights.options:
         return
     try:
-        with torch.device("meta"):
+        with warnings.catch_warnings(action="ignore"), torch.device("meta"):  # torch warns of layers without elements
             own = _built(weights).state_dict()
     except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RuntimeError, AssertionError) as error:
         raise WeightsError(
             f"{path}: its card describes no {weights.architecture} (options {_short(weights.options)}: "
             f"{_short(error)}); train or import it again"
         ) from error
+    empty = [name for name, value in own.items() if not value.numel()]
+    if empty:
+        raise WeightsError(
+            f"{path}: its card describes no {weights.architecture} (options {_short(weights.options)}: {empty[0]} has "
+            "no elements); train or import it again"
+        )
     wrong = [name for name in own if name in state and state[name].shape != own[name].shape]
     if wrong:
         shapes = ", ".join(

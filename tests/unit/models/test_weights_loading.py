@@ -302,3 +302,14 @@ def test_a_shipped_file_copied_away_is_loaded_from_where_it_lies(tmp_path):
 
     assert not weights.is_shipped
     assert locate(weights) == copied
+
+
+def test_a_card_of_layers_without_elements_is_one_line(tmp_path, recwarn):
+    options = {"widths": [0, 0, 0, 0], "depths": [1, 1, 1, 1]}
+    card = {"name": "fpn_pose.mine", "file": "x", "options": options, "skeleton": "coco17"}
+    path = tmp_path / "mine.safetensors"
+    save_file({"w": torch.zeros(1)}, path, metadata={"videopose": json.dumps(card)})
+
+    with pytest.raises(WeightsError, match=r"mine.safetensors: its card describes no fpn_pose .* has no elements"):
+        load_model("fpn_pose", checkpoint=path)
+    assert not recwarn.list  # torch warns of each such layer
