@@ -209,7 +209,7 @@ class Poses(ShowsShapes):
 
     @staticmethod
     def concatenate(parts: Sequence[Poses]) -> Poses:
-        """Put people one after another; what a subclass adds is left out.
+        """Put people one after another.
 
         The skeleton is the parts' if they agree on it; parts that do not say theirs do not object.
 
@@ -221,17 +221,18 @@ class Poses(ShowsShapes):
             raise InputError("no poses to concatenate; use Poses.empty(num_keypoints) for nobody")
         for part in parts[1:]:
             check_shape("Poses.keypoints", part.keypoints, None, parts[0].keypoints.shape[1], 3)
-        skeletons = list(dict.fromkeys(part.skeleton for part in parts if part.skeleton is not None))
-        if len(skeletons) > 1:
-            raise InputError(
-                f"poses of {skeletons[0].name} and {skeletons[1].name} are different; map one to the other"
-            )
+        skeleton = next((part.skeleton for part in parts if part.skeleton is not None), None)
+        for part in parts:
+            if skeleton is not None and part.skeleton not in (None, skeleton):
+                raise InputError(
+                    f"poses of {skeleton.name} and {part.skeleton.name} are different; map one to the other"
+                )
         return Poses(
             np.concatenate([part.keypoints for part in parts]),
             np.concatenate([part.score for part in parts]),
             np.concatenate([part.xyxy for part in parts]),
             np.concatenate([part.track_id for part in parts]),
-            skeleton=skeletons[0] if skeletons else None,
+            skeleton=skeleton,
         )
 
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from videopose.errors import DatasetError
 from videopose.io.result import JsonObject, atomic_write
+from videopose.skeletons import Skeleton
 from videopose.types import F32, I64, Detections, Frame, Gap, Poses, Record, TrackingFeatures
 
 RUN_BYTES = 16
@@ -139,13 +140,13 @@ def _read(path: Path, run: bytes, number: int) -> tuple[Chunk, memoryview]:
     return Chunk(path, number, first, last, records, checksum), body
 
 
-def records_from(table: pa.Table) -> Iterator[Record]:
-    """Turn rows back into records."""
+def records_from(table: pa.Table, skeleton: Skeleton | None = None) -> Iterator[Record]:
+    """Turn rows back into records; poses are of the given skeleton, which is not written with them."""
     for row in table.to_pylist():
         yield Record(
             frame=Frame(row["index"], row["time"], None),
             detections=None if row["box"] is None else _detections_from(row),
-            poses=None if row["keypoints"] is None else _poses_from(row),
+            poses=None if row["keypoints"] is None else _poses_from(row, skeleton),
             gaps=tuple(Gap(**gap) for gap in row["gaps"]),
             features=None if row["propagated"] is None else _features_from(row),
             shot=row["shot"],
@@ -182,12 +183,13 @@ def _detections_from(row: JsonObject) -> Detections:
     return Detections(_f32(row["box"]).reshape(-1, 4), _f32(row["box_score"]))
 
 
-def _poses_from(row: JsonObject) -> Poses:
+def _poses_from(row: JsonObject, skeleton: Skeleton | None) -> Poses:
     return Poses(
         keypoints=_f32(row["keypoints"]).reshape(len(row["score"]), row["num_keypoints"], 3),
         score=_f32(row["score"]),
         xyxy=_f32(row["xyxy"]).reshape(-1, 4),
         track_id=_i64(row["track_id"]),
+        skeleton=skeleton,
     )
 
 

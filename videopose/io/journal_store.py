@@ -22,6 +22,7 @@ from videopose.io.identity import difference
 from videopose.io.journal_chunk import RUN_BYTES, Chunk, check_chunk, read_table, records_from, write_chunk
 from videopose.io.lock import refuse_link
 from videopose.io.result import JsonObject, atomic_write, cannot_write, sync_folder
+from videopose.skeletons import Skeleton
 from videopose.types import Gap, Record
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class JournalStore:
         folder: where they lie; made when the first chunk is written.
         identity: what the chunks are of: everything that changes them. Compared when a run goes on.
         clip: what the run reads, for messages; not compared.
+        skeleton: of the poses, which get it back when they are read.
         restart: take what is there for nothing, whatever it is of.
 
     Raises:
@@ -48,8 +50,16 @@ class JournalStore:
         InputError: the folder is a link, or holds files that no run has left.
     """
 
-    def __init__(self, folder: Path, identity: JsonObject, *, clip: str = "", restart: bool = False) -> None:
-        self.folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        identity: JsonObject,
+        *,
+        clip: str = "",
+        skeleton: Skeleton | None = None,
+        restart: bool = False,
+    ) -> None:
+        self.folder, self._skeleton = folder, skeleton
         self._identity: JsonObject = json.loads(json.dumps(identity))  # as it will be read back: tuples are lists
         self._run = hashlib.sha256(_canonical(self._identity)).digest()[:RUN_BYTES]
         self._clip = clip
@@ -148,7 +158,7 @@ class JournalStore:
             DatasetError: a chunk was damaged since it was checked.
         """
         for chunk in list(self._chunks):
-            yield from records_from(read_table(chunk, self._run))
+            yield from records_from(read_table(chunk, self._run), self._skeleton)
 
     def gaps(self) -> list[Gap]:
         """Return all gaps that are kept: those before each record, and those at the end of the video."""

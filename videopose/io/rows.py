@@ -75,18 +75,12 @@ class FrameBuffer:
         """Return what was gathered and begin anew; times are rounded as they will be written."""
         frames, self._frames, self._rows = self._frames, [], 0
         counts = [0 if poses is None else len(poses) for _, _, poses in frames]
-        parts = [Poses.empty(self._num_keypoints), *(poses for _, _, poses in frames if poses is not None)]
-        people = Poses(
-            np.concatenate([part.keypoints for part in parts]),
-            np.concatenate([part.score for part in parts]),
-            np.concatenate([part.xyxy for part in parts]),
-            np.concatenate([part.track_id for part in parts]),
-        )
+        people = [poses for _, _, poses in frames if poses is not None]
         return Block(
             [index for index, _, _ in frames],
             [round(float(time), TIME_DECIMALS) for _, time, _ in frames],
             [0, *np.cumsum(counts, dtype=np.int64).tolist()],
-            people,
+            Poses.concatenate([Poses.empty(self._num_keypoints), *people]),
         )
 
 

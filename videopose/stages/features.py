@@ -170,7 +170,7 @@ class EstimateWithFlow:
         # As in `EstimatePoses`: a pose's own score holds its box's as a factor and would shrink from frame to frame.
         origin = (last.xyxy[:, None] == asked.xyxy[None]).all(2).argmax(1) if len(last) else np.zeros(0, np.int64)
         score = asked.score[origin][usable]
-        both = Detections(np.concatenate([found.xyxy, xyxy[usable]]), np.concatenate([found.score, score]))
+        both = Detections.concatenate([found, Detections(xyxy[usable], score)])
         area = np.maximum(boxes.area(both.xyxy), 1e-6)
         shared = boxes.intersection(both.xyxy, both.xyxy) / np.minimum.outer(area, area)
         is_new = (shared[: len(found), len(found) :] <= self.max_overlap).all(axis=0)

@@ -149,7 +149,7 @@ class _Passing:
             raise InputError(
                 f"frame {self.record.frame.index} is in no tube; DetectTubeCenters stands before EstimateTubes"
             )
-        return replace(self.record, poses=_stacked(self.found, len(estimator.single.skeleton)))
+        return replace(self.record, poses=Poses.concatenate(self.found))
 
 
 def _tube(rows: Sequence[_Passing], first: int, middle: int, last: int) -> Tube:
@@ -164,17 +164,6 @@ def _image(record: Record) -> Tensor:
     if record.frame.image is None:
         raise InputError(f"frame {record.frame.index} has no image; tubes are estimated before DropImages")
     return record.frame.image
-
-
-def _stacked(parts: Sequence[Poses], num_keypoints: int) -> Poses:
-    if not parts:
-        return Poses.empty(num_keypoints)
-    return Poses(
-        np.concatenate([part.keypoints for part in parts]),
-        np.concatenate([part.score for part in parts]),
-        np.concatenate([part.xyxy for part in parts]),
-        np.concatenate([part.track_id for part in parts]),
-    )
 
 
 @dataclass(frozen=True)
@@ -223,14 +212,14 @@ class MergeTubes:
             for row, poses in self._one_person(seen, people[track], before.get(track), track):
                 done[row].append(poses)
         given = min(count, len(seen))
-        last_seen = {}
+        last_seen, nobody = {}, Poses.empty(len(self.skeleton), skeleton=self.skeleton)
         for row, record in enumerate(seen[:given]):
             waiting.popleft()
             if record.poses is None:
                 yield record
                 continue
             last_seen.update({int(poses.track_id[0]): (record.frame.time, poses.keypoints[0]) for poses in done[row]})
-            yield replace(record, poses=_stacked(done[row], len(self.skeleton)), features=record.features)
+            yield replace(record, poses=Poses.concatenate([nobody, *done[row]]))
         before.update(last_seen)
         if waiting:
             now = waiting[0].frame
@@ -284,4 +273,4 @@ def _outline(poses: Poses, track: int) -> Poses:
     weight /= weight.sum()
     xyxy = (poses.xyxy * weight[:, None]).sum(0, keepdims=True).astype(np.float32)
     score = np.array([(np.nan_to_num(poses.score) * weight).sum()], np.float32)
-    return Poses(poses.keypoints[:1], score, xyxy, np.array([track], np.int64))
+    return Poses(poses.keypoints[:1], score, xyxy, np.array([track], np.int64), skeleton=poses.skeleton)

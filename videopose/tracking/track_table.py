@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from videopose.skeletons import Skeleton
 from videopose.types import F32, F64, I64, UNTRACKED, Bool, Frame, Gap, Poses, Record
 
 _BLOCK = 256
@@ -38,6 +39,7 @@ class TrackTable:
         shot: (F,) number of the shot each frame is of, not falling; None = all frames are of one.
         camera: (F, 3, 3) from the pixels of the frame before to those of this one, NaN where nothing was measured;
             None = nowhere.
+        skeleton: whose K keypoints these are, None if whoever made the poses does not say.
     """
 
     index: I64
@@ -52,6 +54,7 @@ class TrackTable:
     appearance: F32 | None = None
     shot: I64 | None = None
     camera: F64 | None = None
+    skeleton: Skeleton | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -67,8 +70,12 @@ class TrackTable:
         times = self.time.tolist()
         for number in range(len(times)):
             rows = slice(edges[number], edges[number + 1])
-            people = Poses(self.keypoints[rows], self.score[rows], self.xyxy[rows], self.track_id[rows])
-            yield number, times[number], people
+            yield number, times[number], self._people(rows)
+
+    def _people(self, rows: slice) -> Poses:
+        return Poses(
+            self.keypoints[rows], self.score[rows], self.xyxy[rows], self.track_id[rows], skeleton=self.skeleton
+        )
 
     def shots(self) -> list[TrackTable]:
         """Cut the table into one per shot, in order; the arrays are views, frame numbers begin at 0 in each."""
@@ -92,6 +99,7 @@ class TrackTable:
             None if self.appearance is None else self.appearance[low:high],
             None,
             None if self.camera is None else self.camera[first:last],
+            self.skeleton,
         )
 
     def by_track(self) -> tuple[I64, I64]:
@@ -111,7 +119,7 @@ class TrackTable:
             if not keep_untracked and (people.track_id == UNTRACKED).any():
                 people = people[people.track_id != UNTRACKED]
             if more is not None:
-                people = _stack([people, next(more)[2]])
+                people = Poses.concatenate([people, next(more)[2]])
             if filled is not None:
                 people = people[_by_id(people.track_id)]
             frame = Frame(int(self.index[number]), time, None)
@@ -185,6 +193,7 @@ def collect(records: Iterable[Record]) -> TrackTable:
         _looks(appearance, num_rows),
         np.array(shots, np.int64) if len(set(shots)) > 1 else None,
         _cameras(cameras, len(index)),
+        people.skeleton,
     )
 
 
@@ -206,6 +215,7 @@ def _assembled(blocks: deque[tuple[I64, Poses]], num_rows: int) -> tuple[I64, Po
         np.empty(num_rows, np.float32),
         np.empty((num_rows, 4), np.float32),
         np.empty(num_rows, np.int64),
+        skeleton=blocks[0][1].skeleton if blocks else None,
     )
     first = 0
     while blocks:
@@ -231,14 +241,5 @@ def _joined(pending: list[tuple[int, Poses]]) -> tuple[I64, Poses]:
     frame = np.repeat(
         np.array([number for number, _ in pending], np.int64), np.array([len(poses) for _, poses in pending], np.int64)
     )
-    return frame, _stack([poses for _, poses in pending])
-
-
-def _stack(parts: list[Poses]) -> Poses:
-    parts = [part for part in parts if len(part)] or parts[:1]
-    return Poses(
-        np.concatenate([part.keypoints for part in parts]),
-        np.concatenate([part.score for part in parts]),
-        np.concatenate([part.xyxy for part in parts]),
-        np.concatenate([part.track_id for part in parts]),
-    )
+    parts = [poses for _, poses in pending if len(poses)] or [pending[0][1]]
+    return frame, Poses.concatenate(parts)

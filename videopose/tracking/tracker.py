@@ -255,7 +255,7 @@ class AssociationTracker:
             return
         fresh = replace(poses[people], track_id=np.full(len(people), UNTRACKED, np.int64))
         self._motion.add(fresh, time, source[people])
-        self._last = join(self._last, fresh)
+        self._last = Poses.concatenate([self._last, fresh])
         self._time = np.concatenate([self._time, np.full(len(people), time)])
         first = self._options.min_hits if self._is_first else 1
         self._hits = np.concatenate([self._hits, np.full(len(people), first)])
@@ -303,16 +303,6 @@ def without_holes(poses: Poses) -> Poses:
     center = np.pad((xyxy[:, :2] + xyxy[:, 2:]) / 2, ((0, 0), (0, 1)), constant_values=-1)
     keypoints = np.where(whole[..., None], poses.keypoints, center[:, None]).astype(np.float32)
     return replace(poses, keypoints=keypoints, xyxy=xyxy, score=np.where(placed, poses.score, -1).astype(np.float32))
-
-
-def join(first: Poses, second: Poses) -> Poses:
-    """Stack two sets of people."""
-    return Poses(
-        np.concatenate([first.keypoints, second.keypoints]),
-        np.concatenate([first.score, second.score]),
-        np.concatenate([first.xyxy, second.xyxy]),
-        np.concatenate([first.track_id, second.track_id]),
-    )
 
 
 def warp_poses(poses: Poses, camera: F64) -> Poses:

@@ -129,8 +129,9 @@ class PropagateLabels:
         onward = [follow_points(_points(pose) * scale, pairs) / scale for pose in first.keypoints]
         people = self._linked(first, last, onward)
         carried = [self._carried(first[[a]], last[[b]], onward[a], pairs, scale, span) for a, b in people]
+        nobody = Poses.empty(len(self.skeleton))
         between = [
-            replace(record, poses=_joined([poses[t] for poses in carried], len(self.skeleton)))
+            replace(record, poses=Poses.concatenate([nobody, *(poses[t] for poses in carried)]))
             for t, record in enumerate(span)
         ]
         return [span[0], *between[1:-1], span[-1]]
@@ -196,13 +197,6 @@ def _boxes(first: Poses, last: Poses, keypoints: F32, share: F64) -> F32:
     middle = keypoints[:, here, :2].mean(axis=1)
     shift = middle - ((1 - late) * middle[0] + late * middle[-1])
     return np.asarray(straight + np.tile(shift, 2), np.float32)
-
-
-def _joined(people: list[Poses], num_keypoints: int) -> Poses:
-    if not people:
-        return Poses.empty(num_keypoints)
-    names = ("keypoints", "score", "xyxy", "track_id")
-    return Poses(*(np.concatenate([getattr(poses, name) for poses in people]) for name in names))
 
 
 def labels_of(table: PoseTable, *, first_number: int | None = None, count: int | None = None) -> dict[int, Poses]:

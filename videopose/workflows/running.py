@@ -215,7 +215,8 @@ class Run:
             yield record
 
     def _open_journal(self, output: Path, *, restart: bool = False) -> JournalStore:
-        return JournalStore(journal_folder(output), self._used, clip=str(self.clip), restart=restart)
+        folder, skeleton = journal_folder(output), self.header.skeleton
+        return JournalStore(folder, self._used, clip=str(self.clip), skeleton=skeleton, restart=restart)
 
     def _describe(self) -> JsonObject:
         options = self._recipe.options

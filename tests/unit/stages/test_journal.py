@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from videopose.errors import ConfigError, VideoPoseError
 from videopose.io.journal_store import JournalStore, difference
+from videopose.skeletons import skeleton_named
 from videopose.stages.journal import Journal
 from videopose.stages.pipeline import (
     Pipeline,
@@ -20,6 +21,7 @@ from videopose.stages.pipeline import (
     batched,
     windows,
 )
+from videopose.tracking.track_table import collect
 from videopose.types import Gap, TrackingFeatures
 
 IDENTITY = {"video": "clip.mp4", "config": {"pose": {"flip_test": True}}}
@@ -222,6 +224,17 @@ def test_numbers_survive_to_the_last_bit(tmp_path):
     for kept, record in zip(JournalStore(tmp_path / "j", IDENTITY), records, strict=True):
         assert np.array_equal(kept.poses.keypoints, record.poses.keypoints)
         assert kept.frame.time == record.frame.time
+
+
+def test_poses_get_their_skeleton_back(tmp_path):
+    coco = skeleton_named("coco17")
+    records = [replace(record, poses=replace(record.poses, skeleton=coco)) for record in some_records(3)]
+    list(Journal(iter, JournalStore(tmp_path / "j", IDENTITY))(records))
+
+    kept = list(JournalStore(tmp_path / "j", IDENTITY, skeleton=coco))
+
+    assert all(record.poses.skeleton is coco for record in kept)
+    assert all(record.poses.skeleton is coco for record in collect(kept).records())
 
 
 def test_what_a_tracker_took_from_the_pixels_is_kept(tmp_path):

@@ -50,10 +50,7 @@ def _read(path: Path) -> PoseTable:
         frames.append(FrameEntry(number=record.frame.index, time=record.frame.time, size_hw=size_hw))
         parts.append(record.poses if record.poses is not None else Poses.empty(len(stored.header.skeleton)))
         _check(parts[-1], path, record.frame.index)
-    people = Poses.empty(len(stored.header.skeleton))
-    if parts:
-        names = ("keypoints", "score", "xyxy", "track_id")
-        people = Poses(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    people = Poses.concatenate([Poses.empty(len(stored.header.skeleton)), *parts])
     keypoints = people.keypoints.astype(np.float64)
     absent = (keypoints == 0).all(axis=2)
     return make_table(
