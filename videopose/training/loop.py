@@ -87,6 +87,7 @@ def train(
         if state.get("precision"):
             fabric.strategy.precision.load_state_dict(state["precision"])
     wrapped, optimiser = fabric.setup(model, optimiser)
+    scores: dict[str, float] = {}
 
     def snapshot() -> State:
         return {
@@ -116,7 +117,6 @@ def train(
         save_state(run_dir / "last.pt", snapshot())
 
     table = CsvLog(run_dir, start_step=step) if fabric.is_global_zero else None
-    scores: dict[str, float] = {}
     saved = step
     if not is_measured and fabric.is_global_zero:  # stopped while it was evaluated
         measure()

@@ -18,6 +18,7 @@ PAPERS = {
     "vitpose": "Xu et al., NeurIPS 2022", "rtmpose": "Jiang et al., 2023", "cspnext": "Lyu et al., 2022",
     "mspn": "Li et al., 2019", "cpm": "Wei et al., CVPR 2016", "deeppose": "Toshev and Szegedy, CVPR 2014",
 }  # fmt: skip
+MMPOSE = "https://download.openmmlab.com/mmpose/v1"
 WORDS = ("humanart", "sub1", "sub2", "sub3", "coarsedropout", "gridmask", "photometric", "merge")
 SIZES = {"tiny": "t", "small": "s", "base": "b", "large": "l", "huge": "h"}
 RULES = [
@@ -83,8 +84,26 @@ def row(entry):
     }
 
 
+DETECTORS = [
+    {
+        "name": "rtmdet_nano.coco-obj365_320x320",
+        "file": "rtmdet_nano_8xb32-100e_coco-obj365-person-05d8511e.pth",
+        "sha256": "05d8511e",
+        "licence": "Apache-2.0",
+        "origin": f"{MMPOSE}/projects/rtmpose/rtmdet_nano_8xb32-100e_coco-obj365-person-05d8511e.pth",
+        "paper": "Lyu et al., 2022",
+        "skeleton": "",
+        "input_hw": [320, 320],
+        "codec": "",
+        "convert": True,
+        "scores": {},
+    }
+]
+"""What the listing, which is of pose networks, leaves out."""
+
+
 def main(listing, target):
-    rows, seen = [], {}
+    rows, seen = list(DETECTORS), {}
     for entry in json.loads(Path(listing).read_text()):
         made = row(entry)
         if made is None or any(made["origin"] == other["origin"] for other in rows):

@@ -53,7 +53,8 @@ def test_the_card_carries_the_calibration_to_the_estimator(tmp_path):
 
 def test_a_network_without_calibration_shows_the_codecs_scores():
     codec = create_codec("dark3", (64, 64))
-    network = CropNetwork(TorchNetwork(torch.nn.Identity()), codec, skeleton_named("coco17"), (0.0,) * 3, (1.0,) * 3, False)
+    identity = TorchNetwork(torch.nn.Identity())
+    network = CropNetwork(identity, codec, skeleton_named("coco17"), (0.0,) * 3, (1.0,) * 3, False)
     heatmaps = torch.rand(1, 17, 16, 16)
 
     assert torch.equal(network.decode(heatmaps), codec.decode(heatmaps))

@@ -84,9 +84,7 @@ def answer(folder):
             hook = torch.nn.modules.module.register_module_forward_pre_hook(watch)
             try:
                 every = {"window": 2} | RUNTIME | options | ({} if section else changed)
-                pipeline = topdown.RECIPE(
-                    validate(topdown.PipelineOptions, every, source="test")
-                ).networks(CPU)
+                pipeline = topdown.RECIPE(validate(topdown.PipelineOptions, every, source="test")).networks(CPU)
                 out = list(pipeline(records))
             finally:
                 hook.remove()
