@@ -90,9 +90,9 @@ def posetrack(
     curves = posetrack_curves(scored)
     document["curves"] = {name: {"recall": list(x), "precision": list(y)} for name, (x, y) in curves.items()}
     notes = tuple(_difference_note(each) for each in scored.differences)
-    pictures = thumbnails(facts.get("worst_frames", []), tables or {}, images) if images is not None else ()
+    shown_images = thumbnails(facts.get("worst_frames", []), tables or {}, images) if images is not None else ()
     return Report(
-        f"PoseTrack, protocol {scored.protocol}", document, (*shown, *_kind_tables(facts)), curves, notes, pictures
+        f"PoseTrack, protocol {scored.protocol}", document, (*shown, *_kind_tables(facts)), curves, notes, shown_images
     )
 
 

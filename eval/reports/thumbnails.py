@@ -36,8 +36,8 @@ def thumbnails(
         if pair is None or image is None:
             continue
         position = _position(pair[0], entry["image"])
-        picture = _drawn(np.asarray(image, np.uint8), pair, position)
-        encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 80])[1]
+        drawn = _drawn(np.asarray(image, np.uint8), pair, position)
+        encoded = cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, 80])[1]
         caption = f"{entry['sequence']}, {Path(entry['image']).name}: {entry['wrong_keypoints']} keypoints wrong"
         out.append((caption, encoded.tobytes()))
     return tuple(out)
@@ -59,11 +59,11 @@ def _position(table: PoseTable, name: str) -> int:
 
 def _drawn(image: U8, pair: tuple[PoseTable, PoseTable], position: int) -> U8:
     scale = _WIDTH / image.shape[1]
-    picture = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    drawn = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     for table, colour in zip(pair, (_TRUTH, _PREDICTED), strict=True):
         for points in table.xy[table.rows_of(position)] * scale:
             for a, b in table.skeleton.edges:
                 if np.isfinite(points[[a, b]]).all():
                     ends = [tuple(int(value) for value in points[end].round()) for end in (a, b)]
-                    cv2.line(picture, ends[0], ends[1], colour, 2, cv2.LINE_AA)
-    return np.asarray(picture, np.uint8)
+                    cv2.line(drawn, ends[0], ends[1], colour, 2, cv2.LINE_AA)
+    return np.asarray(drawn, np.uint8)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from builders import assert_same_records
-from video_files import picture, write_video
+from video_files import frame_image, write_video
 
 from videopose.cli.main import main
 from videopose.errors import DatasetError, InputError
@@ -213,7 +213,7 @@ def test_the_command_keeps_its_inputs(tmp_path, capsys):
 def test_labels_of_images_with_holes_count_the_missing_numbers(tmp_path):
     (tmp_path / "images").mkdir()
     for number in (0, 1, 2, 6, 7, 8):
-        cv2.imwrite(str(tmp_path / f"images/frame_{number:06d}.png"), picture(number))
+        cv2.imwrite(str(tmp_path / f"images/frame_{number:06d}.png"), frame_image(number))
     coco_labels(tmp_path / "labels.json", (0, 8))
     words = ["annotate", "propagate", str(tmp_path / "images"), str(tmp_path / "labels.json"), "--set", "head=none"]
 
