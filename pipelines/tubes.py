@@ -55,15 +55,14 @@ class Tubes(topdown.TopDown):
     def networks(self, device: torch.device) -> Pipeline:
         """Build the costly half: everything that needs pixels."""
         options = self.options
+        estimator = create_tubes(options.pose, options.tubes, device, options)
         return Pipeline(
             (
                 *shot_stages(options.tracker.shots),
                 ToDevice(device),
                 DetectTubeCenters(self.detection_stage(device), options.tubes, options.window),
                 Prefetch(options.window),
-                EstimateTubes(
-                    create_tubes(options.pose, options.tubes, device, options), options.tubes, options.window
-                ),
+                EstimateTubes(estimator, options.tubes, options.window),
                 MeasureFeatures(options.tracker.features),
                 DropImages(),
             )

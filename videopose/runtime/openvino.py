@@ -23,6 +23,9 @@ from videopose.models.zoo import Weights
 from videopose.runtime.cache import cached, network_key
 from videopose.runtime.folding import fold_batch_norm
 
+_LEFT_BEHIND: list[object] = []
+"""What a forked process brought with it: freeing it would wait for threads that are not there, and end the process."""
+
 Package = Any
 """OpenVINO's modules and objects, which carry no types we could rely on."""
 
@@ -176,6 +179,7 @@ class OpenVinoNetwork(nn.Module):
         if self._compiled_in != os.getpid():
             with self._lock:
                 if self._compiled_in != os.getpid():
+                    _LEFT_BEHIND.extend([self._network, self._requests, *vars(self._requests).values()])
                     self._compile()
         request = getattr(self._requests, "request", None)
         if request is None:
