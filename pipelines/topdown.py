@@ -72,7 +72,7 @@ class TopDown:
         return self.networks_around(device, self._pose_stage(create_estimator(self.options.pose, device, self.options)))
 
     def networks_around(self, device: torch.device, *poses: Stage) -> Pipeline:
-        """Put what needs pixels around the stages that estimate poses, which run beside those before them."""
+        """Add the stages that need images around those that estimate poses, which run beside those before them."""
         return Pipeline(
             (
                 *shot_stages(self.options.tracker.shots),
@@ -107,7 +107,7 @@ class TopDown:
         return Pipeline((TrackAndSmooth(self.options.tracker, self.options.smoothing, self.skeleton),))
 
     def weights(self) -> list[dict[str, str]]:
-        """Name the weights and their checksums, for the result's provenance."""
+        """List the weights and their checksums, for the result's provenance."""
         pose = describe_pose(self.options.pose)
         used = [used_weights(pose, "pose.model", self.options.pose.weights)]
         if self.options.detector.source == "network":
@@ -128,7 +128,7 @@ class TopDown:
         return networks, tracks
 
     def check_inputs(self, video: VideoInfo) -> None:
-        """Make sure that boxes from a file are of this video."""
+        """Check that boxes from a file are of this video."""
         if self.options.detector.source == "file":
             check_boxes(Path(self.options.detector.boxes), video)
 

@@ -126,7 +126,7 @@ def _parsed(text: str) -> Value:
 
 
 def _check_size(text: str) -> None:
-    """Look at the events of a YAML text, which cost nothing, before anything is built from them."""
+    """Check the events of a YAML text before anything is built from them."""
     sizes = [0]  # of the collections that are open, aliases counted as what they stand for
     anchors: dict[str, int] = {}
     open_anchors: list[str | None] = []
@@ -176,7 +176,7 @@ def _short(value: Value, show: Callable[[Value], str] = repr) -> str:
 
 
 def merge(low: Mapping[str, Value], high: Mapping[str, Value]) -> dict[str, Value]:
-    """Lay one nested mapping over another; lists and scalars are replaced whole."""
+    """Merge one nested mapping over another; lists and scalars are replaced whole."""
     out = dict(low)
     for key, value in high.items():
         below = out.get(key)
@@ -185,7 +185,7 @@ def merge(low: Mapping[str, Value], high: Mapping[str, Value]) -> dict[str, Valu
 
 
 def parse_overrides(overrides: Iterable[str]) -> dict[str, Value]:
-    """Turn `a.b=value` strings into a nested mapping; values are read as YAML.
+    """Convert `a.b=value` strings to a nested mapping; values are read as YAML.
 
     Raises:
         ConfigError: an override has no `=`, an empty key, or a value that is not YAML.

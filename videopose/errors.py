@@ -20,7 +20,7 @@ class InputError(VideoPoseError, ValueError):
 
 
 class AlreadyFinishedError(InputError):
-    """The result asked for is there, made by the very same command: nothing is left to do."""
+    """The wanted result is there, made by the very same command: nothing is left to do."""
 
 
 class ShapeError(InputError):

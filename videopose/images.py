@@ -61,7 +61,7 @@ def _kind(value: Image) -> str:
 
 
 def _cure(value: Image, channels: int) -> str:
-    """Say what to do about an image that is none; `channels` is the axis they belong on."""
+    """Describe what to do about an image that is none; `channels` is the axis they belong on."""
     shape = tuple(value.shape)
     layout = "torch (3, H, W)" if channels == 0 else "numpy (H, W, 3)"
     if len(shape) == 2:

@@ -164,7 +164,7 @@ SKELETONS: dict[str, Skeleton] = {
 
 
 def skeleton_named(name: str) -> Skeleton:
-    """Look a skeleton up.
+    """Return the skeleton of a name.
 
     Raises:
         UnknownNameError: no skeleton has that name.

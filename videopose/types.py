@@ -131,14 +131,14 @@ class Detections(ShowsShapes):
 
     @staticmethod
     def concatenate(parts: Sequence[Detections]) -> Detections:
-        """Put people one after another; no parts are nobody."""
+        """Concatenate people; no parts are nobody."""
         if not parts:
             return Detections.empty()
         return Detections(np.concatenate([part.xyxy for part in parts]), np.concatenate([part.score for part in parts]))
 
     @staticmethod
     def empty() -> Detections:
-        """Return the detections of a frame in which nobody is there."""
+        """Return the detections of a frame without people."""
         return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
 
@@ -198,7 +198,7 @@ class Poses(ShowsShapes):
 
     @staticmethod
     def empty(num_keypoints: int, *, skeleton: Skeleton | None = None) -> Poses:
-        """Return the poses of a frame in which nobody is there."""
+        """Return the poses of a frame without people."""
         return Poses(
             np.zeros((0, num_keypoints, 3), np.float32),
             np.zeros(0, np.float32),
@@ -209,7 +209,7 @@ class Poses(ShowsShapes):
 
     @staticmethod
     def concatenate(parts: Sequence[Poses]) -> Poses:
-        """Put people one after another.
+        """Concatenate people.
 
         The skeleton is the parts' if they agree on it; parts that do not say theirs do not object.
 
@@ -259,18 +259,18 @@ class TrackingFeatures(ShowsShapes):
 
     def __post_init__(self) -> None:
         if self.camera is not None:
-            check_shape("Cues.camera", self.camera, 3, 3)
+            check_shape("TrackingFeatures.camera", self.camera, 3, 3)
         for rows in self.propagated:
-            check_shape("Cues.propagated", rows, None, None, 2)
+            check_shape("TrackingFeatures.propagated", rows, None, None, 2)
         if self.appearance is not None:
-            check_shape("Cues.appearance", self.appearance, None, None)
+            check_shape("TrackingFeatures.appearance", self.appearance, None, None)
         if self.signature is not None:
-            check_shape("Cues.signature", self.signature, None)
+            check_shape("TrackingFeatures.signature", self.signature, None)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Record(ShowsShapes):
-    """What flows through a pipeline: a frame and what is known of it so far.
+    """The item of a pipeline's stream: a frame and what is known of it so far.
 
     Attributes:
         frame: the image, or only its index and time.

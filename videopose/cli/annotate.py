@@ -9,7 +9,7 @@ import click
 
 @click.group(name="annotate")
 def command() -> None:
-    """Help people who label videos by hand."""
+    """Propagate labels drawn by hand."""
 
 
 @command.command(name="propagate")
@@ -36,7 +36,7 @@ def propagate_command(
     keep_holes: bool,
     overwrite: bool,
 ) -> None:
-    """Carry LABELS on some frames of CLIP to the frames between them.
+    """Propagate LABELS on some frames of CLIP to the frames between them.
 
     LABELS is a result (.json, .parquet, .csv), COCO or PoseTrack json, or any other format `videopose convert` reads.
     Labelled frames come out as they are.

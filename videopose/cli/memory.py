@@ -10,7 +10,7 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 
 
 def reuse_memory() -> None:
-    """Have what one batch leaves serve the next, and give large images back at once.
+    """Reuse the memory of one batch for the next, and return that of large images at once.
 
     By default the GNU C library keeps full HD images among the smaller blocks around them, which holds on to both: a
     run of a portrait HD clip took 1.5 GB instead of 1.1. And it returns a network's intermediate results to the system,

@@ -27,7 +27,7 @@ class ProgressBar:
         self._next_line = self._start + SECONDS_BETWEEN_LINES
 
     def __call__(self, done: int, total: int) -> None:
-        """Take note that `done` of `total` frames are done."""
+        """Report that `done` of `total` frames are done."""
         if done <= self._begun_at:  # the networks are ready: from here on it is their speed, without their loading
             self._start = time.monotonic()
         if self._is_quiet or done < self._begun_at:
@@ -53,6 +53,6 @@ class ProgressBar:
         return (done - self._begun_at) / max(time.monotonic() - self._start, 1e-9)
 
     def close(self) -> None:
-        """Take the bar off the screen's last line."""
+        """Remove the bar from the screen's last line."""
         if self._bar is not None:
             self._bar.close()

@@ -149,7 +149,7 @@ def _report(result: Path, overlay: Path | None, draw: Callable[[Path], object]) 
 
 
 def default_output(clip: str, suffix: str) -> Path:
-    """Name a file beside the clip, after its stem; in the working folder for a glob."""
+    """Return a file beside the clip, after its stem; in the working folder for a glob."""
     from videopose.io._media import writable_name
 
     path = Path(clip)
@@ -169,7 +169,7 @@ def _who(boxes: Path | None, single_person: bool) -> Iterable[str]:
 
 
 def _drained(begun: Run) -> tuple[int, int]:
-    """Do the work; count frames and people."""
+    """Run to the end; count frames and people."""
     num_frames = 0
     ids: set[int] = set()
     for frame in begun:

@@ -42,7 +42,7 @@ def make(
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--truth", type=click.Path(path_type=Path), help="Folder of ground truth; names and frames need it.")
 def check(folder: Path, truth: Path | None) -> None:
-    """Say for every rule of the challenge whether the files in FOLDER keep it; exit 1 if one does not."""
+    """Check for every rule of the challenge whether the files in FOLDER keep it; exit 1 if one does not."""
     from videopose import catalog
     from videopose.errors import DatasetError
 

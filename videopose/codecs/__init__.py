@@ -25,7 +25,7 @@ CODECS: dict[str, tuple[str, str]] = {
 
 
 def create_codec(name: str, input_hw: tuple[int, int]) -> Codec:
-    """Make the codec weights or a config name, for crops of a size.
+    """Build the codec that weights or a config name, for crops of a size.
 
     Raises:
         UnknownNameError: there is no such codec.

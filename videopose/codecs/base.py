@@ -35,7 +35,7 @@ class Codec(Protocol):
     def is_logits(self) -> bool: ...  # noqa: D102
 
     def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
-        """Make training targets.
+        """Build training targets.
 
         Args:
             keypoints: (N, K, 3) x, y in crop pixels and visibility; 0 = not labelled.
@@ -58,7 +58,7 @@ class Codec(Protocol):
         ...
 
     def flip_back(self, output: Tensor, flip_index: Tensor, /) -> Tensor:
-        """Bring the output for a mirrored crop into the frame of the unmirrored one, channels reordered.
+        """Convert the output for a mirrored crop to the frame of the unmirrored one, channels reordered.
 
         The codec owns the shift this needs, so no user can set it wrong.
         """

@@ -32,7 +32,7 @@ class DarkCodec(MSRACodec):
         return 6 * max(1, round(self.spread)) - 1 if self.kernel is None else self.kernel
 
     def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
-        """Make target heatmaps, (N, K, h, w) and (N, K); see `MSRACodec.encode`."""
+        """Build target heatmaps, (N, K, h, w) and (N, K); see `MSRACodec.encode`."""
         center = keypoints[..., :2] / self.stride
         weights = target_weights(keypoints, center, self.heatmap_hw, self.spread)
         targets = gaussian_targets(center, self.heatmap_hw, self.spread, window=None)
@@ -46,7 +46,7 @@ class DarkCodec(MSRACodec):
 
 
 def fine_dark(input_hw: tuple[int, int]) -> DarkCodec:
-    """Make the DARK codec of PP-TinyPose, which smooths with a 3 x 3 kernel only."""
+    """Build the DARK codec of PP-TinyPose, which smooths with a 3 x 3 kernel only."""
     return DarkCodec(input_hw, name="dark3", kernel=3)
 
 

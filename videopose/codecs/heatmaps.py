@@ -77,7 +77,7 @@ def gaussian_targets(
 
 
 def target_weights(keypoints: Tensor, pixel: Tensor, heatmap_hw: tuple[int, int], heatmap_sigma: float) -> Tensor:
-    """Say which keypoints can be learned from: labelled, and their Gaussian's window touches the heatmap.
+    """Find which keypoints can be learned from: labelled, and their Gaussian's window touches the heatmap.
 
     Args:
         keypoints: (N, K, 3) with the visibility last.

@@ -37,7 +37,7 @@ class MegviiCodec(MSRACodec):
         return scaling(self.stride) @ translation(0.5, 0.5)
 
     def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
-        """Make target heatmaps, (N, K, h, w) with a peak of 255, and (N, K) weights; see `MSRACodec.encode`."""
+        """Build target heatmaps, (N, K, h, w) with a peak of 255, and (N, K) weights; see `MSRACodec.encode`."""
         height, width = self.heatmap_hw
         pixel = (keypoints[..., :2] / self.stride).floor()
         weights = target_weights(keypoints, pixel, self.heatmap_hw, 0.0)
@@ -65,5 +65,5 @@ class MegviiCodec(MSRACodec):
         return torch.cat([place * self.stride, (score / _SCALE).clamp(0, 1)[..., None]], -1)
 
     def flip_back(self, output: Tensor, flip_index: Tensor, /) -> Tensor:
-        """Bring heatmaps of a mirrored crop back; pixels stand for their middles, so no shift is needed."""
+        """Mirror heatmaps of a mirrored crop back; pixels stand for their middles, so no shift is needed."""
         return output.flip(-1)[:, flip_index]

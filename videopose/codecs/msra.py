@@ -21,7 +21,7 @@ class MSRACodec(HeatmapLayout):
     name: str = "msra"
 
     def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
-        """Make target heatmaps.
+        """Build target heatmaps.
 
         Args:
             keypoints: (N, K, 3) x, y in crop pixels and visibility; 0 = not labelled.
@@ -49,7 +49,7 @@ class MSRACodec(HeatmapLayout):
         return torch.cat([place * self.stride, score.clamp(0, 1)[..., None]], -1)
 
     def flip_back(self, output: Tensor, flip_index: Tensor, /) -> Tensor:
-        """Bring heatmaps of a mirrored crop back, and move them one pixel to the right.
+        """Mirror heatmaps of a mirrored crop back, and shift them one pixel to the right.
 
         Mirroring sends crop column x to W - 1 - x, and with plain stride that is not the mirrored heatmap column:
         the two differ by (stride - 1) / stride of a heatmap pixel, which whole pixels meet best with one.
@@ -59,5 +59,5 @@ class MSRACodec(HeatmapLayout):
 
 
 def coarse_msra(input_hw: tuple[int, int]) -> MSRACodec:
-    """Make the MSRA codec of networks with heatmaps of an eighth of the crop, such as convolutional pose machines."""
+    """Build the MSRA codec of networks with heatmaps of an eighth of the crop, such as convolutional pose machines."""
     return MSRACodec(input_hw, stride=8, name="msra8")

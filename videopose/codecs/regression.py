@@ -26,7 +26,7 @@ class RegressionCodec(PlainCodec):
     name: str = "regression"
 
     def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
-        """Make target coordinates.
+        """Build target coordinates.
 
         Args:
             keypoints: (N, K, 3) x, y in crop pixels and visibility; 0 = not labelled.

@@ -47,7 +47,7 @@ class SimCCCodec(PlainCodec):
         return (width / _PIXELS_PER_VARIANCE) ** 0.5, (height / _PIXELS_PER_VARIANCE) ** 0.5
 
     def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
-        """Make target rows.
+        """Build target rows.
 
         Args:
             keypoints: (N, K, 3) x, y in crop pixels and visibility; 0 = not labelled.
@@ -84,7 +84,7 @@ class SimCCCodec(PlainCodec):
         return torch.cat([place, score.clamp(0, 1)[..., None]], -1)
 
     def flip_back(self, output: Tensor, flip_index: Tensor, /) -> Tensor:
-        """Bring rows of a mirrored crop back; only those of x are mirrored, and moved by `bins_per_pixel` - 1 bins.
+        """Mirror rows of a mirrored crop back; only those of x are mirrored, and shifted by `bins_per_pixel` - 1 bins.
 
         Crop column c goes to W - 1 - c, that is bin b to B - bins_per_pixel - b, but mirrored bins go to B - 1 - b.
         """

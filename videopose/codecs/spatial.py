@@ -56,7 +56,7 @@ class SpatialCodec(PlainCodec):
         return translation((STRIDE - 1) / 2, (STRIDE - 1) / 2) @ scaling(STRIDE)
 
     def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
-        """Make target distributions, each summing to one.
+        """Build target distributions, each summing to one.
 
         Args:
             keypoints: (N, K, 3) x, y in crop pixels and visibility; 0 = not labelled.
@@ -100,7 +100,7 @@ class SpatialCodec(PlainCodec):
         return torch.nan_to_num(decoded).view(num, num_keypoints, 3)  # of logits that are no numbers: nowhere, score 0
 
     def flip_back(self, output: Tensor, flip_index: Tensor, /) -> Tensor:
-        """Bring the logits for a mirrored crop back: cells stand for their own centres, so no shift is needed."""
+        """Mirror the logits of a mirrored crop back: cells stand for their own centres, so no shift is needed."""
         return output.flip(-1)[:, flip_index]
 
 

@@ -55,7 +55,7 @@ class UDPCodec(HeatmapLayout):
         return 6 * max(1, round(self.spread)) - 1
 
     def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
-        """Make target heatmaps.
+        """Build target heatmaps.
 
         Args:
             keypoints: (N, K, 3) x, y in crop pixels and visibility; 0 = not labelled.
@@ -85,7 +85,7 @@ class UDPCodec(HeatmapLayout):
         return torch.cat([place * self._interval(place), score.clamp(0, 1)[..., None]], -1)
 
     def flip_back(self, output: Tensor, flip_index: Tensor, /) -> Tensor:
-        """Bring heatmaps of a mirrored crop back; with UDP's intervals no shift is needed."""
+        """Mirror heatmaps of a mirrored crop back; with UDP's intervals no shift is needed."""
         return output.flip(-1)[:, flip_index]
 
     def _interval(self, like: Tensor) -> Tensor:

@@ -95,7 +95,7 @@ def _truncated(rng: np.random.Generator, box: F32, largest: float) -> F32:
 
 
 def move_keypoints(keypoints: F32, crop_from_image: F64, skeleton: Skeleton, *, flipped: bool) -> F32:
-    """Carry keypoints along with the pixels; left and right change names in a mirrored crop.
+    """Transform keypoints as the pixels are; left and right change names in a mirrored crop.
 
     Args:
         keypoints: (K, 3) x, y in image pixels and visibility.

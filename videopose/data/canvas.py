@@ -18,7 +18,7 @@ PERSON, IGNORE, PADDING = 1, 0, -1
 
 
 class CanvasOptions(Options):
-    """How images are placed.
+    """How images are placed on a canvas.
 
     Source:
         Mosaic: Bochkovskiy et al., YOLOv4, 2020, section 3.3.

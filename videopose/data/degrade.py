@@ -28,7 +28,7 @@ Images = list[U8]
 
 
 def degrade(frames: Sequence[U8], boxes: F32, kind: Kind, rng: np.random.Generator) -> Images:
-    """Spoil a clip.
+    """Degrade a clip.
 
     Args:
         frames: T images, (H, W, 3) uint8 RGB.
@@ -125,7 +125,7 @@ def _occlusion(frames: Sequence[U8], boxes: F32, rng: np.random.Generator) -> Im
 
 
 def _cross(frames: Images, boxes: F32, when: range, rng: np.random.Generator) -> None:
-    """Let an opaque object pass in front of the person, in place."""
+    """Draw an opaque object that passes in front of the person, in place."""
     side = float(np.median(_sides(boxes)))
     size = rng.uniform((0.35, 0.6), (0.65, 1.1)) * side  # along the way, across it
     angle = rng.uniform(0, 2 * math.pi)

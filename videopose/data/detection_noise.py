@@ -154,7 +154,7 @@ def select(video: TrueVideo, rows: I64) -> TrueVideo:
 
 
 def simulate(video: TrueVideo, level: Level, seed: int) -> DetectedVideo:
-    """Make detections for a video.
+    """Simulate detections of a video.
 
     Args:
         video: the truth.

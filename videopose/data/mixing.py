@@ -44,7 +44,7 @@ class MixtureSampler:
         return pattern
 
     def __getitem__(self, number: int) -> tuple[int, int]:
-        """Say which sample has a number: (data set, index within it)."""
+        """Find which sample has a number: (data set, index within it)."""
         cycle, place = divmod(number, self.PATTERN)
         source = int(self._pattern[place])
         nth = cycle * int(self._per_cycle[source]) + int(self._before[source, place])

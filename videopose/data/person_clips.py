@@ -95,7 +95,7 @@ def load_clips(folder: Path, options: ClipOptions, skeleton: Skeleton) -> tuple[
 
 
 def from_video(clip: LabelledClip) -> PersonClip:
-    """Take a labelled clip as it is; frames where the person is out of sight get the nearest frame's box."""
+    """Copy a labelled clip as it is; frames where the person is out of sight get the nearest frame's box."""
     count = len(clip.keypoints)
     boxes = clip_boxes(boxes_around(clip.keypoints, padding=BOX_PADDING), clip.size_hw)
     known = np.flatnonzero(~np.isnan(boxes).any(1))

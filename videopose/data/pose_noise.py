@@ -75,7 +75,7 @@ def add_noise(
     time: F64,
     exchanged: Sequence[I64],
 ) -> NoisyWindow:
-    """Make estimates of a true window.
+    """Simulate estimates of a true window.
 
     Args:
         rng: draws everything.
@@ -139,7 +139,7 @@ def _runs(rng: np.random.Generator, shape: tuple[int, int], chance: float, mean_
 def _misplaced(
     rng: np.random.Generator, noisy: F64, xy: F64, chance: float, frames: float, exchanged: Sequence[I64]
 ) -> F64:
-    """Put runs of a keypoint where its counterpart is, or anywhere on the person, with a little wobble."""
+    """Move runs of a keypoint to its counterpart, or anywhere on the person, with a little wobble."""
     length, num = xy.shape[:2]
     wrong = _runs(rng, (length, num), chance, frames)
     center = xy.mean(axis=1, keepdims=True)
@@ -165,7 +165,7 @@ def _scores(rng: np.random.Generator, options: NoiseOptions, error: F64, spread:
 
 
 def _with_gaps(rng: np.random.Generator, options: NoiseOptions, xy: F64, score: F64, time: F64) -> NoisyWindow:
-    """Take runs of whole poses away and put poses on the line between, as gaps are filled before smoothing."""
+    """Remove runs of whole poses and interpolate poses between, as gaps are filled before smoothing."""
     length = len(time)
     seen = np.ones(length, bool)
     chance = rng.uniform(*options.missing)

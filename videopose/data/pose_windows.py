@@ -131,7 +131,7 @@ def _strike(rng: np.random.Generator, time: F64) -> F64:
 
 
 def _minimum_jerk(part: F64) -> F64:
-    """Go from 0 to 1 as a limb does.
+    """Compute the minimum-jerk course from 0 to 1, as a limb moves.
 
     Source:
         Flash & Hogan, The Coordination of Arm Movements, Journal of Neuroscience 1985.

@@ -35,7 +35,7 @@ class PersonLabel:
 
     @property
     def num_labelled(self) -> int:
-        """How many keypoints are labelled."""
+        """Return the number of labelled keypoints."""
         return int((self.keypoints[:, 2] > 0).sum())
 
 
@@ -64,7 +64,7 @@ class ImageCache:
     """Decoded images, kept in memory while they fit.
 
     Attributes:
-        limit_bytes: images beyond this are decoded each time they are asked for.
+        limit_bytes: images beyond this are decoded each time they are used.
     """
 
     def __init__(self, limit_bytes: int) -> None:

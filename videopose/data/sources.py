@@ -48,7 +48,7 @@ class SourceOptions(Options):
 
 
 def load_source(folder: Path, options: SourceOptions, skeleton: Skeleton) -> list[LabelledImage]:
-    """Read a data set's labels; images are decoded later, when they are asked for.
+    """Read a data set's labels; images are decoded later, when they are used.
 
     Raises:
         DatasetError: the files are not of their format, or nothing is left of the chosen part.

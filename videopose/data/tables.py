@@ -42,7 +42,7 @@ def within_frame(keypoints: F32, size_hw: tuple[int, int]) -> F32:
 def images_of(
     table: PoseTable, skeleton: Skeleton, locate: Callable[[FrameEntry], Path], *, key: str = "{number}"
 ) -> list[LabelledImage]:
-    """Make training images of a table's frames, those nobody looked at left out.
+    """Build training images of a table's frames, without frames that were not labelled.
 
     A person without a box gets one that ends at their keypoints; a person without either is left out. Crowds and
     polygons that do not count become ignore regions.

@@ -107,7 +107,7 @@ def _filled(
 
 
 def _near_head(person: PersonLabel, points: F32, head: tuple[int, int], factor: float) -> F32:
-    """Say which points lie near the labelled head; none if the head is not labelled."""
+    """Find which points lie near the labelled head; none if the head is not labelled."""
     ends = person.keypoints[list(head)]
     if (ends[:, 2] == 0).any():
         return np.zeros(len(points), bool)

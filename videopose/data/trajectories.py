@@ -123,7 +123,7 @@ def _read_tracks(path: Path, fold: str, skeleton: Skeleton) -> dict[str, F32]:
 
 
 def _tables(frames: list[Any]) -> dict[int, F32]:
-    """Give, per track, (T, 16, 3) x, y and visibility over all frames; `Any` is what JSON holds."""
+    """Return, per track, (T, 16, 3) x, y and visibility over all frames; `Any` is what JSON holds."""
     tables: dict[int, F32] = defaultdict(lambda: np.zeros((len(frames), len(_MPII), 3), np.float32))
     for number, people in enumerate(frames):
         for person in people:

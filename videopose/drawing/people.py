@@ -66,7 +66,7 @@ def track_color(track_id: int) -> Colour:
 
 
 def opacity(score: float) -> float:
-    """Turn a keypoint's score into how strongly it is drawn: 0 hidden, 1 solid, faded between.
+    """Convert a keypoint's score to how strongly it is drawn: 0 hidden, 1 solid, faded between.
 
     Example:
         >>> [opacity(score) for score in (0.1, 0.15, 0.9)]
@@ -191,7 +191,7 @@ def _fixed(points: F32) -> list[tuple[int, int]]:
 
 
 def _label_place(poses: Poses, row: int) -> tuple[float, float]:
-    """Put the label above the topmost point that is seen; higher, up to the box, where the crown is no keypoint."""
+    """Place the label above the topmost point that is seen; higher, up to the box, where the crown is no keypoint."""
     points = poses.keypoints[row]
     seen = points[(points[:, 2] >= _HIDDEN_BELOW) & np.isfinite(points).all(1)]
     if not len(seen):

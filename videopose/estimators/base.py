@@ -1,4 +1,4 @@
-"""The two interfaces between images and results: who is there, and how they hold themselves."""
+"""The two interfaces between images and results: detectors of people and estimators of their poses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Detector(Protocol):
             images: each (3, H, W) uint8 RGB, sizes may differ.
 
         Returns:
-            One `Detections` per image in image pixels, best first; zero rows where nobody is there.
+            One `Detections` per image in image pixels, best first; zero rows where there are no people.
         """
         ...
 

@@ -68,7 +68,7 @@ class CropNetwork:
 
 
 def calibrated(keypoints: Tensor, calibration: tuple[tuple[float, float], ...]) -> Tensor:
-    """Turn scores into chances of being right, sigmoid(a logit(score) + b).
+    """Convert scores to chances of being right, sigmoid(a logit(score) + b).
 
     Args:
         keypoints: (N, K, 3) x, y and score.
@@ -81,12 +81,12 @@ def calibrated(keypoints: Tensor, calibration: tuple[tuple[float, float], ...]) 
 
 
 def network_input(crops: Tensor, mean: tuple[float, ...], std: tuple[float, ...], network: Network) -> Tensor:
-    """Turn (N, 3, h, w) uint8 RGB into what a network takes: pixels as they are if it normalises them itself."""
+    """Convert (N, 3, h, w) uint8 RGB to what a network takes: pixels as they are if it normalises them itself."""
     return crops if network.dtype is torch.uint8 else normalised(crops, mean, std, network.dtype)
 
 
 def normalised(crops: Tensor, mean: tuple[float, ...], std: tuple[float, ...], dtype: torch.dtype) -> Tensor:
-    """Turn uint8 RGB into what a network takes.
+    """Convert uint8 RGB to what a network takes.
 
     Args:
         crops: (N, 3, h, w) uint8 RGB.

@@ -18,7 +18,7 @@ from videopose.types import F32, F64, U8, Bool
 
 @dataclass(frozen=True, eq=False)
 class FlowWarp:
-    """Look for each cell where optical flow says its pixel was, or will be, in the other frame.
+    """Find for each cell where its pixel was, or will be, in the other frame, by optical flow.
 
     Where the flow there and the flow back disagree, as at the edge of what hides something or in a blurred image, and
     where it leaves the image, the flow is masked: such a cell moves as the person's trusted cells do in the middle,

@@ -27,7 +27,7 @@ _LEAST = 1e-6
 
 
 class LabelFusion:
-    """Gives a head over windows the labels as neighbours, where flow has carried them, and takes back what has drifted.
+    """Refines labels moved by flow with a head over windows that has the labels as neighbours, and corrects drift.
 
     Labels are exact and flow follows the surface of a body, but loses it; a network never loses the body, but puts
     keypoints a little elsewhere than an annotator does. So only what flow has lost and what is far from the network's
@@ -39,7 +39,7 @@ class LabelFusion:
     """
 
     def __init__(self, single: HeatmapEstimator, head: nn.Module, skeleton: Skeleton) -> None:
-        """Put a head on a network.
+        """Combine a network and a head.
 
         Args:
             single: gives the current frame's heatmaps; its codec is `spatial`.

@@ -73,7 +73,7 @@ whether that is to be trusted."""
 
 
 class Warp(Protocol):
-    """Says where the current frame's cells lie in its neighbours' maps."""
+    """Computes where the current frame's cells lie in its neighbours' maps."""
 
     def measure(self, windows: Sequence[FrameWindow], /) -> SamplingGrid:
         """Measure what is needed for people of these windows, once for all of them."""

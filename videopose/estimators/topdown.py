@@ -124,7 +124,7 @@ def batches_of(count: int, size: int) -> list[range]:
 
 
 def in_image(in_crop: Tensor, crop_from_image: F64) -> F32:
-    """Bring keypoints, (N, K, 3) with their scores last, from crop pixels back to image pixels."""
+    """Transform keypoints, (N, K, 3) with their scores last, from crop pixels back to image pixels."""
     keypoints = np.array(in_crop.cpu().numpy(), np.float32)
     keypoints[..., :2] = apply(invert(crop_from_image), keypoints[..., :2])
     return keypoints

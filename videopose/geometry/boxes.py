@@ -14,7 +14,7 @@ Floats = TypeVar("Floats", bound=NDArray[np.floating])
 
 
 def xywh_from_xyxy(xyxy: Floats) -> Floats:
-    """Turn corners into corner and size; (..., 4) both."""
+    """Convert corners to corner and size; (..., 4) both."""
     out = xyxy.copy()
     out[..., 2:] -= out[..., :2]
     return out

@@ -42,7 +42,7 @@ def oks(predicted: F32, truth: F32, area: F32, oks_sigmas: F32) -> F32:
 
 
 def boxes_around(keypoints: F32, *, min_score: float = 0.0, padding: float = 1.0) -> F32:
-    """Put a box around the keypoints of each person whose score is above `min_score`.
+    """Compute a box around the keypoints of each person whose score is above `min_score`.
 
     Args:
         keypoints: (N, K, 3) x, y in image pixels and score or visibility.

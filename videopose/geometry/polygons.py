@@ -10,7 +10,7 @@ from videopose.types import Bool
 
 
 def inside(points: ArrayLike, polygon: ArrayLike) -> Bool:
-    """Say which points lie strictly inside a polygon; its border is outside. NaN is outside.
+    """Find which points lie strictly inside a polygon; its border is outside. NaN is outside.
 
     Args:
         points: (..., 2) x, y in image pixels.

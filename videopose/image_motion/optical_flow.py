@@ -119,7 +119,7 @@ def _farneback(before: U8, after: U8) -> F32:
 
 
 def shrink_image(image: Tensor, max_side: int) -> tuple[U8, float]:
-    """Make an image small enough to measure motion in.
+    """Shrink an image for measuring motion.
 
     Args:
         image: (3, H, W) uint8 RGB on any device.

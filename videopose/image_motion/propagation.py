@@ -37,7 +37,7 @@ def follow_points(points: F64, pairs: Sequence[FlowPair], *, backwards: bool = F
 
 
 def without_drift(first: F32, last: F32, onward: F64, backward: F64, share: F64) -> tuple[F64, F64]:
-    """Take back what each path misses the other label by, in proportion to the time that has passed.
+    """Correct what each path misses the other label by, in proportion to the time that has passed.
 
     Args:
         first: (K, 3) x, y and score of the earlier label; score 0 = not labelled.

@@ -25,7 +25,7 @@ _KNEE = 0.6
 
 
 class Converter:
-    """Makes RGB of decoded frames: whole, cropped, with square pixels, turned the way they are shown.
+    """Converts decoded frames: whole, cropped, with square pixels, turned the way they are shown.
 
     Attributes:
         crop: left, top, right, bottom in decoded pixels that are shown; None for all.
@@ -72,12 +72,12 @@ class Converter:
 
 
 def reads_as_bt709(frame: av.VideoFrame) -> bool:
-    """Tell whether a frame that does not say is read as BT.709, as players do: from 720 lines or 1280 columns on."""
+    """Check whether a frame that does not say is read as BT.709, as players do: from 720 lines or 1280 columns on."""
     return int(frame.colorspace) == _UNSPECIFIED and (frame.height >= 720 or frame.width >= 1280)
 
 
 def is_plain(frame: av.VideoFrame) -> bool:
-    """Tell whether a frame is 8-bit SDR that any decoder turns into the same RGB."""
+    """Check whether a frame is 8-bit SDR that any decoder turns into the same RGB."""
     depth = max(component.bits for component in frame.format.components)
     return (
         depth == 8
@@ -89,7 +89,7 @@ def is_plain(frame: av.VideoFrame) -> bool:
 
 @cache
 def sdr_of_hdr(transfer: int) -> U8:
-    """Make the table that brings a 16-bit HDR code to 8-bit SDR, (65536,).
+    """Build the table that brings a 16-bit HDR code to 8-bit SDR, (65536,).
 
     Up to `_KNEE` of reference white, things are as bright as the video says; above they are rolled off. Each channel
     goes its own way and BT.2020's colours are not converted to BT.709's, so they come out a little paler.

@@ -16,7 +16,7 @@ _OPEN_SIZES = frozenset({0, 0x7FFFFFFF, 0xFFFFFFFF})
 
 
 def cut_off_reason(container: av.container.InputContainer, stream: av.VideoStream, path: Path) -> str | None:
-    """Say why a file looks cut off; None if it looks whole.
+    """Return why a file looks cut off; None if it looks whole.
 
     Args:
         container: of the file.

@@ -70,7 +70,7 @@ def _is_hidden(file: Path) -> bool:
 
 
 def natural_key(path: Path) -> list[tuple[int, str]]:
-    """Make a sort key in which numbers inside names count as numbers.
+    """Build a sort key in which numbers inside names count as numbers.
 
     Example:
         >>> sorted([Path("a10.png"), Path("a9.png")], key=natural_key)
@@ -113,14 +113,14 @@ def missing_behind(files: Sequence[Path]) -> list[int]:
 
 
 def describe_holes(files: Sequence[Path], missing: Sequence[int]) -> str:
-    """Name the images behind which numbers are missing, the first three of them."""
+    """List the images behind which numbers are missing, the first three of them."""
     behind = [f"{count} behind {file.name}" for file, count in zip(files, missing, strict=True) if count]
     more = f" and {len(behind) - 3} more" if len(behind) > 3 else ""
     return ", ".join(behind[:3]) + more
 
 
 def no_numbers(path: str) -> InputError:
-    """Make the error of asking for holes where names do not count."""
+    """Build the error for holes wanted where names do not count."""
     return InputError(
         f"{path}: the names of its images do not count frames, so holes cannot be kept. Leave --keep-holes out"
     )

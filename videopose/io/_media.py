@@ -69,7 +69,7 @@ def ffmpeg_name(path: Path) -> str:
 
 
 def is_text(path: Path) -> bool:
-    """Tell whether a name is text all through; OpenCV and decord take no other."""
+    """Check whether a name is text all through; OpenCV and decord take no other."""
     try:
         str(path).encode("utf-8")
     except UnicodeEncodeError:

@@ -53,12 +53,12 @@ class PacketFacts:
 
     @property
     def mark(self) -> tuple[int, int, int | None]:
-        """What tells this packet from the others when it is met again."""
+        """Return what identifies this packet when it is read again."""
         return self.pos, self.size, self.pts if self.pos < 0 else None
 
 
 def facts_of(packet: av.Packet[av.VideoStream], *, is_shown: bool) -> PacketFacts:
-    """Note what is said about a packet."""
+    """Read the facts of a packet."""
     changes = any(_has_side_data(packet, kind) for kind in _SIDE_DATA_THAT_LASTS)
     pos = -1 if packet.pos is None else packet.pos
     is_shown = is_shown and not packet.is_discard
@@ -148,7 +148,7 @@ class PacketDecoder:
         yield from self._decoded(stream, None, ordinal)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._container is not None:
             self._container.close()
         self._container = None

@@ -50,7 +50,7 @@ def median_step(ticks: Sequence[int] | I64, default: int) -> int:
 
 
 def is_steady(ticks: I64, step: int) -> bool:
-    """Tell whether nearly all frames are a step apart, up to a tick or a tenth of the step."""
+    """Check whether nearly all frames are a step apart, up to a tick or a tenth of the step."""
     return len(ticks) > 1 and float(_is_step(np.diff(ticks), step).mean()) >= _STEADY
 
 
@@ -98,7 +98,7 @@ def repair(stamps: Sequence[int | None], default_step: int) -> Repaired:
 def _is_head_odd(
     ticks: list[int], indices: list[int], run_ticks: list[int], run_indices: list[int], count: int, step: int
 ) -> bool:
-    """Tell whether frames are spaced more evenly without the first of a run than without the last before it."""
+    """Check whether frames are spaced more evenly without the first of a run than without the last before it."""
 
     def unevenness(left: slice, right: slice) -> float:
         places = np.array([*indices[left][-2:], *run_indices[right][:2]], np.float64)
@@ -148,7 +148,7 @@ def long_holes(ticks: I64, step: int, second: float) -> list[int]:
 def fill_losses(
     ticks: I64, step: int, complaints: dict[int, str], most_lost: Sequence[int]
 ) -> tuple[I64, I64, dict[int, str]]:
-    """Put the frames back whose packets the demuxer could not find, where it complained and the hole can be that.
+    """Restore the frames whose packets the demuxer could not find, where it complained and the hole can be that.
 
     A hole alone proves nothing: frame rates vary and clocks are set. So a loss is a hole in a steady stream, next to a
     complaint, and no larger than what may have been lost there.

@@ -23,7 +23,7 @@ from videopose.types import U8, Frame, Gap, Record, VideoInfo
 logger = logging.getLogger(__name__)
 
 LazyImage = Callable[[], U8]
-"""Makes the displayed image, (H, W, 3) RGB; not called for frames nobody asked for."""
+"""Makes the displayed image, (H, W, 3) RGB; not called for frames that are not used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Selection:
         return first, stop
 
     def reaches_end(self) -> bool:
-        """Tell whether frames are wanted up to the end of the video, wherever that is."""
+        """Check whether frames are wanted up to the end of the video, wherever that is."""
         return self.end is None and (self.frames is None or self.frames[1] is None)
 
 
@@ -133,7 +133,7 @@ class VideoReader(ABC):
         self.close()
 
     def close(self) -> None:
-        """Let go of what reading single frames keeps open; the reader can still be used."""
+        """Close what reading single frames keeps open; the reader can still be used."""
         self._cursor = None
 
     @overload

@@ -60,7 +60,7 @@ def read_boxes(path: Path) -> dict[int, Detections]:
 
 
 def check_boxes(path: Path, video: VideoInfo) -> None:
-    """Make sure that boxes are of this video, as far as frames and pixels can tell.
+    """Check that boxes are of this video, as far as frames and pixels can tell.
 
     Raises:
         DatasetError: there are boxes of frames the video does not have, the images listed are more or of another size,
@@ -167,7 +167,7 @@ def _boxes(table: PoseTable, path: Path, where: list[str]) -> F64:
 
 
 def _listed(table: PoseTable) -> Listed:
-    """Say what images a file lists; MOT text and lists of results mention only those with boxes."""
+    """List the images of a file; MOT text and lists of results mention only those with boxes."""
     if not any(frame.name for frame in table.frames):
         return Listed()
     sizes = frozenset(frame.size_hw for frame in table.frames if frame.size_hw is not None)

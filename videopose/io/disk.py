@@ -11,7 +11,7 @@ from videopose.errors import InputError
 
 @contextmanager
 def refusals_said(path: Path) -> Iterator[None]:
-    """Say which file could not be asked for or made.
+    """Find which file could not be asked for or made.
 
     Args:
         path: named where the system does not say which file it speaks of.

@@ -19,7 +19,7 @@ Stamp = tuple[tuple[int, ...], ...]
 
 
 def video_identity(path: Path) -> JsonObject:
-    """Tell videos apart by content, quickly: size, and SHA-256 over size, first and last MiB."""
+    """Compute a video's identity from its content, quickly: size, and SHA-256 over size, first and last MiB."""
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
     with path.open("rb") as file:
@@ -30,13 +30,13 @@ def video_identity(path: Path) -> JsonObject:
 
 
 def file_identity(path: Path) -> JsonObject:
-    """Tell files apart by all of their content."""
+    """Compute a file's identity from all of its content."""
     with path.open("rb") as file:
         return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def clip_identity(clip: str | Path) -> JsonObject:
-    """Tell inputs apart: a video quickly, the images of a folder or a glob by their names and all of their content.
+    """Compute an input's identity: a video's quickly, that of images by their names and all of their content.
 
     A list of other files is told by those files too.
 
@@ -108,7 +108,7 @@ class WatchedClip:
         return self.identity
 
     def check(self) -> None:
-        """Make sure that the clip is still the one it was.
+        """Check that the clip is still the one it was.
 
         Raises:
             InputError: its content has changed, or it is gone.
@@ -137,7 +137,7 @@ def _stamp(clip: str | Path) -> Stamp:
 
 
 def difference(old: JsonObject, new: JsonObject, prefix: str = "") -> list[str]:
-    """Say what differs between two nested mappings, one short sentence per value.
+    """Describe what differs between two nested mappings, one short sentence per value.
 
     Two files of one name that differ in their checksum are said to differ in content.
 
@@ -166,7 +166,7 @@ def _checksums(facts: JsonObject) -> list[object]:
 
 
 def files_identity(files: Mapping[str, Path]) -> JsonObject:
-    """Tell the files that options name apart, by all of their content; one that is not there is said not to be."""
+    """Compute the identity of the files options name, from all of their content; missing ones are marked."""
     return {key: _named_identity(path) for key, path in files.items()}
 
 

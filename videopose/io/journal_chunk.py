@@ -141,7 +141,7 @@ def _read(path: Path, run: bytes, number: int) -> tuple[Chunk, memoryview]:
 
 
 def records_from(table: pa.Table, skeleton: Skeleton | None = None) -> Iterator[Record]:
-    """Turn rows back into records; poses are of the given skeleton, which is not written with them."""
+    """Convert rows to records; poses are of the given skeleton, which is not written with them."""
     for row in table.to_pylist():
         yield Record(
             frame=Frame(row["index"], row["time"], None),

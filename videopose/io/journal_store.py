@@ -80,7 +80,7 @@ class JournalStore:
         return True
 
     def _is_identified(self) -> bool:
-        """Say whether the folder knows which run it is of, which must then be this one."""
+        """Check whether the folder knows which run it is of, which must then be this one."""
         begun = _read_sealed(self.folder / "journal.json")
         if begun is None:
             return False
@@ -129,7 +129,7 @@ class JournalStore:
 
     @property
     def num_records(self) -> int:
-        """How many records are kept."""
+        """Return the number of records kept."""
         return sum(chunk.num_records for chunk in self._chunks)
 
     @property
@@ -167,7 +167,7 @@ class JournalStore:
         return [Gap(**gap) for gap in (*found, *(self._end["gaps"] if self._end is not None else ()))]
 
     def prepare(self) -> None:
-        """Look again, and throw away what is of no use. Only for who holds the folder's lock.
+        """Read the folder again and delete what is of no use. Only for the holder of its lock.
 
         Files go in an order in which what is left is, after every one of them, a journal that can be gone on with.
         """
@@ -196,7 +196,7 @@ class JournalStore:
             self._chunks.append(write_chunk(self._chunk_path(number), self._run, number, records))
 
     def finish(self, gaps: Sequence[Gap]) -> None:
-        """Note that every frame is kept.
+        """Mark the journal as complete: every frame is kept.
 
         Args:
             gaps: frames lost behind the last record.
@@ -211,7 +211,7 @@ class JournalStore:
         self._end = end
 
     def remove(self) -> None:
-        """Throw the journal away: its result is whole. It loses its name before its files."""
+        """Delete the journal: its result is whole. It loses its name before its files."""
         self._chunks, self._end, self._is_prepared = [], None, False
         gone = gone_folder(self.folder)
         _sweep(gone)
@@ -266,12 +266,12 @@ def check_folder(folder: Path) -> None:
 
 
 def clip_of(folder: Path) -> str:
-    """Say of what clip the unfinished run in a folder is; empty if there is none or it does not say."""
+    """Return the clip of the unfinished run in a folder; empty if there is none or it does not say."""
     return str((_read_sealed(folder / "journal.json") or {}).get("clip", ""))
 
 
 def gone_folder(folder: Path) -> Path:
-    """Name what a journal is called while its files are deleted."""
+    """Return what a journal is called while its files are deleted."""
     return folder.with_name(folder.name + ".gone")
 
 

@@ -41,7 +41,7 @@ def decimal_texts(values: F64, decimals: int, end: bytes) -> U8:
 
 
 def _with_unusual(texts: U8, where: np.ndarray, values: F64, end: bytes) -> U8:
-    """Put the texts of unusual numbers where they belong, making room if they are long."""
+    """Insert the texts of unusual numbers where they belong, making room if they are long."""
     written = _bytes(np.array([repr(value).encode() + end for value in values.tolist()]))
     width = max(texts.shape[-1], written.shape[-1])
     out = np.zeros((*texts.shape[:-1], width), np.uint8)
@@ -63,7 +63,7 @@ def fixed_texts(shape: tuple[int, ...], text: bytes) -> U8:
 
 
 def lines(*columns: U8) -> list[bytes]:
-    """Put texts side by side.
+    """Join texts side by side.
 
     Args:
         columns: (R, ...) each, NUL = nothing; none holds a line break.

@@ -18,7 +18,7 @@ from videopose.io.results import read_result
 def describe_run(
     weights: Sequence[dict[str, str]], options: Options, device: torch.device, computing: JsonObject, asked: JsonObject
 ) -> JsonObject:
-    """Say why a result's numbers are what they are.
+    """Return why a result's numbers are what they are.
 
     Args:
         weights: `option`, `name` and `sha256` of each network that is used.
@@ -54,7 +54,7 @@ def networks_identity(provenance: JsonObject, networks: JsonObject, tracks: Json
 
 
 def _holds(values: JsonObject, key: str) -> bool:
-    """Say whether a nested mapping has a dotted key."""
+    """Check whether a nested mapping has a dotted key."""
     for part in key.split("."):
         if not isinstance(values, dict) or part not in values:
             return False

@@ -42,7 +42,7 @@ class ResultHeader:
 
 
 class ResultWriter(Protocol):
-    """Takes the records of one result, in order."""
+    """Writes the records of one result, in order."""
 
     def write(self, record: Record) -> None:
         """Add a frame and the people in it."""
@@ -84,17 +84,17 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
 
 
 def part_of(path: Path) -> Path:
-    """Name the file that `atomic_write` writes to until it is whole."""
+    """Return the file that `atomic_write` writes to until it is whole."""
     return path.with_name(path.name + ".part")
 
 
 def cannot_write(path: Path, error: OSError) -> VideoPoseError:
-    """Say in one line why a file cannot be written."""
+    """Describe in one line why a file cannot be written."""
     return VideoPoseError(f"{path}: cannot be written ({error.strerror or error}). Make room or choose another place")
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring a folder's list of names to the disk, so that a rename outlives a power cut.
+    """Flush a folder's list of names to the disk, so that a rename survives a power cut.
 
     Windows cannot open a folder for that, and needs no such thing.
     """
@@ -108,7 +108,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def header_facts(header: ResultHeader) -> JsonObject:
-    """Turn a header into the JSON object that stands at the top of a result (without its frames)."""
+    """Convert a header to the JSON object that stands at the top of a result (without its frames)."""
     video = header.video
     return {
         "schema": SCHEMA,
@@ -178,7 +178,7 @@ def _video_from(facts: JsonObject) -> VideoInfo:
 
 
 def _skeleton_from(facts: JsonObject) -> Skeleton:
-    """Take the named skeleton if its keypoints are the same; else one built from the file, with neutral sigmas."""
+    """Return the named skeleton if its keypoints are the same; else one built from the file, with neutral sigmas."""
     keypoints = tuple(str(name) for name in facts["keypoints"])
     known = SKELETONS.get(facts["name"])
     if known is not None and known.keypoints == keypoints:

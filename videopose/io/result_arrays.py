@@ -61,7 +61,7 @@ def to_arrays(records: Iterable[Record], skeleton: Skeleton) -> ResultArrays:
 
 
 def to_table(records: Iterable[Record], skeleton: Skeleton) -> pa.Table:
-    """Put the records of a result into a long table: a row per frame, person and keypoint.
+    """Convert the records of a result to a long table: a row per frame, person and keypoint.
 
     Columns: `frame`, `time` (seconds), `track_id` (-1 = of no track), `person_score`, `keypoint` (its name), `x`, `y`
     (image pixels), `score`. Frames in which nobody is seen have no row.

@@ -23,7 +23,7 @@ _PERSON = ("track_id", "score", "x1", "y1", "x2", "y2")
 
 
 def columns(skeleton: Skeleton) -> list[str]:
-    """Name the columns: frame, time, the person's facts, then x, y and score of each keypoint."""
+    """List the columns: frame, time, the person's facts, then x, y and score of each keypoint."""
     points = [f"{name}_{part}" for name in skeleton.keypoints for part in ("x", "y", "score")]
     return ["index", "time", *_PERSON, *points]
 
@@ -39,7 +39,7 @@ def header_text(header: ResultHeader) -> str:
 
 
 def cell_texts(skeleton: Skeleton) -> list[str]:
-    """Name the columns as a CSV's first cells: one that a spreadsheet would compute begins with an apostrophe."""
+    """List the columns as a CSV's first cells: one that a spreadsheet would compute begins with an apostrophe."""
     return [f"'{name}" if name[:1] in _FORMULA else name for name in map(_one_line, columns(skeleton))]
 
 
@@ -71,7 +71,7 @@ def check_columns(found: list[str], wanted: list[str], path: Path) -> None:
 
 
 def rows_of(table: pa.RecordBatch | pa.Table) -> Rows:
-    """Take the columns of a file apart.
+    """Split the columns of a file.
 
     Raises:
         ValueError: a row has no index or no time.

@@ -60,7 +60,7 @@ class StoredResult:
         return f"StoredResult({str(self.path)!r}, of {video.path!r}, {width} x {height}{frames})"
 
     def _repr_html_(self) -> str:
-        """Show a result in a notebook: who is in it, and for how long."""
+        """Show a result in a notebook: its people, from when to when."""
         arrays = self.to_arrays()
         rows = "".join(
             f"<tr><td>{track_id}</td><td>{len(seen)}</td><td>{arrays.time[seen[0]]:.2f}</td>"

@@ -58,7 +58,7 @@ def records_of(blocks: Iterable[Block], source: str) -> Iterator[Record]:
 
 
 class FrameBuffer:
-    """Gathers records until there are enough for a block; lets go of everything but what a result holds."""
+    """Gathers records until there are enough for a block; drops everything but what a result holds."""
 
     def __init__(self, num_keypoints: int) -> None:
         self._num_keypoints = num_keypoints
@@ -66,7 +66,7 @@ class FrameBuffer:
         self._rows = 0
 
     def add(self, record: Record) -> bool:
-        """Take a record; say whether there are enough."""
+        """Add a record; return whether there are enough."""
         self._frames.append((record.frame.index, record.frame.time, record.poses))
         self._rows += 1 if record.poses is None else max(len(record.poses), 1)
         return self._rows >= ROWS_AT_ONCE
@@ -107,7 +107,7 @@ class Rows:
 
     @staticmethod
     def joined(first: Rows, second: Rows) -> Rows:
-        """Put the rows of one behind those of another."""
+        """Concatenate the rows of two."""
         return Rows(
             np.concatenate([first.index, second.index]),
             np.concatenate([first.time, second.time]),
@@ -118,7 +118,7 @@ class Rows:
 
 
 def rows_from(block: Block) -> Rows:
-    """Lay frames out as rows, numbers rounded as results are."""
+    """Convert frames to rows, numbers rounded as results are."""
     counts = np.diff(block.first)
     frame = np.repeat(np.arange(len(counts)), np.maximum(counts, 1))
     is_person = counts[frame] > 0

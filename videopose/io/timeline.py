@@ -67,7 +67,7 @@ class Timeline:
 
     @property
     def is_exact(self) -> bool:
-        """Tell whether each packet's frame is known before it is decoded."""
+        """Check whether each packet's frame is known before it is decoded."""
         return self.counted is None
 
     def time(self, index: int) -> float:
@@ -197,7 +197,7 @@ def _order(
 
 
 def _is_sound(facts: list[PacketFacts], shown: list[int], known: list[int]) -> bool:
-    """Tell whether stamps that are not in order of decoding can be those of images stored out of order."""
+    """Check whether stamps that are not in order of decoding can be those of images stored out of order."""
     dts = np.array([facts[ordinal].dts for ordinal in shown if facts[ordinal].dts is not None], np.int64)
     if (np.diff(dts) < 0).any():
         return False  # the clock was set back

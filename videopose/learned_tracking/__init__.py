@@ -30,7 +30,7 @@ def learned_similarity(name: str, skeleton: Skeleton) -> Similarity | None:
 
 
 def learned_smoother(options: SmoothingOptions, skeleton: Skeleton) -> Smoother | None:
-    """Build the smoother that options ask for, None if it needs no network.
+    """Build the smoother that options name, None if it needs no network.
 
     Raises:
         WeightsError: its weights cannot be read or do not fit.

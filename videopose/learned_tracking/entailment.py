@@ -50,12 +50,12 @@ def pair_features(earlier: Poses, later: Poses, seconds: F64, skeleton: Skeleton
 
 
 def describe_entailment() -> Weights:
-    """Say what is known of the weights that ship with the package."""
+    """Describe what is known of the weights that ship with the package."""
     return describe(MODEL)
 
 
 class EntailmentSimilarity:
-    """Gives the network's belief that a track and a pose are one person; 0 for people far from each other.
+    """Returns the network's belief that a track and a pose are one person; 0 for people far from each other.
 
     Args:
         skeleton: of the poses.

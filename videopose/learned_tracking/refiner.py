@@ -54,7 +54,7 @@ def features_of(series: TrackBatch, base: F64) -> F32:
 
 
 def describe_refiner(path: str) -> Weights:
-    """Say what is known of the weights: the shipped ones, or a checkpoint.
+    """Describe what is known of the weights: the shipped ones, or a checkpoint.
 
     Raises:
         WeightsError: the checkpoint is missing, damaged or of another architecture.

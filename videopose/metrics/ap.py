@@ -113,7 +113,7 @@ def _last_best(values: F64, allowed: Bool) -> I64:
 
 
 def join(parts: Iterable[Outcomes]) -> Outcomes:
-    """Put the outcomes of several images (or of several processes) together, in the order given.
+    """Concatenate the outcomes of several images (or of several processes), in the order given.
 
     Raises:
         InputError: there are no parts; the number of thresholds would be unknown.
@@ -288,7 +288,7 @@ def join_ranges(images: Iterable[Mapping[str, Outcomes]]) -> dict[str, Outcomes]
 
 
 def pose_numbers(outcomes: Mapping[str, Outcomes]) -> dict[str, float]:
-    """Give COCO's ten keypoint numbers in [0, 1]: AP, AP50, AP75, APM, APL, AR … ARL likewise; NaN without truth."""
+    """Return COCO's ten keypoint numbers in [0, 1]: AP, AP50, AP75, APM, APL, AR … ARL likewise; NaN without truth."""
     precision = {name: average_precision(each) for name, each in outcomes.items()}
     recall = {name: average_recall(each) for name, each in outcomes.items()}
     return {f"AP{key}": value for key, value in _five(precision).items()} | {
@@ -297,7 +297,7 @@ def pose_numbers(outcomes: Mapping[str, Outcomes]) -> dict[str, float]:
 
 
 def box_numbers(outcomes: Mapping[str, Outcomes]) -> dict[str, float]:
-    """Give COCO's box numbers in [0, 1]: AP, AP50, AP75, APS, APM, APL and AR, ARS, ARM, ARL at 100 predictions."""
+    """Return COCO's box numbers in [0, 1]: AP, AP50, AP75, APS, APM, APL and AR, ARS, ARM, ARL at 100 predictions."""
     precision = {name: average_precision(each) for name, each in outcomes.items()}
     recall = {name: average_recall(each) for name, each in outcomes.items()}
     small = {"S": float(precision["small"].mean())}

@@ -87,7 +87,7 @@ def match_people(predicted: F64, truth: F64, area: F64, oks_sigmas: F64) -> I64:
 
 
 def classify(predicted: F64, truth: F64, area: F64, oks_sigmas: F64, flip_index: I64) -> I64:
-    """Say of every keypoint of the true people of one frame what became of it.
+    """Classify every keypoint of the true people of one frame.
 
     Args:
         predicted: (G, K, 2) the prediction of each true person; a whole row of NaN = not found.

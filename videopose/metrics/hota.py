@@ -48,7 +48,7 @@ class HotaSums:
         return HotaSums(*(np.zeros((channels, len(ALPHAS))) for _ in fields(HotaSums)))
 
     def numbers(self) -> dict[str, F64]:
-        """Give HOTA, DetA, AssA, LocA, DetRe, DetPr, AssRe and AssPr in [0, 1], (C,) means over the thresholds.
+        """Return HOTA, DetA, AssA, LocA, DetRe, DetPr, AssRe and AssPr in [0, 1], (C,) means over the thresholds.
 
         A channel with neither objects nor predictions gives NaN; LocA without a single match is 1 by definition.
         """

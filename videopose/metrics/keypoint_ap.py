@@ -75,7 +75,7 @@ def assign_by_pck(close: Bool, labelled: Bool, *, is_person: Bool) -> I64:
 
 
 def count_keypoints(close: Bool, assigned: I64, score: F64, predicted: Bool, labelled: Bool) -> KeypointOutcomes:
-    """Turn an assignment into outcomes.
+    """Convert an assignment to outcomes.
 
     Args:
         close: (F, P, G, K) keypoint pairs within reach.
@@ -97,7 +97,7 @@ def count_keypoints(close: Bool, assigned: I64, score: F64, predicted: Bool, lab
 
 
 def join(parts: Iterable[KeypointOutcomes]) -> KeypointOutcomes:
-    """Put the outcomes of several sequences together, in the order given.
+    """Concatenate the outcomes of several sequences, in the order given.
 
     Raises:
         InputError: there are no parts.

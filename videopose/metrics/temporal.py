@@ -100,7 +100,7 @@ def _acceleration(points: F64) -> F64:
 
 
 def _flips(predicted: F64, truth: F64, flip_index: I64) -> tuple[Bool, Bool]:
-    """Say, per frame, whether exchanged sides would fit better, and whether that could be judged."""
+    """Check, per frame, whether exchanged sides would fit better, and whether that can be measured."""
     sided = flip_index != np.arange(len(flip_index))
     straight = np.linalg.norm(predicted - truth, axis=-1)
     exchanged = np.linalg.norm(predicted[:, flip_index] - truth, axis=-1)

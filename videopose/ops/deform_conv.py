@@ -77,7 +77,7 @@ def deform_conv2d(
 def plain_deform_conv2d(
     x: Tensor, offset: Tensor, weight: Tensor, bias: Tensor | None, mask: Tensor | None, layout: tuple[int, ...]
 ) -> Tensor:
-    """Do what `deform_conv2d` does without any compiled operator; `layout` holds its five numbers in order."""
+    """Compute what `deform_conv2d` computes without any compiled operator; `layout` holds its five numbers in order."""
     stride, padding, dilation, groups, deform_groups = layout
     (num, channels), (outer, _, kernel_h, kernel_w) = x.shape[:2], weight.shape
     taps, (height, width) = kernel_h * kernel_w, offset.shape[2:]

@@ -62,7 +62,7 @@ class DetectPeople:
 
 @dataclass(frozen=True)
 class BoxesFromFile:
-    """Take boxes somebody else found, by frame index; a frame without any has nobody.
+    """Read boxes from a file, by frame index; a frame without any has nobody.
 
     Attributes:
         boxes: frame index -> people.
@@ -71,14 +71,14 @@ class BoxesFromFile:
     boxes: Mapping[int, Detections]
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
-        """Lay the boxes into a stream of records."""
+        """Add the boxes to a stream of records."""
         for record in records:
             yield replace(record, detections=self.boxes.get(record.frame.index, Detections.empty()))
 
 
 @dataclass(frozen=True)
 class FullFrameBox:
-    """Take the whole frame as the one person's box."""
+    """Use the whole frame as the one person's box."""
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Return every record of the stream one box."""

@@ -1,4 +1,4 @@
-"""The stages that take what trackers need from the images, before these are let go."""
+"""The stages that take what trackers need from the images, before these are dropped."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def shrunk_image(record: Record, max_side: int) -> tuple[U8, float]:
         (H, W, 3) RGB with no side longer than `max_side`, and its scale: small pixels per image pixel.
 
     Raises:
-        InputError: the image has been let go.
+        InputError: the image was dropped already.
     """
     if record.frame.image is None:
         raise InputError(f"frame {record.frame.index} has no image; features are measured before DropImages")
@@ -45,7 +45,7 @@ def shrunk_image(record: Record, max_side: int) -> tuple[U8, float]:
 class MeasureFeatures:
     """Measure optical flow at people, camera motion and appearance, and leave them in the record as small arrays.
 
-    Does nothing unless the options ask for something. It stands after poses are known and before images are let go.
+    Does nothing unless the options ask for something. It stands after poses are known and before images are dropped.
 
     Attributes:
         options: what is measured.
@@ -57,7 +57,7 @@ class MeasureFeatures:
 
     @property
     def context(self) -> TemporalContext:
-        """As far back as flow is followed; one frame for the camera's motion."""
+        """Return how far back the stage looks: the queue of flow, or one frame for the camera's motion."""
         if self.options.flow != "none":
             return TemporalContext(before=self.options.queue)
         return TemporalContext(before=1) if self.options.camera else ONE_RECORD

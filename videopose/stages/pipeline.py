@@ -27,7 +27,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class TemporalContext:
-    """How far stages look from a record.
+    """How many records a stage needs before and after one.
 
     Attributes:
         before: records of the past.
@@ -74,7 +74,7 @@ class LooksAround(Protocol):
 
     @property
     def context(self) -> TemporalContext:
-        """How far it looks from a record."""
+        """Return how many records it needs before and after one."""
         ...
 
 
@@ -95,7 +95,7 @@ class Pipeline:
 
     @property
     def context(self) -> TemporalContext:
-        """How far all stages together look from a record."""
+        """Return how many records all stages together need before and after one."""
         return sum(map(context_of, self.stages), ONE_RECORD)
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
@@ -121,7 +121,7 @@ def _closing(streams: list[Iterator[Record]]) -> Iterator[Record]:
 
 
 def context_of(stage: Stage) -> TemporalContext:
-    """Return how far a stage looks from a record."""
+    """Return how many records a stage needs before and after one."""
     return stage.context if isinstance(stage, LooksAround) else ONE_RECORD
 
 
@@ -139,7 +139,7 @@ def _noted(records: Iterable[Record], stage: str, video: str | None) -> Iterator
 
 
 def run(pipeline: Stage, records: Iterable[Record]) -> int:
-    """Drain a pipeline for what its stages do on the way.
+    """Run a pipeline to its end for the side effects of its stages.
 
     Returns:
         How many records came out.
@@ -227,7 +227,7 @@ def prefetch(items: Iterable[T], depth: int = 8) -> Generator[T, None, None]:
 
 
 def map_concurrently(work: Callable[[T], R], items: Iterable[T], at_once: int = 2) -> Generator[R, None, None]:
-    """Do the same work on several items at once, in threads; the answers come in the items' order.
+    """Map a function over items concurrently, in threads; the results come in the items' order.
 
     While the consumer holds an answer, and while the last of an item's work leaves processors free, the next item is
     under way. Items are pulled in the consumer's thread. When the consumer stops early, what is under way is finished
@@ -282,7 +282,7 @@ def _fill(
 
 @dataclass(frozen=True)
 class Prefetch:
-    """Let everything before this stage run ahead in a thread.
+    """Run everything before this stage ahead, in a thread.
 
     Attributes:
         depth: how many records it may be ahead.
@@ -297,7 +297,7 @@ class Prefetch:
 
 @dataclass(frozen=True)
 class ToDevice:
-    """Bring each image to the device the networks run on: the one upload.
+    """Copy each image to the device the networks run on: the one upload.
 
     Attributes:
         device: where to.
@@ -315,7 +315,7 @@ class ToDevice:
 
 @dataclass(frozen=True)
 class DropImages:
-    """Let go of the pixels; no stage after this one needs them, and whole videos of records fit into memory."""
+    """Drop the images; no stage after this one needs them, and whole videos of records fit into memory."""
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Return the records without their images."""

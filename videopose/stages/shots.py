@@ -17,13 +17,13 @@ from videopose.types import U8, Record, TrackingFeatures
 
 @dataclass(frozen=True)
 class MeasureSignatures:
-    """Leave a signature of each image in its record, by which shots are told apart once images have been let go.
+    """Add a signature of each image to its record, by which shots are told apart once images are dropped.
 
-    Every frame is looked at alone, so this stage may begin anywhere in a video.
+    Every frame is measured alone, so this stage may begin anywhere in a video.
     """
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
-        """Sign a stream of records with images."""
+        """Compute the signatures of a stream of records with images."""
         for record in records:
             if record.frame.image is None:
                 raise InputError(f"frame {record.frame.index} has no image; it is signed before DropImages")
@@ -67,7 +67,7 @@ def signature_of(record: Record) -> U8 | None:
 
 
 def is_new_shot(before: Record, record: Record) -> bool:
-    """Say whether the scene changes between two records in a row, as far as they tell; slow transitions are missed."""
+    """Check whether the scene changes between two successive records, as far as they tell; not slow ones."""
     return record.shot != before.shot or is_cut(signature_of(before), signature_of(record))
 
 

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 class TrackAndSmooth:
     """Track, then fill gaps, repair swapped sides, reject outliers and smooth, on one table of the whole video.
 
-    Reads the whole stream before the first record comes out, so it stands after images have been let go; images,
+    Reads the whole stream before the first record comes out, so it stands after images have been dropped; images,
     detections and features do not come out again. One stage and not two, because two would hold all poses twice: a pose
     of 19 keypoints takes 270 bytes here, and while it is smoothed about as much again.
 

@@ -17,10 +17,10 @@ from videopose.types import UNTRACKED, Record
 
 @dataclass(frozen=True)
 class TrackPoses:
-    """Return every pose its `track_id`, and let go of people who belong to no track unless they are to be kept.
+    """Assign every pose its `track_id`, and drop people of no track unless they are to be kept.
 
     Online trackers answer record by record. `whole-video` and `pose-flow` read the whole stream before the first record
-    comes out, so they stand after images have been let go; images, detections and features do not come out again. The
+    comes out, so they stand after images have been dropped; images, detections and features are not in its output. The
     online pass of `whole-video` goes along with the stream: behind networks, it is done when they are.
 
     Attributes:

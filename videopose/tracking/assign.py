@@ -53,7 +53,7 @@ def _greedy(similarity: F32, allowed: Bool) -> tuple[I64, I64]:
 
 
 def is_clear(similarity: F32, rows: I64, columns: I64, margin: float) -> Bool:
-    """Say which chosen pairs are better than every rival of either side by a margin.
+    """Find which chosen pairs are better than every rival of either side by a margin.
 
     Args:
         similarity: (M, N).

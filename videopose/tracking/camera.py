@@ -21,7 +21,7 @@ _PICKS_UP = 200.0
 
 
 def steadied(table: TrackTable) -> TrackTable:
-    """Put everybody where they would stand in the image of the first frame, if the camera's motion is known.
+    """Transform everybody to the frame of the first image, if the camera's motion is known.
 
     Args:
         table: poses with `camera`.
@@ -68,7 +68,7 @@ def bridged(camera: F64, time: F64) -> F64:
 
 
 def _is_near(known: Bool, time: F64) -> Bool:
-    """Say which frames have a measured one both before and after, not too long apart."""
+    """Find which frames have a measured one both before and after, not too long apart."""
     places = np.arange(len(known))
     before = np.maximum.accumulate(np.where(known, places, -1))
     after = np.minimum.accumulate(np.where(known, places, len(known))[::-1])[::-1]

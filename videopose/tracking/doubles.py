@@ -21,7 +21,7 @@ _FEWEST = 3
 
 
 def drop_doubles(table: TrackTable, options: LinkingOptions) -> TrackTable:
-    """Take the id from tracks that for most of their life lie on somebody of a stronger track.
+    """Remove the ids of tracks that for most of their life lie on a person of a stronger track.
 
     Args:
         table: tracked poses. The stronger of two tracks is the one whose pose scores sum to more.

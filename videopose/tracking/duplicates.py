@@ -16,7 +16,7 @@ from videopose.types import F32, F64, I64, UNTRACKED
 
 
 def split_overlaps(table: TrackTable, options: LinkingOptions) -> tuple[TrackTable, I64]:
-    """Take the id from the weaker poses where a tracklet takes over another's person before that one has ended.
+    """Remove the id of the weaker poses where a tracklet takes over another's person before that one has ended.
 
     Args:
         table: whose `track_id` names tracklets.
@@ -49,7 +49,7 @@ def split_overlaps(table: TrackTable, options: LinkingOptions) -> tuple[TrackTab
 
 
 def _weaker(score: F32, one: I64, other: I64) -> I64:
-    """Choose which of two runs of poses to let go: the lower scores, for gaps can be filled, or a far shorter run."""
+    """Choose which of two runs of poses to drop: the lower scores, for gaps can be filled, or a far shorter run."""
     fewer, more = (one, other) if len(one) < len(other) else (other, one)
     if 2 * len(fewer) < len(more):
         return fewer
@@ -73,7 +73,7 @@ def _shared(table: TrackTable, track_id: I64, old: I64, new: I64) -> tuple[I64, 
 
 
 def _is_one(xyxy: F32, old: I64, new: I64, overlap: float) -> bool:
-    """Say whether two runs of poses are one person's; the boxes may take turns, so they pair by their place in time."""
+    """Check whether two runs of poses are one person's; boxes may take turns, so they pair by their place in time."""
     if not len(old) or not len(new):
         return False
     place = np.round(np.linspace(0, len(new) - 1, len(old))).astype(np.int64)

@@ -10,10 +10,10 @@ from videopose.types import F32, F64, I64, Bool, Poses, TrackingFeatures
 
 
 class FlowMotion:
-    """Expect everybody where optical flow has carried them.
+    """Predict everybody where optical flow moves them.
 
-    A track seen i + 1 frames ago takes its row of `Cues.propagated[i]`, so the depth of that queue is how long a missed
-    person is followed; one missed for longer, or in a stream without features, is expected where it was seen last.
+    A track seen i + 1 frames ago takes its row of `TrackingFeatures.propagated[i]`, so the depth of that queue is how
+    long a missed person is followed; one missed for longer, or without features, is expected where it was seen last.
 
     Source:
         Xiao et al., Simple Baselines for Human Pose Estimation and Tracking, ECCV 2018, section 3.3: flow-warped poses
@@ -26,20 +26,20 @@ class FlowMotion:
         self._seen_row = np.zeros(0, np.int64)
 
     def add(self, poses: Poses, time: float, source: I64, /) -> None:
-        """Remember which rows of the present frame start tracks."""
+        """Store which rows of the present frame start tracks."""
         self._seen_frame = np.concatenate([self._seen_frame, np.full(len(source), self._frame)])
         self._seen_row = np.concatenate([self._seen_row, source])
 
     def keep(self, rows: Bool, /) -> None:
-        """Forget the tracks that are not kept."""
+        """Drop the tracks that are not kept."""
         self._seen_frame, self._seen_row = self._seen_frame[rows], self._seen_row[rows]
 
     def update(self, rows: I64, poses: Poses, time: float, source: I64, /) -> None:
-        """Remember which rows of the present frame continue tracks."""
+        """Store which rows of the present frame continue tracks."""
         self._seen_frame[rows], self._seen_row[rows] = self._frame, source
 
     def move_camera(self, camera: F64, /) -> None:
-        """Need nothing: flow has the camera's motion in it."""
+        """Do nothing: flow contains the camera's motion."""
 
     def predict(self, last: Poses, time: float, features: TrackingFeatures | None, /) -> Poses:
         """Return the tracks' poses as carried by flow."""
@@ -53,7 +53,7 @@ class FlowMotion:
         return replace(last, keypoints=keypoints, xyxy=xyxy)
 
     def next_frame(self) -> None:
-        """Count a frame; called before anything else of it, also when nobody is there."""
+        """Count a frame; called before anything else of it, also when it has no people."""
         self._frame += 1
 
 

@@ -46,7 +46,7 @@ def link(table: TrackTable, options: LinkingOptions, handovers: I64 | None = Non
 
 
 def _open_handovers(handovers: I64, order: I64, edges: I64) -> I64:
-    """Turn rows into tracklets (H, 2), without those whose rows no longer are an end and a start."""
+    """Convert rows to tracklets (H, 2), without those whose rows no longer are an end and a start."""
     lasts, firsts = order[edges[1:] - 1], order[edges[:-1]]
     end = {row: piece for piece, row in enumerate(lasts.tolist())}
     start = {row: piece for piece, row in enumerate(firsts.tolist())}

@@ -63,7 +63,7 @@ class KalmanState:
 
 
 def kalman_start(measured: F64, variance: F64, speed_variance: F64) -> KalmanState:
-    """Begin filters at measurements.
+    """Start filters at measurements.
 
     Args:
         measured: (..., 2) image pixels.
@@ -98,7 +98,7 @@ def kalman_predict(state: KalmanState, dt: F64, noise: F64) -> KalmanState:
 
 
 def kalman_update(state: KalmanState, measured: F64, variance: F64) -> KalmanState:
-    """Take a measurement into filters.
+    """Update filters with measurements.
 
     Args:
         state: predicted to the measurement's time.
@@ -126,7 +126,7 @@ class Motion(Protocol):
     """Predicts tracks; row i of everything is track i of the tracker that owns it."""
 
     def next_frame(self) -> None:
-        """Hear that a new frame has begun; called before anything else of it, also when nobody is there."""
+        """Start a new frame; called before anything else of it, also when it has no people."""
         ...
 
     def add(self, poses: Poses, time: float, source: I64, /) -> None:
@@ -134,15 +134,15 @@ class Motion(Protocol):
         ...
 
     def keep(self, rows: Bool, /) -> None:
-        """Forget the tracks that are not kept."""
+        """Drop the tracks that are not kept."""
         ...
 
     def update(self, rows: I64, poses: Poses, time: float, source: I64, /) -> None:
-        """Tell where tracks `rows` were seen."""
+        """Update where tracks `rows` were seen."""
         ...
 
     def move_camera(self, camera: F64, /) -> None:
-        """Bring what is remembered of the tracks into the frame of a camera that has moved, whoever is in it."""
+        """Transform the state of all tracks to the frame of a camera that has moved."""
         ...
 
     def predict(self, last: Poses, time: float, features: TrackingFeatures | None, /) -> Poses:
@@ -154,19 +154,19 @@ class ConstantPosition:
     """Expect everybody where they were seen last."""
 
     def next_frame(self) -> None:
-        """Need nothing."""
+        """Do nothing."""
 
     def add(self, poses: Poses, time: float, source: I64, /) -> None:
-        """Need nothing."""
+        """Do nothing."""
 
     def keep(self, rows: Bool, /) -> None:
-        """Need nothing."""
+        """Do nothing."""
 
     def update(self, rows: I64, poses: Poses, time: float, source: I64, /) -> None:
-        """Need nothing."""
+        """Do nothing."""
 
     def move_camera(self, camera: F64, /) -> None:
-        """Need nothing: the tracker carries the last poses along."""
+        """Do nothing: the tracker moves the last poses."""
 
     def predict(self, last: Poses, time: float, features: TrackingFeatures | None, /) -> Poses:
         """Return the last poses, carried along with a moving camera where that is known."""
@@ -204,7 +204,7 @@ class ConstantVelocityKalman:
         self._time = np.zeros(0)
 
     def next_frame(self) -> None:
-        """Need nothing: time alone moves the filters."""
+        """Do nothing: time alone moves the filters."""
 
     def add(self, poses: Poses, time: float, source: I64, /) -> None:
         """Start filters at poses."""
@@ -217,12 +217,12 @@ class ConstantVelocityKalman:
         self._time = np.concatenate([self._time, np.full(len(poses), time)])
 
     def keep(self, rows: Bool, /) -> None:
-        """Forget the filters that are not kept."""
+        """Drop the filters that are not kept."""
         if self._state is not None:
             self._state, self._size, self._time = self._state[rows], self._size[rows], self._time[rows]
 
     def update(self, rows: I64, poses: Poses, time: float, source: I64, /) -> None:
-        """Take observed poses into the filters of their tracks."""
+        """Update the filters of tracks with their observed poses."""
         if self._state is None or not len(rows):
             return
         size = 0.8 * self._size[rows] + 0.2 * person_size(poses.xyxy)
@@ -235,7 +235,7 @@ class ConstantVelocityKalman:
         self._size[rows], self._time[rows] = size, time
 
     def move_camera(self, camera: F64, /) -> None:
-        """Bring all filters into the frame of a camera that has moved."""
+        """Transform all filters to the frame of a camera that has moved."""
         if self._state is not None:
             self._state = _carried(self._state, camera)
 
@@ -284,12 +284,12 @@ class ConstantVelocityKalman:
 
 
 def _carried(state: KalmanState, camera: F64) -> KalmanState:
-    """Bring filters into the frame of a camera that has moved."""
+    """Transform filters to the frame of a camera that has moved."""
     return replace(state, position=affine.apply(camera, state.position), velocity=state.velocity @ camera[:2, :2].T)
 
 
 def _straight_start(state: KalmanState, measured: F64, dt: F64, seen: Bool) -> KalmanState:
-    """Aim filters at the observation that ended their gap.
+    """Point filters at the observation that ended their gap.
 
     Source:
         Observation-centric re-update of Cao et al., Observation-Centric SORT, CVPR 2023, section 4.1: a virtual

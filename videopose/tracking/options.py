@@ -74,7 +74,9 @@ class LinkingOptions(Options):
     horizon: float = Field(default=0.5, gt=0, description="time constant with which a velocity fades in a gap")
     window: float = Field(default=0.4, gt=0, description="how much of a tracklet's end tells its motion")
     emerging: float = Field(
-        default=1.5, ge=0, description="seconds within which people come out from behind something, or go there"
+        default=1.5,
+        ge=0,
+        description="seconds within which people appear from behind an obstacle, or go behind it",
     )
     window_frames: int = Field(default=16, ge=1, description="the same, at most in frames")
     min_keypoint_score: float = Field(default=0.2, ge=0, le=1, description="keypoints below do not count")
@@ -103,7 +105,7 @@ class LinkingOptions(Options):
 
 
 class FeatureOptions(Options):
-    """What is measured in the images for the tracker, and kept as small arrays when they are let go."""
+    """What is measured in the images for the tracker, and kept as small arrays when these are dropped."""
 
     flow: Literal["none", "dis", "farneback", "tvl1", "torch"] = "none"
     flow_path: InputPath = Field(default="", description="TorchScript file of a learned flow, for torch")
@@ -120,8 +122,8 @@ class FeatureOptions(Options):
         return self
 
     @property
-    def asked(self) -> list[str]:
-        """Name what is to be measured or done in the images."""
+    def measured(self) -> list[str]:
+        """List what is to be measured or done in the images."""
         return ["flow"] * (self.flow != "none") + [
             name for name in ("recover", "camera", "appearance") if getattr(self, name)
         ]

@@ -105,7 +105,7 @@ class _Builder:
         flow: list[tuple[int, int]],
         flows: list[list[tuple[int, int]]],
     ) -> bool:
-        """Say whether a better flow follows the same person: the median similarity over shared frames is high."""
+        """Check whether a better flow follows the same person: the median similarity over shared frames is high."""
         rows = dict(flow)
         for other in flows:
             alike = [

@@ -62,7 +62,7 @@ def number_shots(signatures: Iterable[U8 | None]) -> Iterator[int]:
 
 
 def is_cut(before: U8 | None, after: U8 | None) -> bool:
-    """Say whether two frames in a row are of different scenes; False where nobody has looked."""
+    """Check whether two frames in a row are of different scenes; False where nobody has looked."""
     if before is None or after is None:
         return False
     apart = _distance(before, after)
@@ -97,7 +97,7 @@ def _starts_shot(window: _Window) -> bool:
 
 
 def _is_lasting_cut(window: _Window, place: int) -> bool:
-    """Say whether a frame begins a scene that is neither a flash nor the end of one."""
+    """Check whether a frame begins a scene that is neither a flash nor the end of one."""
     before, after = window[place - 1], window[place]
     if before is None or after is None or not is_cut(before, after):
         return False

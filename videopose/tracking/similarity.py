@@ -31,7 +31,7 @@ def person_size(xyxy: F32) -> F32:
 
 
 def are_near(a: F32, b: F32) -> Bool:
-    """Say which boxes, grown to double size, touch: (M, 4) and (N, 4) -> (M, N). OKS between the others is 0."""
+    """Find which boxes, grown to double size, touch: (M, 4) and (N, 4) -> (M, N). OKS between the others is 0."""
     near = np.ones((len(a), len(b)), bool)
     for low, high in ((0, 2), (1, 3)):
         apart = np.abs(np.subtract.outer(a[:, low] + a[:, high], b[:, low] + b[:, high])) / 2
@@ -54,7 +54,7 @@ class PoseOks:
 
     Attributes:
         sigmas: (K,) the skeleton's OKS falloff constants.
-        tolerance: factor on the falloff; 1 asks whether it is the same pose, more allows for motion between frames.
+        tolerance: factor on the falloff; 1 measures whether it is the same pose, more allows for motion between frames.
         min_score: keypoints below it are not seen.
         min_keypoints: with fewer seen on both sides, IoU of the boxes stands in.
 

@@ -107,7 +107,7 @@ class TrackTable:
         return by_track(self.frame, self.track_id)
 
     def records(self, filled: TrackTable | None = None, *, keep_untracked: bool = True) -> Iterator[Record]:
-        """Turn the table back into a stream; images, detections and features have been let go.
+        """Convert the table to a stream; images, detections and features are gone.
 
         Args:
             filled: further poses of the same frames. With them, people of a frame come in the order of their ids, those

@@ -19,7 +19,7 @@ from videopose.types import I64, UNTRACKED
 
 
 def join_tracks(table: TrackTable, options: LinkingOptions) -> TrackTable:
-    """Make whole tracks of those a careful online pass has left, shot by shot: nobody goes on into another scene.
+    """Link tracklets of a careful online pass into whole tracks, shot by shot: no track spans two scenes.
 
     Args:
         table: all poses, with the ids of that pass.
@@ -59,7 +59,7 @@ def _joined(table: TrackTable, options: LinkingOptions) -> TrackTable:
 
 
 def drop_weak_tracks(table: TrackTable, options: LinkingOptions) -> TrackTable:
-    """Take the id from tracks that hardly anything speaks for.
+    """Remove the ids of tracks with little evidence.
 
     Those are tracks whose pose scores sum to less than `min_track_score` (in a video of a few frames nobody can gather
     much, so no more is asked than a tenth of a point per frame), tracks that are there in less than `min_presence` of

@@ -78,7 +78,7 @@ class DetectorTask:
         self._std = torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
 
     def build(self) -> nn.Module:
-        """Make the network; see `Task`."""
+        """Build the network; see `Task`."""
         return create_model(self.options.architecture, **self.options.model)
 
     def batch(self, step: int, rows: range, device: torch.device, progress: float) -> Batch:
@@ -209,6 +209,6 @@ def _padded(labelled: np.ndarray) -> np.ndarray:
 
 
 def _inside(points: Tensor, regions: Tensor) -> Tensor:
-    """Say which points lie in any of the regions, (P, 2) and (R, 4) -> (P,)."""
+    """Find which points lie in any of the regions, (P, 2) and (R, 4) -> (P,)."""
     inside = (points[:, None] > regions[None, :, :2]).all(-1) & (points[:, None] < regions[None, :, 2:]).all(-1)
     return inside.any(1)

@@ -36,7 +36,7 @@ class DistillOptions(Options):
     temperature: float = Field(default=1.0, gt=0)
     """Above 1, both networks' distributions are flattened, and second choices count more."""
     min_score: float = Field(default=0.2, ge=0, le=1)
-    """The teacher is not asked about keypoints it is less sure of; of the others each counts by its score."""
+    """Keypoints the teacher is less sure of do not count; of the others each counts by its score."""
     flip_test: bool = False
     """Average the teacher with its view of the mirrored crop: better targets, twice the time."""
     precision: Precision = "auto"
@@ -59,7 +59,7 @@ class Teacher:
     """
 
     def __init__(self, options: DistillOptions, student: Skeleton) -> None:
-        """Find the teacher; its parameters are loaded when it is first asked.
+        """Find the teacher; its parameters are loaded when it is first used.
 
         Raises:
             ConfigError: its output is no heatmap, or it knows none of the student's keypoints.
@@ -89,7 +89,7 @@ class Teacher:
 
     @torch.no_grad()
     def targets(self, crops: Tensor, student: SpatialCodec) -> tuple[Tensor, Tensor]:
-        """Say where the teacher believes the keypoints to be.
+        """Compute the teacher's targets for the keypoints.
 
         Args:
             crops: (N, 3, H, W) uint8 views for the teacher, cut by `from_student_crop`.

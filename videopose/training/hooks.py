@@ -33,7 +33,7 @@ class CsvLog:
             return list(csv.DictReader(file))
 
     def add(self, values: Mapping[str, float]) -> None:
-        """Take one step's numbers into the running mean."""
+        """Add one step's numbers to the running mean."""
         for key, value in values.items():
             self._sums[key] = self._sums.get(key, 0.0) + value
         self._count += 1
@@ -71,7 +71,7 @@ class CsvLog:
             self._board.close()
 
     def restart_clock(self) -> None:
-        """Leave the time since the last row out of the speed: an evaluation is not training."""
+        """Exclude the time since the last row from the speed: an evaluation is not training."""
         self._since = time.monotonic()
 
 

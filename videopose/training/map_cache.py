@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class CacheOptions(Options):
-    """How clips are looked at."""
+    """How clips are processed."""
 
     kinds: tuple[Kind, ...] = KINDS
     kinds_per_clip: int = 6
@@ -60,10 +60,10 @@ class MappedClip:
 
 
 class MapCache:
-    """Makes and reads the cached logits of a list of clips."""
+    """Writes and reads the cached logits of a list of clips."""
 
     def __init__(self, estimator: TopDownEstimator, weights: Weights, options: CacheOptions) -> None:
-        """Take the network that looks at clips; `weights` says which one it is."""
+        """Store the network to run on clips; `weights` identifies it."""
         self._estimator = estimator
         self._weights = weights
         self._options = options

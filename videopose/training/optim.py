@@ -50,7 +50,7 @@ def learning_rate(step: int, steps: int, options: OptimiserOptions) -> float:
 
 
 def freeze_norm_statistics(model: nn.Module) -> None:
-    """Let batch norms use their running statistics, and not change them, in a network in training mode."""
+    """Freeze the running statistics of batch norms in a network in training mode."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()

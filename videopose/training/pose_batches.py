@@ -53,7 +53,7 @@ def people_of(images: Sequence[LabelledImage], options: PoseDataOptions) -> list
 
 
 class PoseBatches:
-    """Makes augmented crops with their keypoints.
+    """Builds augmented crops with their keypoints.
 
     On a GPU the source images live there and are warped there; on the CPU OpenCV warps them.
     """
@@ -85,7 +85,7 @@ class PoseBatches:
     def make(
         self, numbers: Sequence[int], input_hw: tuple[int, int], device: torch.device
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Make the samples with the given numbers.
+        """Build the samples with the given numbers.
 
         Returns:
             (N, 3, h, w) float images in [0, 1]; (N, K, 3) x, y in crop pixels and visibility; (N, K) label weights.
@@ -135,7 +135,7 @@ class PoseBatches:
         return torch.stack(crops).contiguous(memory_format=torch.channels_last)
 
     def _view(self, number: int, input_hw: tuple[int, int]) -> tuple[LabelledImage, PersonLabel, F64, bool]:
-        """Say whom a number means, the transform from their image to the crop, and whether it mirrors."""
+        """Return the person of a number, the transform from their image to the crop, and whether it mirrors."""
         source, index = self._mixture[number]
         image, person = self.people[source][index]
         rng = np.random.default_rng([self._seed, number])

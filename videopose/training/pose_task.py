@@ -105,7 +105,7 @@ class PoseTask:
         return Teacher(options, self.skeleton)
 
     def build(self) -> nn.Module:
-        """Make the network; see `Task`."""
+        """Build the network; see `Task`."""
         options = self.options
         network = create_model(
             options.architecture, num_keypoints=len(self.skeleton), input_hw=options.input_hw, **options.model

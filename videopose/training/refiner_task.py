@@ -65,7 +65,7 @@ class RefinerTask:
         self._mixture = MixtureSampler([len(people) for people in self._people], shares, seed=loop.seed)
 
     def build(self) -> nn.Module:
-        """Make the network; see `Task`."""
+        """Build the network; see `Task`."""
         return create_model("refiner", **self.options.model)
 
     def batch(self, step: int, rows: range, device: torch.device, progress: float) -> Batch:

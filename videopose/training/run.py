@@ -131,7 +131,7 @@ def _half(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _versions() -> dict[str, str]:
-    """Say what a run was made with; the commit only where the package lies in a git checkout."""
+    """Describe what a run was made with; the commit only where the package lies in a git checkout."""
     found = {name: version(name) for name in ("torch", "lightning-fabric", "numpy", "opencv-python-headless")}
     try:
         commit = subprocess.run(

@@ -23,7 +23,7 @@ class Task(Protocol):
     monitor: str
 
     def build(self) -> nn.Module:
-        """Make the network, freshly initialised from torch's global seed."""
+        """Build the network, freshly initialised from torch's global seed."""
         ...
 
     def batch(self, step: int, rows: range, device: torch.device, progress: float) -> Batch:
@@ -44,7 +44,7 @@ class Task(Protocol):
         ...
 
     def describe(self, name: str) -> Weights:
-        """Say what somebody who has only the trained file must know to use it."""
+        """Describe what a user of the trained file alone must know."""
         ...
 
     def evaluate(self, model: nn.Module, device: torch.device) -> dict[str, float]:

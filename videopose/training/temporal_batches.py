@@ -130,7 +130,7 @@ def places_between(crops: F64, others: F64, codec: SpatialCodec) -> Tensor:
 
 
 def window_inputs(stretch: ClipSample, center: int, codec: SpatialCodec) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Make what a head takes of one window, without a batch axis: centre, neighbours, seconds, present.
+    """Build what a head takes of one window, without a batch axis: centre, neighbours, seconds, present.
 
     Args:
         stretch: the window's frames.

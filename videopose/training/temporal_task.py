@@ -94,7 +94,7 @@ class TemporalTask:
         self._offsets = list(range(-int(ends[0]), int(ends[1]) + 1))  # type: ignore[arg-type]  # heads have ints there
 
     def build(self) -> nn.Module:
-        """Make the head; see `Task`."""
+        """Build the head; see `Task`."""
         return create_model(self.options.architecture, num_keypoints=len(self.skeleton), **self.options.model)
 
     def batch(self, step: int, rows: range, device: torch.device, progress: float) -> Batch:

@@ -35,7 +35,7 @@ def load_pipeline(name: str, overrides: Iterable[str] = ()) -> Recipe:
 
 
 def choose_device(name: str) -> torch.device:
-    """Turn `auto`, `cpu`, `cuda` or `cuda:1` into a device.
+    """Convert `auto`, `cpu`, `cuda` or `cuda:1` to a device.
 
     Raises:
         InputError: there is no such device here.

@@ -50,7 +50,7 @@ OKS_TOLERANCE = 3.0
 
 
 class PropagateOptions(Options):
-    """How labels are carried."""
+    """How labels are propagated."""
 
     flow: FlowName = "dis"
     flow_path: str = ""
@@ -61,7 +61,7 @@ class PropagateOptions(Options):
     weights: str = ""
     """A checkpoint of the head to use instead of its own; then `head` may be a bare architecture."""
     head_span: int = Field(default=10, ge=1)
-    """Frames; between labels nearer to each other flow loses little, and the head is not asked."""
+    """Frames; between labels nearer to each other flow loses little, and the head is not used."""
     max_side: int = Field(default=480, ge=64)
     """Images are made this small for measuring flow, pixels."""
     max_span: int = Field(default=60, ge=1)
@@ -200,7 +200,7 @@ def _boxes(first: Poses, last: Poses, keypoints: F32, share: F64) -> F32:
 
 
 def labels_of(table: PoseTable, *, first_number: int | None = None, count: int | None = None) -> dict[int, Poses]:
-    """Return the people of each labelled frame: of those with people, and of those somebody looked at in vain.
+    """Return the people of each labelled frame, also of those labelled as without people.
 
     That somebody looked is said by a result, which lists no frame without, and by PoseTrack's `is_labeled`. Which frame
     an image is says `io.exchange.frames`.
@@ -251,7 +251,7 @@ def propagate(
     allow_references: bool = False,
     keep_holes: bool = False,
 ) -> str:
-    """Carry labels through a video and write a result with poses in every frame between them.
+    """Propagate labels through a video and write a result with poses in every frame between them.
 
     Args:
         clip: the video.

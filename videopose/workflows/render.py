@@ -102,7 +102,7 @@ def _size(size_hw: tuple[int, int]) -> str:
 
 
 def _pairs(frames: Iterator[Frame], result: StoredResult, clip: Path) -> Iterator[tuple[Frame, Record]]:
-    """Bring each record of a result together with its frame; frames without a record are passed over."""
+    """Pair each record of a result with its frame; frames without a record are skipped."""
     for record in result:
         frame = next((frame for frame in frames if frame.index >= record.frame.index), None)
         if frame is None or frame.index != record.frame.index:
@@ -194,5 +194,5 @@ class _Audio:
                 self._output.mux(packet)
 
     def close(self) -> None:
-        """Let go of the clip."""
+        """Close the clip."""
         self._input.close()

@@ -61,16 +61,16 @@ class _Tally:
 
 
 def check_saved(source: Path, options: RetrackOptions) -> None:
-    """Make sure that a result can be tracked as asked: poses are saved, images are not.
+    """Check that a result can be tracked as asked: poses are saved, images are not.
 
     Raises:
         InputError: something would have to be measured in the images.
     """
-    asked = options.tracker.features.asked
-    if asked:
-        settings = [f"--set tracker.name={options.tracker.name}", *(_setting(name, options) for name in asked)]
+    measured = options.tracker.features.measured
+    if measured:
+        settings = [f"--set tracker.name={options.tracker.name}", *(_setting(name, options) for name in measured)]
         raise InputError(
-            f"{source}: saved poses hold no images, in which tracker.features.{asked[0]} would be measured; "
+            f"{source}: saved poses hold no images, in which tracker.features.{measured[0]} would be measured; "
             f"run the video again with {' '.join(settings)}"
         )
 

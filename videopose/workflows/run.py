@@ -1,4 +1,4 @@
-"""`videopose run` and `videopose.run`: everything a user may ask for, checked before the work begins."""
+"""`videopose run` and `videopose.run`: every option of a user, checked before the work begins."""
 
 from __future__ import annotations
 
@@ -128,12 +128,12 @@ def _check_result(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> N
 
 def _as_asked(reading: ReadingOptions) -> JsonObject:
     """Return what the identity of a run says of reading; options left out are the reader's own."""
-    asked: JsonObject = {
+    request: JsonObject = {
         "backend": "pyav", "start": None, "end": None, "frames": None, "every": 1, "frame_rate": None, "stream": None,
         "keep_holes": False,
     }  # fmt: skip
-    asked |= {key: value for key, value in reading.items() if key in asked}
-    return {**asked, "frames": None if asked["frames"] is None else list(asked["frames"])}
+    request |= {key: value for key, value in reading.items() if key in request}
+    return {**request, "frames": None if request["frames"] is None else list(request["frames"])}
 
 
 def _files_of(clip: str | Path) -> list[Path]:

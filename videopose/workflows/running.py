@@ -42,7 +42,7 @@ Progress = Callable[[int, int], None]
 
 
 class Recipe(Protocol):
-    """How stages are put together for one set of options: what `pipelines/` offers."""
+    """How stages are composed for one set of options: what `pipelines/` offers."""
 
     @property
     def options(self) -> Options:
@@ -155,7 +155,7 @@ class Run:
         self.resumed_frames = 0 if self._store is None else self._store.num_records
 
     def instrument(self, wrap: Callable[[Pipeline], Pipeline]) -> None:
-        """Have both halves put through a function before they run; for stopwatches and the like."""
+        """Wrap both halves with a function before they run, to measure them for example."""
         self._wrap = wrap
 
     @property
@@ -177,7 +177,7 @@ class Run:
             yield _frame_result(record)
 
     def records(self) -> Iterator[Record]:
-        """Do the work and give the records, tracked and smoothed.
+        """Run the pipeline and return its records, tracked and smoothed.
 
         Raises:
             InputError: the run is over, and its result written.
@@ -287,7 +287,7 @@ class Run:
 
 
 def journal_folder(output: Path) -> Path:
-    """Name the folder in which an unfinished run keeps its chunks."""
+    """Return the folder in which an unfinished run keeps its chunks."""
     return output.with_name(output.name + ".partial")
 
 

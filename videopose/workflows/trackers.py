@@ -21,7 +21,7 @@ _WHOLE_VIDEO = ("whole-video", "pose-flow")
 
 
 class Tracker:
-    """Gives people ids frame by frame, seeing only the past.
+    """Assigns ids to people frame by frame, seeing only the past.
 
     Example:
         >>> import numpy as np
@@ -81,7 +81,7 @@ def track(
     overrides: Iterable[str] = (),
     smoothing: SmoothingOptions | None = None,
 ) -> list[Poses]:
-    """Give people ids over a whole video, with knowledge of the future; fill gaps and smooth.
+    """Assign ids to people over a whole video, with knowledge of the future; fill gaps and smooth.
 
     Args:
         poses: people of each frame, image pixels; their `track_id` is ignored.

@@ -1,4 +1,4 @@
-"""Cues from images: flow carries points, the camera's motion is found, people look like themselves."""
+"""Tracking features of images: flow moves points, the camera's motion is found, appearance tells people apart."""
 
 from dataclasses import replace
 

@@ -161,7 +161,7 @@ def _read(file: Path) -> list[np.ndarray] | str:
 
 
 def _may_hold_several(head: bytes) -> bool:
-    """Tell by its first bytes whether an image file is of a kind that can hold several images."""
+    """Check by its first bytes whether an image file is of a kind that can hold several images."""
     return head[:2] in (b"II", b"MM") or b"ANIM" in head[:64] or (head[:4] == b"\x89PNG" and b"acTL" in head)
 
 

@@ -46,7 +46,7 @@ class OpenCVReader(PyAVReader):
             yield from super()._images(max(first, index))
 
     def _why_not(self) -> str | None:
-        """Say why OpenCV would show something else than players do; None if it would not."""
+        """Return why OpenCV would show something else than players do; None if it would not."""
         if self._timeline.counted or self._timeline.damage:
             return "OpenCV cannot count its frames"
         if not self._is_plain:

@@ -117,7 +117,7 @@ class PyAVReader(VideoReader):
         return int(rank[max(0, int(np.searchsorted(rank, index, side="right")) - 1)]) if len(rank) else 0
 
     def close(self) -> None:
-        """Let go of the file that reading single frames keeps open."""
+        """Close the file that reading single frames keeps open."""
         super().close()
         if self._kept is not None:
             self._kept.close()
@@ -228,7 +228,7 @@ def _stands_alone(frame: av.VideoFrame) -> bool:
 
 
 def _why_only_from_start(stream: av.VideoStream, facts: list[PacketFacts]) -> str | None:
-    """Say why a decoder that starts in the middle would lack something."""
+    """Return why a decoder that starts in the middle would lack something."""
     if stream.codec_context.pix_fmt == "pal8" or any(packet.changes_decoder for packet in facts):
         return "palettes or parameters come with single packets and hold for all later ones"
     return None

@@ -80,7 +80,7 @@ def annotations_from_json(top: Cursor) -> PoseTable:
 
 
 def _blank(people: list[Cursor], labelled: I64) -> list[bool]:
-    """Say whose `num_keypoints` is 0; where it is not given, who has no labelled keypoint."""
+    """Find whose `num_keypoints` is 0; where it is not given, who has no labelled keypoint."""
     given = [entry.get("num_keypoints") for entry in people]
     said = [None if each is None else each.integer() for each in given]
     wrong = [row for row, number in enumerate(said) if number is not None and bool(number) != bool(labelled[row])]

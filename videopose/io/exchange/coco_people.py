@@ -68,7 +68,7 @@ def listed_people(top: Cursor, category: int | None) -> list[Cursor]:
 
 
 def skeleton_by_count(listed: Cursor) -> Skeleton:
-    """Tell a skeleton by how many keypoints a person has; one of no known number gets keypoints by number.
+    """Find a skeleton by how many keypoints a person has; one of no known number gets keypoints by number.
 
     Raises:
         DatasetError: these are not three numbers per keypoint.

@@ -42,7 +42,7 @@ class Cursor:
         raise DatasetError(f"{place} {message}")
 
     def key(self, name: str) -> Cursor:
-        """Go into a mapping.
+        """Read a mapping's value.
 
         Raises:
             DatasetError: this is no mapping, or it has no such key.
@@ -53,7 +53,7 @@ class Cursor:
         return found
 
     def get(self, name: str) -> Cursor | None:
-        """Go into a mapping; None if the key is absent or null.
+        """Read a mapping's value; None if the key is absent or null.
 
         Raises:
             DatasetError: this is no mapping.
@@ -64,7 +64,7 @@ class Cursor:
         return None if value is None else Cursor(self.file, f"{self.where}.{name}" if self.where else name, value)
 
     def items(self) -> Iterator[Cursor]:
-        """Go through a list.
+        """Iterate over a list.
 
         Raises:
             DatasetError: this is no list.
@@ -75,7 +75,7 @@ class Cursor:
             yield Cursor(self.file, f"{self.where}[{position}]", value)
 
     def single(self) -> Cursor:
-        """Go into the only entry of a list (PoseTrack 2017 wraps every number in one).
+        """Read the only entry of a list (PoseTrack 2017 wraps every number in one).
 
         Raises:
             DatasetError: this is not a list of exactly one entry.

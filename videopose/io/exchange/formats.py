@@ -142,7 +142,7 @@ FORMATS: dict[str, Format] = {
 
 
 def format_named(name: str) -> Format:
-    """Look a format up.
+    """Return the format of a name.
 
     Raises:
         UnknownNameError: there is none of that name.
@@ -153,7 +153,7 @@ def format_named(name: str) -> Format:
 
 
 def recognise(path: Path) -> str:
-    """Tell a file's format by its suffix and its beginning.
+    """Find a file's format by its suffix and its beginning.
 
     HiEve cannot be told from PoseTrack 2017, 2021 from 2018, CrowdPose from COCO: the older name is given.
 
@@ -187,7 +187,7 @@ def _unknown(path: Path) -> NoReturn:
 
 
 def _is_of_numbers(text: str) -> bool:
-    """Tell MOT text: its first line that is not blank begins with a number, or there is none."""
+    """Check for MOT text: its first line that is not blank begins with a number, or there is none."""
     first = next((line for line in text.splitlines() if line.strip()), "0")
     return re.match(r"\s*[-+]?[\d.]", first) is not None
 
@@ -285,7 +285,7 @@ def _keypoint_losses(table: PoseTable, target: Format, *, derive: bool) -> list[
 
 
 def facts(table: PoseTable) -> set[str]:
-    """Say which of `FACTS` a table holds at least once."""
+    """Find which of `FACTS` a table holds at least once."""
     people = {
         "keypoints": table.present.any(),
         "keypoint_score": (np.isfinite(table.keypoint_score) & table.present).any(),

@@ -112,19 +112,19 @@ def _by_name(table: PoseTable, names: list[str], *, needs_numbers: bool) -> I64:
 
 
 def _natural(name: str) -> list[tuple[int, int | str]]:
-    """Make a sort key in which numbers inside names count as numbers, of whatever length."""
+    """Build a sort key in which numbers inside names count as numbers, of whatever length."""
     parts = re.split(r"(\d+)", name)
     return [(len(p.lstrip("0")), p.lstrip("0")) if p.isdigit() else (-1, p) for p in parts]
 
 
 def _base(numbers: I64) -> int:
-    """Give 1 for names that run 1, 2, 3 … without a hole, which count from 1; else 0."""
+    """Return 1 for names that run 1, 2, 3 … without a hole, which count from 1; else 0."""
     least, most = int(numbers.min()), int(numbers.max())
     return 1 if least == 1 and most == len(numbers) > 1 else 0
 
 
 def _say(table: PoseTable, numbers: I64, indices: I64, *, is_given: bool) -> None:
-    """Say where an image's frame is not what its name or its id says at first sight."""
+    """Log where an image's frame is not what its name or its id says at first sight."""
     moved = np.flatnonzero(numbers != indices)
     if len(moved) and not is_given:
         at = int(moved[numbers[moved].argmin()])

@@ -71,7 +71,7 @@ class Lines:
         )
 
     def table(self, rows: Bool, *, crowd: Bool | None = None, is_truth: bool = False) -> PoseTable:
-        """Make a table of some of the lines; its frames go from 1 to the last one mentioned in any line."""
+        """Build a table of some of the lines; its frames go from 1 to the last one mentioned in any line."""
         last = int(self.values[:, 0].max(initial=0))
         values = self.values[rows]
         ids = values[:, 1].astype(np.int64)

@@ -104,7 +104,7 @@ def _header(table: PoseTable) -> ResultHeader:
 
 
 def of_video(table: PoseTable, video: VideoInfo, times: Sequence[float], *, first: int | None = None) -> PoseTable:
-    """Say of which video a table's images are: its header and the times of its frames are the video's.
+    """Return of which video a table's images are: its header and the times of its frames are the video's.
 
     Args:
         table: of labels or predictions.
@@ -129,7 +129,7 @@ def of_video(table: PoseTable, video: VideoInfo, times: Sequence[float], *, firs
 
 
 def fitted(table: PoseTable) -> tuple[PoseTable, list[str]]:
-    """Bring values into the ranges of a result, whose schema says what it may hold.
+    """Fit values into the ranges of a result, whose schema says what it may hold.
 
     Scores of a file in which one is above 1 are divided by the highest; those below 0 become 0. Ids below -1 or from
     2^31 on get new numbers behind the highest of the others.

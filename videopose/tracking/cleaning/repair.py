@@ -121,7 +121,7 @@ def outliers(series: TrackBatch, confident_score: float) -> tuple[Bool, F64]:
 
 
 def fill_gaps(table: TrackTable, max_fill: float) -> TrackTable:
-    """Make poses for the frames in which a track is missing, on the line between the poses around the gap.
+    """Interpolate poses for the frames in which a track is missing, on the line between the poses around the gap.
 
     Scores are those of the weaker side, falling off with the time to the nearest pose that was seen.
 

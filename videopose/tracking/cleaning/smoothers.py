@@ -194,7 +194,7 @@ def _local_fit(series: TrackBatch, reach: float, degree: int, kernel: Callable[[
 
 
 def median(series: TrackBatch, window: float = 0.2) -> F64:
-    """Take the median of each coordinate over a neighbourhood of at least three poses that count.
+    """Compute the median of each coordinate over a neighbourhood of at least three poses that count.
 
     Args:
         series: pieces of tracks.
@@ -211,7 +211,7 @@ def median(series: TrackBatch, window: float = 0.2) -> F64:
 
 
 def none(series: TrackBatch) -> F64:
-    """Leave everything where it is."""
+    """Return everything as it is."""
     return series.xy.copy()
 
 

@@ -50,7 +50,7 @@ class TrackBatch:
 
 
 def track_batches(table: TrackTable, filled: TrackTable) -> Iterator[TrackBatch]:
-    """Lay the tracks of a table side by side; every tracked row is core exactly once.
+    """Arrange the tracks of a table side by side; every tracked row is core exactly once.
 
     Pieces of a track come in order of time, so the answers of a batch may be written back once the next one is read:
     no piece looks further back than into the one before it.
@@ -83,7 +83,7 @@ class _Both:
         return out
 
     def is_late(self, rows: I64) -> Bool:
-        """Say which rows are of the second table."""
+        """Find which rows are of the second table."""
         return rows >= len(self.first)
 
 

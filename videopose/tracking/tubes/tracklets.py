@@ -36,7 +36,7 @@ def tracklet_similarity(first: Track, second: Track, sigmas: F32, options: TubeO
 
 
 class TrackletLinker:
-    """Gives tracklets the ids of the tracks they go on, step by step.
+    """Assigns to tracklets the ids of the tracks they go on, step by step.
 
     Tracklets that begin later are given later; those of one step are different people.
 
@@ -45,7 +45,7 @@ class TrackletLinker:
     """
 
     def __init__(self, sigmas: F32, options: TubeOptions) -> None:
-        """Begin without tracks; `sigmas` are (K,) the skeleton's OKS falloff constants."""
+        """Start without tracks; `sigmas` are (K,) the skeleton's OKS falloff constants."""
         self._sigmas = sigmas
         self._options = options
         self._latest: dict[int, Track] = {}
@@ -79,7 +79,7 @@ class TrackletLinker:
 
 
 def _reach(tracks: Sequence[Track]) -> F32:
-    """Put a box around all boxes of each tracklet."""
+    """Compute a box around all boxes of each tracklet."""
     return np.array([[*track.xyxy[:, :2].min(0), *track.xyxy[:, 2:].max(0)] for track in tracks], np.float32)
 
 
@@ -91,20 +91,20 @@ class TubeTracks:
     """
 
     def __init__(self, sigmas: F32, options: TubeOptions) -> None:
-        """Begin without tubes; see `TrackletLinker`."""
+        """Start without tubes; see `TrackletLinker`."""
         self._linker = TrackletLinker(sigmas, options)
         self._open: dict[int, list[TrackRow]] = {}
         self._track_of: dict[int, int] = {}
 
     def add(self, index: int, time: float, tubes: I64, keypoints: F32, score: F32, xyxy: F32) -> None:
-        """Take the poses of the next frame; arrays as in `Poses`, `tubes` their ids."""
+        """Add the poses of the next frame; arrays as in `Poses`, `tubes` their ids."""
         here = {middle_of(tube) for tube in tubes.tolist()}
         self._close({middle_of(tube) for tube in self._open} - here)
         for row, tube in enumerate(tubes.tolist()):
             self._open.setdefault(tube, []).append((index, time, keypoints[row], score[row], xyxy[row]))
 
     def finish(self) -> None:
-        """Say that there are no more frames."""
+        """Finish after the last frame."""
         self._close({middle_of(tube) for tube in self._open})
 
     def track_of(self, tube: int) -> int | None:
@@ -112,7 +112,7 @@ class TubeTracks:
         return self._track_of.get(tube)
 
     def forget(self, before: int) -> None:
-        """Let go of tubes whose middle frame has an index under `before`."""
+        """Drop tubes whose middle frame has an index under `before`."""
         self._track_of = {tube: track for tube, track in self._track_of.items() if middle_of(tube) >= before}
 
     def _close(self, middles: set[int]) -> None:
@@ -126,7 +126,7 @@ _MOST_PEOPLE = 1 << 20
 
 
 def tube_id(middle: int, person: int) -> int:
-    """Name a tube by the index of its middle frame and the number of the person there."""
+    """Return a tube's id by the index of its middle frame and the number of the person there."""
     return middle * _MOST_PEOPLE + person
 
 
