@@ -21,7 +21,7 @@ def mapped(num_people):
     poses = some_poses(num_people)
     return PosesWithHeatmaps(
         **fields_of(poses),
-        maps=torch.arange(num_people).view(-1, 1, 1, 1).float(),
+        heatmaps=torch.arange(num_people).view(-1, 1, 1, 1).float(),
         crop_from_image=np.tile(np.eye(3), (num_people, 1, 1)),
         box_score=np.ones(num_people, np.float32),
         skeleton=COCO,
@@ -126,7 +126,7 @@ def test_containers_print_their_shapes():
     assert repr(Poses(**fields_of(some_poses(2)), skeleton=COCO)) == (
         "Poses(keypoints=float32(2, 17, 3), score=float32(2,), xyxy=float32(2, 4), track_id=int64(2,), skeleton=coco17)"
     )
-    assert "maps=float32(2, 1, 1, 1)" in repr(mapped(2))
+    assert "heatmaps=float32(2, 1, 1, 1)" in repr(mapped(2))
     assert repr(Frame(3, 0.12, image)) == "Frame(index=3, time=0.12, image=uint8(3, 8, 6))"
     assert repr(Record(Frame(0, 0.0, None), poses=some_poses(0))).startswith(
         "Record(frame=Frame(index=0, time=0.0, image=None), detections=None, poses=Poses(keypoints=float32(0, 17, 3)"
