@@ -132,7 +132,7 @@ def test_containers_print_their_shapes():
         "Record(frame=Frame(index=0, time=0.0, image=None), detections=None, poses=Poses(keypoints=float32(0, 17, 3)"
     )
     assert repr(TrackingFeatures(propagated=(np.zeros((1, 17, 2), np.float32),))) == (
-        "TrackingFeatures(camera=None, propagated=(float32(1, 17, 2)), appearance=None)"
+        "TrackingFeatures(camera=None, propagated=(float32(1, 17, 2)), appearance=None, signature=None)"
     )
     assert repr(track).startswith("Track(track_id=4, index=int64(2,), time=float64(2,), keypoints=float32(2, 17, 3)")
 
