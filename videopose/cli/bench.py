@@ -35,7 +35,8 @@ def command(
 
     from videopose import catalog
     from videopose.errors import InputError
-    from videopose.workflows.pipelines import choose_device, load_pipeline
+    from videopose.runtime.device import choose_device
+    from videopose.workflows.pipelines import load_pipeline
 
     if output is not None and output.suffix.lower() != ".json":
         raise InputError(f"{output}: the numbers are written as JSON; give a name that ends in .json")

@@ -163,7 +163,7 @@ def networks(data_dir: Path, overrides: tuple[str, ...], device: str, output: Pa
 
     from videopose import catalog
     from videopose.config import merge, parse_overrides, validate
-    from videopose.workflows.pipelines import choose_device
+    from videopose.runtime.device import choose_device
 
     bars = catalog.evaluation("benchmarks.networks")
     values = merge(bars.NetworkBarsOptions().model_dump(), parse_overrides(overrides))
@@ -191,7 +191,7 @@ def temporal(data_dir: Path, modules: str | None, overrides: tuple[str, ...], de
     from videopose import catalog
     from videopose.config import merge, parse_overrides, validate
     from videopose.io.result import atomic_write
-    from videopose.workflows.pipelines import choose_device
+    from videopose.runtime.device import choose_device
 
     bars = catalog.evaluation("benchmarks.temporal")
     values = merge(bars.TemporalBarsOptions().model_dump(), parse_overrides(overrides))

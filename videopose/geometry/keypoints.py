@@ -5,7 +5,32 @@ from __future__ import annotations
 import numpy as np
 
 from videopose.errors import check_shape
-from videopose.types import F32
+from videopose.types import F32, F64, I64, Bool
+
+
+def pair_oks(a: F32, b: F32, area: F32 | F64, falloff: F32, seen: Bool) -> tuple[F32, I64]:
+    """Measure the object keypoint similarity of pairs of poses: the one kernel under every OKS but the scoring kits'.
+
+    Arrays are broadcast over the pairs, `...`: (M, K, 2) and (M, K, 2) are M pairs, (P, 1, K, 2) and (1, G, K, 2) are
+    P times G.
+
+    Args:
+        a: (..., K, 2 or more) x, y in image pixels; a pair with one that is no number has no similarity either.
+        b: likewise.
+        area: (...) of each pair's person, square pixels, above 0.
+        falloff: (K,) squared, no unit: (2 sigma)^2, times whatever tolerance.
+        seen: (..., K) which keypoints count.
+
+    Returns:
+        (...) similarity in [0, 1], 0 where no keypoint counts; and (...) how many do.
+
+    Source:
+        cocodataset.org/#keypoints-eval.
+    """
+    distance2 = (a[..., 0] - b[..., 0]) ** 2 + (a[..., 1] - b[..., 1]) ** 2
+    alike = np.exp(-distance2 / (2 * area[..., None] * falloff)) * seen
+    count = np.asarray(seen.sum(-1))
+    return np.asarray(alike.sum(-1) / np.maximum(count, 1)), count
 
 
 def oks(predicted: F32, truth: F32, area: F32, oks_sigmas: F32) -> F32:
@@ -35,10 +60,8 @@ def oks(predicted: F32, truth: F32, area: F32, oks_sigmas: F32) -> F32:
     check_shape("predicted", predicted, None, len(oks_sigmas), 2)
     check_shape("truth", truth, len(area), len(oks_sigmas), 3)
     labelled = truth[..., 2] > 0
-    distance2 = ((predicted[:, None] - truth[None, ..., :2]) ** 2).sum(-1)
-    falloff = 2 * (area[:, None] + np.spacing(1)) * (2 * oks_sigmas) ** 2  # the guard against area 0 is COCO's
-    similarity = np.exp(-distance2 / falloff) * labelled
-    return np.asarray(similarity.sum(-1) / np.maximum(labelled.sum(-1), 1))
+    positive = area + np.spacing(1)  # the guard against area 0 is COCO's
+    return pair_oks(predicted[:, None], truth[None], positive, (2 * oks_sigmas) ** 2, labelled)[0]
 
 
 def boxes_around(keypoints: F32, *, min_score: float = 0.0, padding: float = 1.0) -> F32:

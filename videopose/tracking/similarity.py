@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from videopose.geometry import boxes
+from videopose.geometry.keypoints import pair_oks
 from videopose.types import F32, F64, Bool, Poses
 
 
@@ -77,10 +78,8 @@ class PoseOks:
         a, b = tracks.keypoints[rows], poses.keypoints[columns]
         seen = (a[..., 2] >= self.min_score) & (b[..., 2] >= self.min_score)
         area = (boxes.area(tracks.xyxy)[rows] + boxes.area(poses.xyxy)[columns]) / 2
-        falloff = 2 * np.maximum(area, 1.0)[:, None] * (2 * self.tolerance * self.sigmas) ** 2
-        distance2 = (a[..., 0] - b[..., 0]) ** 2 + (a[..., 1] - b[..., 1]) ** 2
-        count = seen.sum(-1)
-        similarity[rows, columns] = (np.exp(-distance2 / falloff) * seen).sum(-1) / np.maximum(count, 1)
+        falloff = (2 * self.tolerance * self.sigmas) ** 2
+        similarity[rows, columns], count = pair_oks(a, b, np.maximum(area, 1.0), falloff, seen)
         few = count < self.min_keypoints
         if few.any():
             similarity[rows[few], columns[few]] = boxes.iou(tracks.xyxy, poses.xyxy)[rows[few], columns[few]]

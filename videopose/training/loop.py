@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.utilities.seed import seed_everything
 
 from videopose.errors import ConfigError, VideoPoseError, WeightsError
+from videopose.runtime.device import choose_device
 from videopose.training.checkpoint import State, load_state, save_state
 from videopose.training.hooks import CsvLog
 from videopose.training.optim import MovingAverage, freeze_norm_statistics, learning_rate, make_optimiser
@@ -176,10 +177,12 @@ def _diverged(step: int, loss: float, checkpoint: Path, saved: int) -> VideoPose
 
 
 def make_fabric(loop: LoopOptions) -> Fabric:
-    """Choose device and precision: a GPU if there is one, bf16 where the hardware computes in it."""
-    device = loop.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    """Choose device and precision: a GPU if there is one, bf16 where the hardware computes in it.
+
+    Raises:
+        InputError: there is no such device here.
+    """
+    device = choose_device(loop.device).type
     precision = loop.precision
     if precision == "auto":
         fast = torch.cuda.is_bf16_supported() if device == "cuda" else torch.cpu._is_avx512_bf16_supported()

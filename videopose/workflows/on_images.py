@@ -15,9 +15,10 @@ from videopose.estimators.base import Detector, Estimator
 from videopose.estimators.build import DetectorOptions, PoseOptions, create_detector, create_estimator
 from videopose.images import Image, as_images
 from videopose.models.zoo import weights_table
+from videopose.runtime.device import choose_device
 from videopose.skeletons import Skeleton
 from videopose.types import Detections, Poses
-from videopose.workflows.pipelines import choose_device, load_pipeline
+from videopose.workflows.pipelines import load_pipeline
 
 
 class PersonDetector:

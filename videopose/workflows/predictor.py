@@ -9,11 +9,12 @@ from typing import Unpack, overload
 
 from videopose.estimators.build import create_detector, create_estimator
 from videopose.images import Image, as_images
+from videopose.runtime.device import choose_device
 from videopose.skeletons import Skeleton
 from videopose.stages.pipeline import Pipeline
 from videopose.types import Poses
 from videopose.workflows.on_images import PersonDetector, PoseEstimator
-from videopose.workflows.pipelines import choose_device, load_pipeline
+from videopose.workflows.pipelines import load_pipeline
 from videopose.workflows.run import ReadingOptions, run
 from videopose.workflows.running import Progress, Run
 

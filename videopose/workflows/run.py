@@ -15,9 +15,10 @@ from videopose.io.provenance import stored_header, stored_provenance
 from videopose.io.reader import check_is_path, open_video
 from videopose.io.result import JsonObject
 from videopose.io.results import check_suffix
+from videopose.runtime.device import choose_device
 from videopose.stages.pipeline import Pipeline
 from videopose.workflows.outputs import check_length, check_output
-from videopose.workflows.pipelines import choose_device, load_pipeline
+from videopose.workflows.pipelines import load_pipeline
 from videopose.workflows.running import Progress, Run, journal_folder
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from videopose.errors import ShapeError
-from videopose.geometry.keypoints import boxes_around, oks
+from videopose.geometry.keypoints import boxes_around, oks, pair_oks
 from videopose.skeletons import skeleton_named
 
 COCO = skeleton_named("coco17")
@@ -30,6 +30,21 @@ def test_oks_of_one_displaced_keypoint_is_cocos_formula():
     assert oks(guess, truth, np.array([100.0]), np.array([0.1, 0.1])) == pytest.approx(
         np.exp(-25 / (2 * 100 * 0.2**2)), rel=1e-6
     )
+
+
+@given(arrays(np.float32, (4, 17, 3), elements=st.floats(0, 1, width=32)), st.sampled_from([np.float32, np.float64]))
+@settings(max_examples=30, deadline=None)
+def test_oks_of_pairs_is_oks_of_all_with_all(points, dtype):
+    points[..., :2] *= 200
+    truth = points[2:].copy()
+    truth[..., 2] = truth[..., 2] > 0.5
+    area = np.array([900, 4000], dtype)
+    every = oks(points[:2, :, :2], truth, area, COCO.sigmas)
+
+    pairs, count = pair_oks(points[:2], truth, area, (2 * COCO.sigmas) ** 2, truth[..., 2] > 0)
+
+    np.testing.assert_allclose(pairs, np.diag(every), rtol=1e-6)
+    assert count.tolist() == (truth[..., 2] > 0).sum(1).tolist()
 
 
 def test_a_person_without_labels_is_like_nobody():

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from videopose.geometry import boxes
+from videopose.geometry.keypoints import pair_oks
 from videopose.tracking.assign import assign
 from videopose.tracking.similarity import are_near
 from videopose.tracking.tubes.options import TubeOptions
@@ -27,12 +28,11 @@ def tracklet_similarity(first: Track, second: Track, sigmas: F32, options: TubeO
         return 0.0
     a, b = first.keypoints[rows], second.keypoints[columns]
     seen = np.minimum(a[..., 2], b[..., 2]) >= options.min_keypoint_score
+    a, b = (np.where(seen[..., None], part, 0) for part in (a, b))  # what is not seen may be no number
     area = np.maximum((boxes.area(first.xyxy[rows]) + boxes.area(second.xyxy[columns])) / 2, 1.0)
-    falloff = 2 * area[:, None] * (2 * options.tolerance * sigmas) ** 2
-    alike = np.where(seen, np.exp(-((a[..., :2] - b[..., :2]) ** 2).sum(-1) / falloff), 0.0)
-    count = seen.sum(1)
+    alike, count = pair_oks(a, b, area, (2 * options.tolerance * sigmas) ** 2, seen)
     overlap = np.array([boxes.iou(first.xyxy[[i]], second.xyxy[[j]])[0, 0] for i, j in zip(rows, columns, strict=True)])
-    return float(np.where(count > 0, alike.sum(1) / np.maximum(count, 1), overlap).mean())
+    return float(np.where(count > 0, alike, overlap).mean())
 
 
 class TrackletLinker:
