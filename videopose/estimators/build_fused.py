@@ -15,6 +15,7 @@ from videopose.errors import ConfigError
 from videopose.estimators.build import PoseOptions, create_estimator, describe_pose, estimator_around
 from videopose.estimators.flow_fusion import FlowWarp
 from videopose.estimators.fused import FusedEstimator
+from videopose.estimators.heads import RecurrentHead, as_fusion_head
 from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.neighbors import BoxWarp, Warp
 from videopose.estimators.recurrent import RecurrentEstimator
@@ -72,9 +73,10 @@ def create_temporal(
     """
     single, head = _parts(pose, options, device, runtime)
     warp = create_warp(options, single.single)
-    if not hasattr(head, "step"):
+    if not isinstance(head, RecurrentHead):
         recrop = options.neighbors == "recrop" or (options.neighbors == "auto" and is_whole(pose))
-        return FusedEstimator(single, head, warp, max_seconds=options.max_seconds, recrop=recrop)
+        window = as_fusion_head(head, f"temporal.head = {options.head}")
+        return FusedEstimator(single, window, warp, max_seconds=options.max_seconds, recrop=recrop)
     if options.neighbors == "recrop" or not isinstance(warp, BoxWarp):
         raise ConfigError(f"temporal.head = {options.head}: carries a state; leave out temporal.warp and neighbors")
     return RecurrentEstimator(single, head, warp.crop_from_cell, max_seconds=options.max_seconds)

@@ -7,6 +7,7 @@ import torch
 from videopose.errors import ConfigError
 from videopose.estimators.build import PoseOptions, create_estimator, describe_pose, estimator_around
 from videopose.estimators.build_fused import PARAMETER_FREE_HEADS, TemporalOptions, create_head, describe_head
+from videopose.estimators.heads import as_fusion_head
 from videopose.estimators.tubes import TubeEstimator
 from videopose.models import ARCHITECTURES
 from videopose.models.weights import load_weights
@@ -29,11 +30,10 @@ def create_tubes(
     weights = describe_pose(pose)
     if ARCHITECTURES[weights.architecture].task != "tube":
         single = create_estimator(pose, device, runtime)
-        head = create_head(pose, _as_temporal(options)).to(device) if options.head else None
-        if head is not None and not hasattr(head, "before"):
-            raise ConfigError(
-                f"tubes.head = {options.head}: goes frame by frame and looks at no window; choose another"
-            )
+        head = None
+        if options.head:
+            loaded = create_head(pose, _as_temporal(options)).to(device)
+            head = as_fusion_head(loaded, f"tubes.head = {options.head}")
         return TubeEstimator(single, head=head, enlarge=options.enlarge, nms_oks=pose.nms_oks)
     if options.head:
         raise ConfigError(f"tubes.head = {options.head}: {pose.model} looks along time by itself; leave the head out")

@@ -11,13 +11,13 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from videopose.estimators.heads import FusionHead, head_network
 from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.neighbors import FrameWindow, NeighborMatch, SamplingGrid, Warp, match_neighbors
 from videopose.estimators.topdown import batches_of, in_image, poses_of
 from videopose.geometry.sampling import sample_maps
-from videopose.runtime.torch import TorchNetwork
 from videopose.runtime.workers import run_batches
 from videopose.types import F32, Poses
 
@@ -32,22 +32,21 @@ class FusedEstimator:
     """
 
     def __init__(
-        self, single: HeatmapEstimator, head: nn.Module, warp: Warp, *, max_seconds: float, recrop: bool
+        self, single: HeatmapEstimator, head: FusionHead, warp: Warp, *, max_seconds: float, recrop: bool
     ) -> None:
         """Put a head on a network.
 
         Args:
             single: gives the heatmaps.
-            head: in evaluation mode on the network's device, with `before` and `after`; called as head(center (N, K,
-                h, w), neighbors (N, F, K, h, w), seconds (N, F), present (N, F)) it gives (N, K, h, w).
+            head: fuses heatmaps of a window.
             warp: brings neighbours' heatmaps into the current crop.
             max_seconds: neighbours more seconds away are left out.
             recrop: cut every neighbour with the current frame's box and run the network on it again, as the papers'
                 releases do: 1 + F times the work.
         """
         self.single = single
-        self.before, self.after = int(head.before), int(head.after)  # type: ignore[arg-type]
-        self._head, self._warp = TorchNetwork(head), warp
+        self.before, self.after = head.before, head.after
+        self._head, self._warp = head_network(head), warp
         self._max_seconds, self._recrop = max_seconds, recrop
 
     def fuse(self, windows: Sequence[FrameWindow], /) -> list[Poses]:

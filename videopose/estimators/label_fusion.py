@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from videopose.estimators.heads import FusionHead, head_network
 from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.topdown import in_image
 from videopose.geometry.affine import apply
-from videopose.runtime.torch import TorchNetwork
 from videopose.skeletons import Skeleton, shared_keypoints
 from videopose.types import F32, F64, I64, Bool
 
@@ -38,16 +36,16 @@ class LabelFusion:
         NeurIPS 2019, section 3.2. There labels are warped by the network alone, here flow carries them first.
     """
 
-    def __init__(self, single: HeatmapEstimator, head: nn.Module, skeleton: Skeleton) -> None:
+    def __init__(self, single: HeatmapEstimator, head: FusionHead, skeleton: Skeleton) -> None:
         """Combine a network and a head.
 
         Args:
             single: gives the current frame's heatmaps; its codec is `spatial`.
-            head: as of `FusedEstimator`, with a neighbour on each side at least.
+            head: fuses heatmaps of a window, with a neighbour on each side at least.
             skeleton: of the labels; keypoints the network does not know are left alone.
         """
-        self._single, self._head = single, TorchNetwork(head)
-        self._before, self._after = int(cast(int, head.before)), int(cast(int, head.after))
+        self._single, self._head = single, head_network(head)
+        self._before, self._after = head.before, head.after
         self._rows: tuple[I64, I64] = shared_keypoints(skeleton, single.skeleton)
 
     @torch.inference_mode()

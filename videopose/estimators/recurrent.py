@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from videopose.estimators.heads import RecurrentHead
 from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.neighbors import FrameContext
 from videopose.estimators.topdown import batches_of, in_image, poses_of
@@ -45,20 +45,18 @@ class RecurrentEstimator:
     after = 0
 
     def __init__(
-        self, single: HeatmapEstimator, head: nn.Module, crop_from_cell: F64, *, max_seconds: float = 0.5
+        self, single: HeatmapEstimator, head: RecurrentHead, crop_from_cell: F64, *, max_seconds: float = 0.5
     ) -> None:
         """Put a head on a network.
 
         Args:
             single: gives the heatmaps.
-            head: in evaluation mode on the network's device, with `before`; head.step(maps (N, C, h, w), state, seconds
-                (N,)) gives what the codec decodes and the new state, tensors (N, C', h, w); state None starts a track,
-                without seconds.
+            head: goes along tracks.
             crop_from_cell: (3, 3) from the codec.
             max_seconds: a person not seen for longer starts anew, seconds.
         """
         self.single = single
-        self.before = int(cast(int, head.before))
+        self.before = head.before
         self._head, self._crop_from_cell, self._max_seconds = head, crop_from_cell, max_seconds
 
     @torch.inference_mode()
@@ -84,7 +82,7 @@ class RecurrentEstimator:
                 state = seconds = None
                 if known[rows[0]]:
                     state, seconds = self._state(moment, rows, kept), self._seconds(moment, rows, kept)
-                heatmaps, new = self._head.step(  # type: ignore[operator]
+                heatmaps, new = self._head.step(
                     people.heatmaps[torch.from_numpy(rows).to(people.heatmaps.device)], state, seconds
                 )
                 decoded = self.single.single.network.decode(heatmaps)

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from videopose.estimators.heads import FusionHead, head_network
 from videopose.estimators.topdown import TopDownEstimator, batches_of, in_image, poses_of
 from videopose.geometry.boxes import nms, scale_about_center
 from videopose.geometry.keypoints import oks
 from videopose.runtime.network import Network
-from videopose.runtime.torch import TorchNetwork
 from videopose.runtime.workers import run_batches
 from videopose.types import F32, F64, Bool, Detections, Poses
 
@@ -49,7 +49,7 @@ class TubeEstimator:
         self,
         single: TopDownEstimator,
         *,
-        head: nn.Module | None = None,
+        head: FusionHead | None = None,
         sees_tubes: bool = False,
         enlarge: float = 1.0,
         nms_oks: float = 0.9,
@@ -58,8 +58,7 @@ class TubeEstimator:
 
         Args:
             single: whose network takes single crops, or whole tubes (N, T, 3, h, w) if it `sees_tubes`.
-            head: refines heatmaps; called as head(center (N, K, h, w), neighbors (N, F, K, h, w), seconds (N, F),
-                present (N, F)) it gives (N, K, h, w). It has `before` and `after`, which add up to F.
+            head: refines each frame's heatmaps by those of the tube's other frames.
             sees_tubes: the network looks along time by itself.
             enlarge: how much larger boxes are made before they are cut out, since people move along the tube.
             nms_oks: of two people of a tube more alike than this, the one with the lower score is removed.
@@ -158,17 +157,16 @@ class _AlongTubes:
         return tuple(out.flatten(0, 1) for out in self.network(crops.view(-1, self.length, *crops.shape[1:])))
 
 
-def _refined(head: nn.Module, maps: Tensor, times: Tensor) -> Tensor:
+def _refined(head: FusionHead, maps: Tensor, times: Tensor) -> Tensor:
     """Let a head refine every frame of tubes, (N, T, K, h, w), at (N, T) seconds, by the frames around it."""
-    before, after = int(head.before), int(head.after)  # type: ignore[arg-type]
     num, length = times.shape
-    places = torch.tensor([*range(-before, 0), *range(1, after + 1)], device=maps.device)
+    places = torch.tensor([*range(-head.before, 0), *range(1, head.after + 1)], device=maps.device)
     chosen = torch.arange(length, device=maps.device)[:, None] + places
     present = ((chosen >= 0) & (chosen < length)).expand(num, length, -1)
     chosen = chosen.clamp(0, length - 1)
     seconds = (times[:, chosen] - times[..., None]).float()
     flat = [each.flatten(0, 1) for each in (maps, maps[:, chosen], seconds, present)]
-    out: Tensor = TorchNetwork(head)(*flat)[0]
+    (out,) = head_network(head)(*flat)
     return out.view(maps.shape)
 
 

@@ -16,6 +16,7 @@ from videopose.config import Options
 from videopose.data.person_clips import BOX_PADDING, ClipOptions, load_clips
 from videopose.errors import ConfigError
 from videopose.estimators.build import PoseOptions, create_estimator, describe_pose
+from videopose.estimators.heads import RecurrentHead, as_fusion_head
 from videopose.estimators.topdown import in_image
 from videopose.geometry.keypoints import boxes_around
 from videopose.metrics.pck import count_pck, longer_side
@@ -89,9 +90,12 @@ class TemporalTask:
         self._stretches = ClipSampler(cache.load(learned, maps, "learned"), options.windows, seed=loop.seed)
         self._kept = cache.load(kept, maps, "held_out")
         probe = self.build()
-        self._recurrent = hasattr(probe, "step")
-        ends = (options.track_frames - 1, 0) if self._recurrent else (probe.before, probe.after)
-        self._offsets = list(range(-int(ends[0]), int(ends[1]) + 1))  # type: ignore[arg-type]  # heads have ints there
+        self._recurrent = isinstance(probe, RecurrentHead)
+        before, after = options.track_frames - 1, 0
+        if not self._recurrent:
+            window = as_fusion_head(probe, f"temporal.architecture = {options.architecture}")
+            before, after = window.before, window.after
+        self._offsets = list(range(-before, after + 1))
 
     def build(self) -> nn.Module:
         """Build the head; see `Task`."""

@@ -15,6 +15,7 @@ from videopose.config import Options
 from videopose.errors import ConfigError, DatasetError, InputError
 from videopose.estimators.build import PoseOptions, create_estimator, describe_pose
 from videopose.estimators.build_fused import TemporalOptions, create_head
+from videopose.estimators.heads import as_fusion_head
 from videopose.estimators.label_fusion import LabelFusion
 from videopose.estimators.mapped import HeatmapEstimator
 from videopose.geometry.keypoints import oks
@@ -232,8 +233,8 @@ def create_fusion(options: PropagateOptions, skeleton: Skeleton) -> LabelFusion 
     pose = PoseOptions()
     if name == "none" or not len(shared_keypoints(skeleton, skeleton_named(describe_pose(pose).skeleton))[0]):
         return None
-    head = create_head(pose, TemporalOptions(head=name, weights=options.weights))
-    if hasattr(head, "step") or min(int(head.before), int(head.after)) < 1:  # type: ignore[arg-type]
+    head = as_fusion_head(create_head(pose, TemporalOptions(head=name, weights=options.weights)), f"head = {name}")
+    if min(head.before, head.after) < 1:
         raise ConfigError(f"head = {name}: labels on both sides need a head over windows, such as {HEAD}")
     return LabelFusion(HeatmapEstimator(create_estimator(pose, torch.device("cpu"))), head, skeleton)
 

@@ -41,7 +41,10 @@ def temporal_pipeline(head, model=None, *, window=4, flip_test=False, **options)
     single = HeatmapEstimator(bright_estimator(model, batch_size=3, flip_test=flip_test))
     codec = single.single.network.codec
     fused = FusedEstimator(
-        single, head, BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw), **{"reach": 0.5, "recrop": False} | options
+        single,
+        head,
+        BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw),
+        **{"max_seconds": 0.5, "recrop": False} | options,
     )
     return Pipeline((EstimatePoses(single, window), FuseNeighbors(fused, window)))
 
