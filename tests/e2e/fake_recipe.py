@@ -44,6 +44,7 @@ class PipelineOptions(Options):
     before: int = 0
     numbers: Numbers = Numbers()
     detector: DetectorOptions = DetectorOptions()
+    pose: dict[str, str] = {}  # what shipped configs say of it
 
 
 @dataclass(frozen=True)
