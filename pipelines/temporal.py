@@ -17,7 +17,7 @@ from videopose.estimators.build_fused import (
     is_whole,
 )
 from videopose.estimators.recurrent import RecurrentEstimator
-from videopose.stages.estimate import EstimatePoses
+from videopose.stages.estimate import EstimateWithHeatmaps
 from videopose.stages.pipeline import Pipeline
 from videopose.stages.temporal import FuseNeighbors, PropagateStates
 
@@ -48,7 +48,7 @@ class Temporal(topdown.TopDown):
     def networks(self, device: torch.device) -> Pipeline:
         """Build the costly half: single frames first, then what was seen in those around them."""
         estimator = create_temporal(self.options.pose, self.options.temporal, device, self.options)
-        single = EstimatePoses(estimator.single, self.options.window, at_once=2)
+        single = EstimateWithHeatmaps(estimator.single, self.options.window, at_once=2)
         if isinstance(estimator, RecurrentEstimator):
             return self.networks_around(device, single, PropagateStates(estimator))
         return self.networks_around(device, single, FuseNeighbors(estimator, self.options.window))

@@ -71,6 +71,7 @@ def assert_same_records(got: list[Record], expected: list[Record], *, atol: floa
         assert abs(a.frame.time - b.frame.time) <= max(atol, 1e-6)
         assert a.gaps == b.gaps
         assert (a.poses is None) == (b.poses is None)
+        assert np.array_equal(a.tube_id, b.tube_id)
         if a.poses is not None and b.poses is not None:
             for field in ("keypoints", "score", "xyxy", "track_id"):
                 np.testing.assert_allclose(getattr(a.poses, field), getattr(b.poses, field), rtol=0, atol=atol)

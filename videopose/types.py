@@ -269,6 +269,33 @@ class TrackingFeatures(ShowsShapes):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PersonCrops(ShowsShapes):
+    """How the people of one frame were cut out, and what the network saw there: what a frame lends to its neighbours.
+
+    Attributes:
+        heatmaps: (N, C, h, w) float32 output of the network, one row per person: logits or heatmaps, as its codec has
+            it; C is at least the number of keypoints, more where the network also gives features.
+        crop_from_image: (N, 3, 3) transform from image pixels to each person's crop.
+        boxes: the N boxes people were found in, image pixels.
+    """
+
+    heatmaps: Tensor
+    crop_from_image: F64
+    boxes: Detections
+
+    def __post_init__(self) -> None:
+        check_shape("PersonCrops.heatmaps", self.heatmaps, len(self.boxes), None, None, None)
+        check_shape("PersonCrops.crop_from_image", self.crop_from_image, len(self.boxes), 3, 3)
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, rows: Any) -> PersonCrops:  # Any: as in `Poses`
+        few = np.arange(len(self))[_as_rows(rows)]
+        return PersonCrops(self.heatmaps[few.tolist()], self.crop_from_image[few], self.boxes[few])
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Record(ShowsShapes):
     """The item of a pipeline's stream: a frame and what is known of it so far.
 
@@ -279,6 +306,9 @@ class Record(ShowsShapes):
         gaps: frames lost immediately before this one.
         features: None unless the tracker needs something from the pixels.
         shot: number of the shot the frame is of, from 0, as far as it is known: nobody goes on into another.
+        crops: what the network saw of each of `poses`; None unless a later stage compares frames by it.
+        tube_id: (N,) the tube each row of `poses` is of (`tracking.tubes.tracklets.tube_id`), between the stages that
+            estimate along tubes and merge them; None elsewhere.
     """
 
     frame: Frame
@@ -287,6 +317,15 @@ class Record(ShowsShapes):
     gaps: tuple[Gap, ...] = field(default=())
     features: TrackingFeatures | None = None
     shot: int = 0
+    crops: PersonCrops | None = None
+    tube_id: I64 | None = None
+
+    def __post_init__(self) -> None:
+        people = 0 if self.poses is None else len(self.poses)
+        if self.tube_id is not None:
+            check_shape("Record.tube_id", self.tube_id, people)
+        if self.crops is not None:
+            check_shape("Record.crops.boxes.xyxy", self.crops.boxes.xyxy, people, 4)
 
 
 TrackRow = tuple[int, float, F32, np.float32, F32]

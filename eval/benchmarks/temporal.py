@@ -30,7 +30,7 @@ from videopose.metrics.pck import count_pck, longer_side
 from videopose.metrics.temporal import sum_track
 from videopose.skeletons import skeleton_named
 from videopose.stages.detect import BoxesFromFile, DetectPeople
-from videopose.stages.estimate import EstimatePoses
+from videopose.stages.estimate import EstimateWithHeatmaps
 from videopose.stages.features import MeasureFeatures
 from videopose.stages.pipeline import DropImages, Pipeline, Stage
 from videopose.types import F32, U8, Detections, Frame, Record
@@ -109,7 +109,7 @@ def measure(data_dir: Path, options: TemporalBarsOptions, device: torch.device) 
     own = ["detector.source=frame", *([f"pose.weights={options.pose}"] if options.pose else [])]
     modules = {name: _stages(name, [*own, *options.overrides], device) for name in options.modules}
     pose = PoseOptions(weights=options.pose)
-    single = EstimatePoses(HeatmapEstimator(create_estimator(pose, device)))
+    single = EstimateWithHeatmaps(HeatmapEstimator(create_estimator(pose, device)))
     tallies: Tallies = {}
     who = DetectPeople(create_detector(options.detector, device)) if options.boxes == "detector" else None
     for clip in clips[: options.clips or None]:
@@ -125,11 +125,11 @@ def _stages(name: str, overrides: Sequence[str], device: torch.device) -> Pipeli
     """Build what a pipeline puts between the single frame's poses and the tracker."""
     networks = load_pipeline(name, overrides).networks(device)
     kinds = [type(stage) for stage in networks.stages]
-    if EstimatePoses not in kinds:
+    if EstimateWithHeatmaps not in kinds:
         raise ConfigError(
             f"{name}: its recipe does not start from single frames' poses, so its stages cannot be judged"
         )
-    after = networks.stages[kinds.index(EstimatePoses) + 1 :]
+    after = networks.stages[kinds.index(EstimateWithHeatmaps) + 1 :]
     return Pipeline(tuple(stage for stage in after if not isinstance(stage, MeasureFeatures | DropImages)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -26,7 +26,7 @@ from videopose.models.convlstm_head import ConvLSTMHead
 from videopose.models.score_fusion import ScoreFusion
 from videopose.skeletons import skeleton_named
 from videopose.stages.detect import BoxesFromFile, DetectPeople, FullFrameBox
-from videopose.stages.estimate import EstimatePoses
+from videopose.stages.estimate import EstimatePoses, EstimateWithHeatmaps
 from videopose.stages.features import EstimateWithFlow, MeasureFeatures
 from videopose.stages.journal import Journal
 from videopose.stages.pipeline import (
@@ -115,7 +115,10 @@ CASES = {
     "EstimateTubes": Case(
         lambda folder: EstimateTubes(FakeTubes(), TubeOptions(), window=4), look_ahead=4 + 5 + 2, with_image=True
     ),
-    "MergeTubes": Case(lambda folder: MergeTubes(TubeOptions(look_ahead=5), SKELETON), look_ahead=2 * (5 + 5 + 2)),
+    "MergeTubes": Case(
+        lambda folder: Pipeline((_in_tubes, MergeTubes(TubeOptions(look_ahead=5), SKELETON))),
+        look_ahead=2 * (5 + 5 + 2),
+    ),
     "FuseNeighbors": Case(lambda folder: _over_windows(), look_ahead=3 + 2, with_image=True, with_poses=True),
     "PropagateStates": Case(lambda folder: _along_tracks(), look_ahead=3, with_image=True, with_poses=True),
     "PropagateLabels": Case(lambda folder: PropagateLabels({}, SKELETON, create_flow("dis")), with_image=True),
@@ -129,13 +132,17 @@ CASES = {
 }
 
 
+def _in_tubes(records):
+    return (replace(record, tube_id=record.poses.track_id) for record in records)
+
+
 def _over_windows():
     single = HeatmapEstimator(bright_estimator())
     codec, head = single.single.network.codec, ScoreFusion(num_keypoints=2, before=1, after=2).eval()
     warp = BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw)
     return Pipeline(
         (
-            EstimatePoses(single, window=2),
+            EstimateWithHeatmaps(single, window=2),
             FuseNeighbors(FusedEstimator(single, head, warp, max_seconds=0.5, recrop=False), window=2),
         )
     )
@@ -145,7 +152,7 @@ def _along_tracks():
     single = HeatmapEstimator(bright_estimator())
     head = ConvLSTMHead(num_keypoints=2).eval()
     carried = RecurrentEstimator(single, head, single.single.network.codec.crop_from_heatmap)
-    return Pipeline((EstimatePoses(single, window=4), PropagateStates(carried)))
+    return Pipeline((EstimateWithHeatmaps(single, window=4), PropagateStates(carried)))
 
 
 def _fresh_journal(folder, networks=iter):

@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from videopose import catalog
 from videopose.cli.main import main
@@ -44,7 +45,7 @@ class PipelineOptions(Options):
     before: int = 0
     numbers: Numbers = Numbers()
     detector: DetectorOptions = DetectorOptions()
-    pose: dict[str, str] = {}  # what shipped configs say of it
+    pose: dict[str, str] = Field(default_factory=dict)  # what shipped configs say of it
 
 
 @dataclass(frozen=True)

@@ -195,7 +195,7 @@ def test_print_config_prints_everything_and_stops(command):
     assert done.code == 0
     assert done.out == (
         "recipe: fake\npeople: 3\nwindow: 5\nbefore: 0\nnumbers:\n  first: 1\n  names: ''\n"
-        "detector:\n  source: frame\n  boxes: ''\n"
+        "detector:\n  source: frame\n  boxes: ''\npose: {}\n"
     )
 
 

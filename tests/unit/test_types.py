@@ -6,9 +6,8 @@ import torch
 from builders import assert_same, some_poses
 
 from videopose.errors import InputError, ShapeError
-from videopose.estimators.mapped import PosesWithHeatmaps
 from videopose.skeletons import skeleton_named
-from videopose.types import Detections, Frame, Poses, Record, Track, TrackingFeatures
+from videopose.types import Detections, Frame, PersonCrops, Poses, Record, Track, TrackingFeatures
 
 COCO = skeleton_named("coco17")
 
@@ -17,14 +16,15 @@ def fields_of(poses):
     return {name: getattr(poses, name) for name in ("keypoints", "score", "xyxy", "track_id")}
 
 
-def mapped(num_people):
-    poses = some_poses(num_people)
-    return PosesWithHeatmaps(
-        **fields_of(poses),
-        heatmaps=torch.arange(num_people).view(-1, 1, 1, 1).float(),
-        crop_from_image=np.tile(np.eye(3), (num_people, 1, 1)),
-        box_score=np.ones(num_people, np.float32),
-        skeleton=COCO,
+def posed(num_people):
+    return Poses(**fields_of(some_poses(num_people)), skeleton=COCO)
+
+
+def crops_of(num_people):
+    return PersonCrops(
+        torch.arange(num_people).view(-1, 1, 1, 1).float(),
+        np.tile(np.eye(3), (num_people, 1, 1)),
+        Detections(some_poses(num_people).xyxy, np.ones(num_people, np.float32)),
     )
 
 
@@ -80,7 +80,8 @@ def test_a_number_gives_one_row(row):
 
     assert_same(poses[row], poses[1:2])
     assert_same(boxes[row], boxes[1:2])
-    assert_same(mapped(3)[row], mapped(3)[1:2])
+    assert_same(posed(3)[row], posed(3)[1:2])
+    assert_same(crops_of(3)[row], crops_of(3)[1:2])
 
 
 def test_a_row_that_is_not_there_is_an_index_error():
@@ -95,14 +96,13 @@ def test_poses_are_put_one_after_another():
 
     assert_same(both[:2], one)
     assert_same(both[2:], Poses(**fields_of(two), skeleton=COCO))
-    assert type(Poses.concatenate([mapped(2), mapped(1)])) is Poses
 
 
 def test_poses_that_do_not_belong_together_are_refused():
     other = Poses(**fields_of(some_poses(1)), skeleton=skeleton_named("posetrack17"))
 
     with pytest.raises(InputError, match=r"poses of coco17 and posetrack17 are different; map one to the other"):
-        Poses.concatenate([mapped(1), other])
+        Poses.concatenate([posed(1), other])
     with pytest.raises(ShapeError, match=r"Poses.keypoints has shape \(1, 5, 3\), but \(any, 17, 3\) is needed"):
         Poses.concatenate([some_poses(1), some_poses(1, 5)])
     with pytest.raises(InputError, match=r"no poses to concatenate; use Poses.empty\(num_keypoints\) for nobody"):
@@ -126,7 +126,7 @@ def test_containers_print_their_shapes():
     assert repr(Poses(**fields_of(some_poses(2)), skeleton=COCO)) == (
         "Poses(keypoints=float32(2, 17, 3), score=float32(2,), xyxy=float32(2, 4), track_id=int64(2,), skeleton=coco17)"
     )
-    assert "heatmaps=float32(2, 1, 1, 1)" in repr(mapped(2))
+    assert "heatmaps=float32(2, 1, 1, 1)" in repr(crops_of(2))
     assert repr(Frame(3, 0.12, image)) == "Frame(index=3, time=0.12, image=uint8(3, 8, 6))"
     assert repr(Record(Frame(0, 0.0, None), poses=some_poses(0))).startswith(
         "Record(frame=Frame(index=0, time=0.0, image=None), detections=None, poses=Poses(keypoints=float32(0, 17, 3)"
@@ -148,3 +148,15 @@ def test_equality_of_containers_is_of_every_field():
         assert_same(poses, Poses(**fields_of(poses), skeleton=COCO))
     with pytest.raises(AssertionError, match="Record.poses"):
         assert_same(Record(Frame(0, 0.0, None)), Record(Frame(0, 0.0, None), poses=poses))
+
+
+def test_what_a_record_says_of_its_people_fits_their_number():
+    frame, poses = Frame(0, 0.0, None), some_poses(2)
+
+    assert Record(frame, poses=poses, crops=crops_of(2), tube_id=np.arange(2)).crops is not None
+    with pytest.raises(ShapeError, match=r"Record.tube_id has shape \(3,\), but \(2\) is needed"):
+        Record(frame, poses=poses, tube_id=np.arange(3))
+    with pytest.raises(ShapeError, match=r"Record.crops.boxes.xyxy has shape \(3, 4\), but \(2, 4\) is needed"):
+        Record(frame, poses=poses, crops=crops_of(3))
+    with pytest.raises(ShapeError, match=r"PersonCrops.heatmaps has shape \(1, 1, 1, 1\), but \(2, any, any, any\)"):
+        PersonCrops(crops_of(1).heatmaps, np.zeros((2, 3, 3)), crops_of(2).boxes)

@@ -68,16 +68,16 @@ class FusedEstimator:
         )
 
         def work(rows: range) -> F32:
-            heatmaps = torch.stack([window.center.people.heatmaps[row] for window, row in (people[i] for i in rows)])
+            heatmaps = torch.stack([window.center.crops.heatmaps[row] for window, row in (people[i] for i in rows)])
             (fused,) = self._head(heatmaps, *self._gathered(heatmaps, [links[i] for i in rows], places))
-            crops = np.stack([window.center.people.crop_from_image[row] for window, row in (people[i] for i in rows)])
+            crops = np.stack([window.center.crops.crop_from_image[row] for window, row in (people[i] for i in rows)])
             return in_image(self.single.single.network.decode(fused), crops)
 
         batches = batches_of(len(people), self.single.single.batch_size)
         keypoints = np.concatenate(run_batches(work, batches, self.single.single.device))
         starts = np.cumsum([0, *(len(window.center.people) for window in windows)])
         return [
-            poses_of(keypoints[start:end], window.center.people.boxes, self.single.skeleton)
+            poses_of(keypoints[start:end], window.center.crops.boxes, self.single.skeleton)
             for start, end, window in zip(starts[:-1], starts[1:], windows, strict=True)
         ]
 

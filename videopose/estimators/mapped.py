@@ -1,64 +1,21 @@
-"""Poses together with the heatmaps they were read from: what one frame lends to its neighbours."""
+"""Poses together with the heatmaps they were read from, for estimators that compare frames."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from videopose.errors import check_shape
 from videopose.estimators.topdown import TopDownEstimator, in_image, poses_of
 from videopose.images import Image, as_images
 from videopose.skeletons import Skeleton
-from videopose.types import F32, F64, Detections, Poses
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class PosesWithHeatmaps(Poses):
-    """The people in one frame, and what the network saw of each.
-
-    Attributes:
-        maps: (N, K, h, w) float32 output of the network: logits or heatmaps, as its codec has it; C >= K channels where
-            the network also gives features.
-        crop_from_image: (N, 3, 3) how each person was brought into the crop.
-        box_score: (N,) in [0, 1], of the box each person was found in.
-    """
-
-    heatmaps: Tensor
-    crop_from_image: F64
-    box_score: F32
-
-    def __post_init__(self) -> None:
-        Poses.__post_init__(self)
-        check_shape("PosesWithHeatmaps.maps", self.heatmaps, len(self.score), None, None, None)
-        check_shape("PosesWithHeatmaps.crop_from_image", self.crop_from_image, len(self.score), 3, 3)
-        check_shape("PosesWithHeatmaps.box_score", self.box_score, len(self.score))
-
-    def __getitem__(self, rows: Any) -> PosesWithHeatmaps:  # Any: as in `Poses`
-        few = np.atleast_1d(np.arange(len(self))[rows])
-        return PosesWithHeatmaps(
-            self.keypoints[few],
-            self.score[few],
-            self.xyxy[few],
-            self.track_id[few],
-            self.heatmaps[torch.from_numpy(few).to(self.heatmaps.device)],
-            self.crop_from_image[few],
-            self.box_score[few],
-            skeleton=self.skeleton,
-        )
-
-    @property
-    def boxes(self) -> Detections:
-        """The boxes people were found in."""
-        return Detections(self.xyxy, self.box_score)
+from videopose.types import F64, Detections, PersonCrops, Poses
 
 
 class HeatmapEstimator:
-    """Top-down estimation of single frames that keeps the heatmaps; a `Estimator`.
+    """Top-down estimation of single frames that keeps the heatmaps; an `Estimator`.
 
     Attributes:
         single: what cuts people out and runs the network, once per person and frame.
@@ -71,7 +28,13 @@ class HeatmapEstimator:
         self.skeleton: Skeleton = single.skeleton
 
     def estimate(self, images: Image | Sequence[Image], boxes: Sequence[Detections], /) -> list[Poses]:
-        """Estimate a pose for each box of each image; see `Estimator`. Each answer is a `PosesWithHeatmaps`."""
+        """Estimate a pose for each box of each image; see `Estimator`."""
+        return [poses for poses, _ in self.estimate_with_crops(images, boxes)]
+
+    def estimate_with_crops(
+        self, images: Image | Sequence[Image], boxes: Sequence[Detections], /
+    ) -> list[tuple[Poses, PersonCrops]]:
+        """Estimate as `estimate`, and return with the poses of each image what the network saw of them."""
         single = self.single
         images = as_images(images, single.device)
         owners = [row for row, people in enumerate(boxes) for _ in range(len(people))]
@@ -81,12 +44,13 @@ class HeatmapEstimator:
         heatmaps = self.heatmaps([images[row] for row in owners], crop_from_image)
         keypoints = in_image(single.network.decode(heatmaps[:, self.channels]), crop_from_image)
         starts = np.cumsum([0, *(len(people) for people in boxes)])
-        return [
-            single.oks_nms(
-                _mapped(poses_of(keypoints[rows], people, self.skeleton), heatmaps[rows], crop_from_image[rows], people)
-            )
-            for rows, people in zip(map(slice, starts[:-1], starts[1:]), boxes, strict=True)
-        ]
+        found = []
+        for rows, people in zip(map(slice, starts[:-1], starts[1:]), boxes, strict=True):
+            poses = poses_of(keypoints[rows], people, self.skeleton)
+            scored = Detections(poses.xyxy, np.nan_to_num(people.score))
+            kept = single.kept_by_oks_nms(poses)
+            found.append((poses[kept], PersonCrops(heatmaps[rows], crop_from_image[rows], scored)[kept]))
+        return found
 
     def heatmaps(self, images: Sequence[Tensor], crop_from_image: F64) -> Tensor:
         """Run the network on people, one image and one (3, 3) transform each; (N, C, h, w) float32.
@@ -96,20 +60,7 @@ class HeatmapEstimator:
         heatmaps = self.single.run(self.single.network.output, images, crop_from_image).float()
         return torch.where(heatmaps.isfinite().flatten(2).all(-1)[..., None, None], heatmaps, 0.0)
 
-    def _nobody(self) -> PosesWithHeatmaps:
-        num_keypoints = len(self.skeleton)
-        none = Poses.empty(num_keypoints, skeleton=self.skeleton)
-        return _mapped(none, torch.zeros(0, num_keypoints, 1, 1), np.zeros((0, 3, 3)), Detections.empty())
-
-
-def _mapped(poses: Poses, heatmaps: Tensor, crop_from_image: F64, people: Detections) -> PosesWithHeatmaps:
-    return PosesWithHeatmaps(
-        poses.keypoints,
-        poses.score,
-        poses.xyxy,
-        poses.track_id,
-        heatmaps,
-        crop_from_image,
-        np.nan_to_num(people.score),
-        skeleton=poses.skeleton,
-    )
+    def _nobody(self) -> tuple[Poses, PersonCrops]:
+        blank = torch.zeros(0, len(self.skeleton), 1, 1)
+        crops = PersonCrops(blank, np.zeros((0, 3, 3)), Detections.empty())
+        return Poses.empty(len(self.skeleton), skeleton=self.skeleton), crops

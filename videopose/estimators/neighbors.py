@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from videopose.estimators.mapped import PosesWithHeatmaps
 from videopose.geometry.affine import invert
 from videopose.geometry.sampling import moved_cells
-from videopose.types import F64
+from videopose.types import F64, PersonCrops, Poses
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,12 +24,14 @@ class FrameContext:
         time: presentation time, seconds.
         image: (3, H, W) uint8 RGB.
         people: with provisional ids, by which people are found again in other frames; -1 = in no other.
+        crops: what the network saw of each of them.
     """
 
     index: int
     time: float
     image: Tensor
-    people: PosesWithHeatmaps
+    people: Poses
+    crops: PersonCrops
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,15 +118,15 @@ def match_neighbors(window: FrameWindow, row: int, *, max_seconds: float, recrop
         to be looked at.
     """
     center = window.center
-    crop, track_id = center.people.crop_from_image[row], center.people.track_id[row]
+    crop, track_id = center.crops.crop_from_image[row], center.people.track_id[row]
     links = []
     for place, neighbor in enumerate(window.neighbors):
         if neighbor is None or abs(neighbor.time - center.time) > max_seconds:
             continue
         same = np.flatnonzero((neighbor.people.track_id == track_id) & (track_id >= 0))
         if len(same) and not recrop:
-            found = neighbor.people[same[:1]]
-            links.append(NeighborMatch(place, center, neighbor, crop, found.crop_from_image[0], found.heatmaps[0]))
+            other = neighbor.crops.crop_from_image[same[0]]
+            links.append(NeighborMatch(place, center, neighbor, crop, other, neighbor.crops.heatmaps[int(same[0])]))
         else:
             links.append(NeighborMatch(place, center, neighbor, crop, crop, None))
     return links

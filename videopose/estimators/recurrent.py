@@ -72,7 +72,7 @@ class RecurrentEstimator:
         Returns:
             Poses, untracked, in the order of the frame's people; and the memories of everybody still in reach.
         """
-        people = moment.people
+        people, crops = moment.people, moment.crops
         kept = {key: memory for key, memory in memories.items() if moment.time - memory.time <= self._max_seconds}
         known = np.array([int(track_id) in kept for track_id in people.track_id], bool)
         keypoints = np.zeros_like(people.keypoints)
@@ -82,30 +82,28 @@ class RecurrentEstimator:
                 state = seconds = None
                 if known[rows[0]]:
                     state, seconds = self._state(moment, rows, kept), self._seconds(moment, rows, kept)
-                heatmaps, new = self._head.step(
-                    people.heatmaps[torch.from_numpy(rows).to(people.heatmaps.device)], state, seconds
-                )
+                heatmaps, new = self._head.step(crops.heatmaps[rows.tolist()], state, seconds)
                 decoded = self.single.single.network.decode(heatmaps)
-                keypoints[rows] = in_image(decoded, people.crop_from_image[rows])
+                keypoints[rows] = in_image(decoded, crops.crop_from_image[rows])
                 for place, row in enumerate(rows.tolist()):
                     parts = tuple(part[place] for part in new)
-                    kept[int(people.track_id[row])] = RecurrentState(moment.time, people.crop_from_image[row], parts)
+                    kept[int(people.track_id[row])] = RecurrentState(moment.time, crops.crop_from_image[row], parts)
         kept.pop(UNTRACKED, None)
-        return poses_of(keypoints, people.boxes, self.single.skeleton), kept
+        return poses_of(keypoints, crops.boxes, self.single.skeleton), kept
 
     @staticmethod
     def _seconds(moment: FrameContext, rows: I64, memories: Mapping[int, RecurrentState]) -> Tensor:
         """Return (N,) how long ago each person was seen."""
-        people = moment.people
-        times = [memories[int(people.track_id[row])].time for row in rows]
-        return torch.tensor([moment.time - time for time in times], dtype=torch.float32, device=people.heatmaps.device)
+        times = [memories[int(moment.people.track_id[row])].time for row in rows]
+        device = moment.crops.heatmaps.device
+        return torch.tensor([moment.time - time for time in times], dtype=torch.float32, device=device)
 
     def _state(self, moment: FrameContext, rows: I64, memories: Mapping[int, RecurrentState]) -> tuple[Tensor, ...]:
         """Bring states into the current crops; outside of what they have seen they are zero."""
         left = [memories[int(moment.people.track_id[row])] for row in rows]
-        image_from_cell = invert(moment.people.crop_from_image[rows]) @ self._crop_from_cell
+        image_from_cell = invert(moment.crops.crop_from_image[rows]) @ self._crop_from_cell
         cell_from_image = invert(self._crop_from_cell) @ np.stack([memory.crop_from_image for memory in left])
-        size_hw = moment.people.heatmaps.shape[-2:]
+        size_hw = moment.crops.heatmaps.shape[-2:]
         places = torch.from_numpy(moved_cells(cell_from_image @ image_from_cell, (size_hw[0], size_hw[1])))
         parts = zip(*(memory.state for memory in left), strict=True)
         return tuple(sample_maps(torch.stack(part), places.to(part[0].device), outside="zero") for part in parts)

@@ -17,7 +17,7 @@ from videopose.geometry.warp import warp_images
 from videopose.images import Image, as_images
 from videopose.runtime.workers import run_batches
 from videopose.skeletons import Skeleton
-from videopose.types import F32, F64, UNTRACKED, Detections, Poses
+from videopose.types import F32, F64, I64, UNTRACKED, Detections, Poses
 
 LOW_KEYPOINT_SCORE = 0.2
 """Keypoints below it do not count in a pose's score, as in HRNet's evaluation."""
@@ -78,8 +78,9 @@ class TopDownEstimator:
         keypoints = in_image(in_crop, crop_from_image)
         starts = np.cumsum([0, *(len(people) for people in boxes)])
         return [
-            self.oks_nms(poses_of(keypoints[start:end], people, self.skeleton))
+            poses[self.kept_by_oks_nms(poses)]
             for start, end, people in zip(starts[:-1], starts[1:], boxes, strict=True)
+            for poses in (poses_of(keypoints[start:end], people, self.skeleton),)
         ]
 
     def crop_from_image(self, xyxy: F32) -> F64:
@@ -108,14 +109,14 @@ class TopDownEstimator:
         """Cut people out, one image and one (3, 3) transform each: (N, 3, h, w) uint8 crops."""
         return warp_images(images, crop_from_image, self.network.codec.input_hw, antialias=self._antialias)
 
-    def oks_nms(self, poses: Poses) -> Poses:
-        """Remove poses that repeat a better one (OKS-NMS), keeping the boxes' order."""
+    def kept_by_oks_nms(self, poses: Poses) -> I64:
+        """Return the rows of poses that repeat no better one (OKS-NMS), in the boxes' order."""
         if len(poses) < 2:
-            return poses
+            return np.arange(len(poses))
         area = (poses.xyxy[:, 2:] - poses.xyxy[:, :2]).prod(1)
         labelled = np.concatenate([poses.keypoints[..., :2], np.full((*poses.keypoints.shape[:2], 1), 2)], -1)
         similarity = oks(poses.keypoints[..., :2], labelled, area, self.skeleton.sigmas)
-        return poses[np.sort(nms(similarity, poses.score, self._nms_oks))]
+        return np.sort(nms(similarity, poses.score, self._nms_oks))
 
 
 def batches_of(count: int, size: int) -> list[range]:

@@ -25,7 +25,7 @@ from videopose.types import F32, I64, Detections, Frame, Gap, Poses, Record, Tra
 RUN_BYTES = 16
 """Length of what stands for a run in the head of its chunks."""
 
-_MAGIC = b"vpchunk2"
+_MAGIC = b"vpchunk3"
 _HEAD = struct.Struct(f"<8s{RUN_BYTES}sIqqIQI")  # magic, run, number, first, last, records, bytes, their CRC-32
 _CHECK = struct.Struct("<I")  # CRC-32 of the head
 
@@ -58,6 +58,7 @@ _SCHEMA = pa.schema(
         ("appearance", _FLOATS),
         ("signature", pa.binary()),
         ("shot", pa.int64()),
+        ("tube_id", pa.list_(pa.int64())),  # null where poses are of no tubes
     ]
 )
 
@@ -150,6 +151,7 @@ def records_from(table: pa.Table, skeleton: Skeleton | None = None) -> Iterator[
             gaps=tuple(Gap(**gap) for gap in row["gaps"]),
             features=None if row["propagated"] is None else _features_from(row),
             shot=row["shot"],
+            tube_id=None if row["tube_id"] is None else _i64(row["tube_id"]),
         )
 
 
@@ -174,6 +176,7 @@ def _table_from(records: Sequence[Record]) -> pa.Table:
                 "appearance": None if features is None or features.appearance is None else features.appearance.ravel(),
                 "signature": None if features is None or features.signature is None else features.signature.tobytes(),
                 "shot": record.shot,
+                "tube_id": record.tube_id,
             }
         )
     return pa.Table.from_pylist(rows, schema=_SCHEMA)

@@ -27,7 +27,7 @@ from videopose.types import Gap, Record
 
 logger = logging.getLogger(__name__)
 
-SCHEMA = "videopose-journal/2"
+SCHEMA = "videopose-journal/3"
 
 _OURS = re.compile(r"(journal\.json|end\.json|lock|\d{6,}\.arrow)(\.part)?|\..*")
 """Names of a journal's files; those that begin with a dot are the system's."""

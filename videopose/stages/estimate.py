@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from torch import Tensor
 
 from videopose.errors import InputError
 from videopose.estimators.base import Estimator
+from videopose.estimators.mapped import HeatmapEstimator
 from videopose.geometry.boxes import clip
 from videopose.geometry.keypoints import boxes_around
 from videopose.stages.pipeline import TemporalContext, batched, map_concurrently
-from videopose.types import Detections, Poses, Record
+from videopose.types import Detections, PersonCrops, Poses, Record
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class EstimatePoses:
         starts = [row for row, record in enumerate(batch) if record.detections is not None]
         runs = [range(start, end) for start, end in zip(starts, [*starts[1:], len(batch)], strict=True)]
         done: dict[int, Poses] = {}
+        crops: dict[int, PersonCrops] = {}
         asked: dict[int, Detections] = {}
         for step in range(max(len(run) for run in runs)):
             rows = [run[step] for run in runs if step < len(run)]
@@ -62,10 +65,17 @@ class EstimatePoses:
             images = [batch[row].frame.image for row in rows]
             if any(image is None for image in images):
                 raise InputError("EstimatePoses needs images; it stands before DropImages")
-            found = self.estimator.estimate([image for image in images if image is not None], boxes)
+            found, seen = self._estimate([image for image in images if image is not None], boxes)
             asked.update(zip(rows, boxes, strict=True))
             done.update(zip(rows, found, strict=True))
-        return [replace(record, poses=done[row]) for row, record in enumerate(batch)]
+            crops.update(zip(rows, seen, strict=False))
+        return [replace(record, poses=done[row], crops=crops.get(row)) for row, record in enumerate(batch)]
+
+    def _estimate(
+        self, images: Sequence[Tensor], boxes: Sequence[Detections]
+    ) -> tuple[Sequence[Poses], Sequence[PersonCrops]]:
+        """Return the poses of each image and, if this stage keeps it, what the network saw of them."""
+        return self.estimator.estimate(images, boxes), ()
 
     def _boxes(self, record: Record, asked: Detections | None, before: Poses | None) -> Detections:
         if record.detections is not None:
@@ -80,3 +90,16 @@ class EstimatePoses:
         # The box keeps its detector's score: a pose's own holds it as a factor and would shrink from frame to frame.
         origin = (followed.xyxy[:, None] == asked.xyxy[None]).all(2).argmax(1) if len(followed) else np.zeros(0, int)
         return Detections(clip(boxes, (height, width)), asked.score[origin])
+
+
+@dataclass(frozen=True)
+class EstimateWithHeatmaps(EstimatePoses):
+    """Estimate poses as `EstimatePoses`, and leave what the network saw of each in the record, for temporal stages."""
+
+    estimator: HeatmapEstimator
+
+    def _estimate(
+        self, images: Sequence[Tensor], boxes: Sequence[Detections]
+    ) -> tuple[Sequence[Poses], Sequence[PersonCrops]]:
+        found = self.estimator.estimate_with_crops(images, boxes)
+        return [poses for poses, _ in found], [crops for _, crops in found]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from videopose.errors import InputError
 from videopose.estimators.fused import FusedEstimator
-from videopose.estimators.mapped import PosesWithHeatmaps
 from videopose.estimators.neighbors import FrameContext, FrameWindow
 from videopose.estimators.recurrent import RecurrentEstimator, RecurrentState
 from videopose.skeletons import Skeleton
@@ -25,7 +24,7 @@ PROVISIONAL_TRACKER = TrackerOptions(name="whole-video")
 class FuseNeighbors:
     """Estimate people of each frame from a window around it.
 
-    It stands between `EstimatePoses` with a `HeatmapEstimator`, whose heatmaps it uses, and `DropImages`. An online
+    It stands between `EstimateWithHeatmaps`, whose heatmaps it uses, and `DropImages`. An online
     tracker says who is who within the stream, from its first record on; ids do not come out again. A window ends where
     the scene changes.
 
@@ -43,13 +42,13 @@ class FuseNeighbors:
         return TemporalContext(self.estimator.before, self.estimator.after)
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
-        """Fuse a stream of records with images and mapped poses."""
+        """Fuse a stream of records with images, poses and their crops."""
         before, after = self.estimator.before, self.estimator.after
         followed = follow(records, self.estimator.single.skeleton)
         for batch in batched(windows(followed, before=before, after=after), self.window):
             fused = self.estimator.fuse([_moments(window, before, after) for window in batch])
             for window, poses in zip(batch, fused, strict=True):
-                yield replace(window.center[0], poses=poses)
+                yield replace(window.center[0], poses=poses, crops=None)
 
 
 @dataclass(frozen=True)
@@ -72,11 +71,11 @@ class PropagateStates:
         return TemporalContext(self.estimator.before, self.estimator.after)
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
-        """Go through a stream of records with images and mapped poses."""
+        """Go through a stream of records with images, poses and their crops."""
         memories: dict[int, RecurrentState] = {}
         for record, moment, _ in follow(records, self.estimator.single.skeleton):
             poses, memories = self.estimator.step(moment, memories)
-            yield replace(record, poses=poses)
+            yield replace(record, poses=poses, crops=None)
 
 
 def follow(records: Iterable[Record], skeleton: Skeleton) -> Iterator[tuple[Record, FrameContext, int]]:
@@ -92,10 +91,12 @@ def follow(records: Iterable[Record], skeleton: Skeleton) -> Iterator[tuple[Reco
         people, image = record.poses, record.frame.image
         if image is None:
             raise InputError(f"frame {record.frame.index} has no image; temporal stages stand before DropImages")
-        if not isinstance(people, PosesWithHeatmaps):
-            raise InputError(f"frame {record.frame.index} has no heatmaps; a HeatmapEstimator stands before this stage")
+        if people is None or record.crops is None:
+            raise InputError(
+                f"frame {record.frame.index} has no heatmaps; EstimateWithHeatmaps stands before this stage"
+            )
         seen = replace(people, track_id=tracker.step(people, record.frame.time))
-        yield record, FrameContext(record.frame.index, record.frame.time, image, seen), shot
+        yield record, FrameContext(record.frame.index, record.frame.time, image, seen, record.crops), shot
 
 
 def _moments(window: Window[tuple[Record, FrameContext, int]], before: int, after: int) -> FrameWindow:

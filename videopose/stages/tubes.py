@@ -1,7 +1,7 @@
 """The stages of tubes: who is in their middle frames, everybody along them, and, behind the journal, one pose again.
 
-Between the last two, the poses of a frame hold a row for each tube that passes through it, and the row's `track_id` is
-the tube's id (`tracking.tracklets.tube_id`). So they fit into the journal, and merging sees the whole video.
+Between the last two, the poses of a frame hold a row for each tube that passes through it, and the record's `tube_id`
+says which. So they fit into the journal, and merging sees the whole video.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from videopose.stages.shots import is_new_shot
 from videopose.tracking.tubes.hypotheses import merge
 from videopose.tracking.tubes.options import TubeOptions
 from videopose.tracking.tubes.tracklets import TubeTracks, middle_of, tube_id
-from videopose.types import F32, Poses, Record
+from videopose.types import F32, I64, Poses, Record
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,10 @@ class EstimateTubes:
             begun = self._estimate(waiting, begun, begun + self.window)
             while begun > self.options.half:
                 begun -= 1
-                yield waiting.popleft().finished(self.estimator)
+                yield waiting.popleft().finished()
         self._estimate(waiting, begun, len(waiting))
         while waiting:
-            yield waiting.popleft().finished(self.estimator)
+            yield waiting.popleft().finished()
 
     def _estimate(self, waiting: deque[_Passing], start: int, end: int) -> int:
         """Estimate the tubes whose middle frame lies in start … end - 1 of the waiting; gives `end`."""
@@ -113,7 +113,7 @@ class EstimateTubes:
             index = rows[middle].record.frame.index
             for passing, poses in zip(rows[first : last + 1], frames, strict=True):
                 ids = np.array([tube_id(index, person) for person in range(len(poses))], np.int64)
-                passing.found.append(replace(poses, track_id=ids))
+                passing.found.append((poses, ids))
         return end
 
     def _span(self, rows: Sequence[_Passing], middle: int, following: int) -> tuple[int, int, int]:
@@ -142,14 +142,15 @@ class _Passing:
     """A record on its way, and the poses of the tubes through it."""
 
     record: Record
-    found: list[Poses] = field(default_factory=list)
+    found: list[tuple[Poses, I64]] = field(default_factory=list)
 
-    def finished(self, estimator: TubeEstimator) -> Record:
+    def finished(self) -> Record:
         if not self.found:
             raise InputError(
                 f"frame {self.record.frame.index} is in no tube; DetectTubeCenters stands before EstimateTubes"
             )
-        return replace(self.record, poses=Poses.concatenate(self.found))
+        tube_id = np.concatenate([ids for _, ids in self.found])
+        return replace(self.record, poses=Poses.concatenate([poses for poses, _ in self.found]), tube_id=tube_id)
 
 
 def _tube(rows: Sequence[_Passing], first: int, middle: int, last: int) -> Tube:
@@ -193,7 +194,7 @@ class MergeTubes:
             if record.poses is not None:
                 poses = record.poses
                 tracks.add(
-                    record.frame.index, record.frame.time, poses.track_id, poses.keypoints, poses.score, poses.xyxy
+                    record.frame.index, record.frame.time, _tubes(record), poses.keypoints, poses.score, poses.xyxy
                 )
             if len(waiting) >= 2 * stretch + 2 * self.options.length + 2 * self.options.step:
                 yield from self._merged(waiting, tracks, before, stretch)
@@ -219,14 +220,14 @@ class MergeTubes:
                 yield record
                 continue
             last_seen.update({int(poses.track_id[0]): (record.frame.time, poses.keypoints[0]) for poses in done[row]})
-            yield replace(record, poses=Poses.concatenate([nobody, *done[row]]))
+            yield replace(record, poses=Poses.concatenate([nobody, *done[row]]), tube_id=None)
         before.update(last_seen)
         if waiting:
             now = waiting[0].frame
             gone = [track for track, (time, _) in before.items() if now.time - time > self.options.merge.max_gap]
             for track in gone:
                 del before[track]
-            earliest = [tube for record in waiting if record.poses is not None for tube in record.poses.track_id]
+            earliest = [tube for record in waiting if record.poses is not None for tube in _tubes(record)]
             tracks.forget(min((middle_of(int(tube)) for tube in earliest), default=now.index))
 
     def _one_person(
@@ -254,13 +255,19 @@ class MergeTubes:
             yield frame, replace(merged[number], keypoints=points[number : number + 1])
 
 
+def _tubes(record: Record) -> I64:
+    if record.tube_id is None:
+        raise InputError(f"frame {record.frame.index} has poses of no tube; EstimateTubes stands before MergeTubes")
+    return record.tube_id
+
+
 def _by_track(records: Sequence[Record], tracks: TubeTracks) -> dict[int, dict[int, list[int]]]:
     """Sort rows: track -> number of the record -> rows of its poses."""
     people: dict[int, dict[int, list[int]]] = {}
     for number, record in enumerate(records):
         if record.poses is None:
             continue
-        for row, tube in enumerate(record.poses.track_id.tolist()):
+        for row, tube in enumerate(_tubes(record).tolist()):
             track = tracks.track_of(tube)
             if track is not None:
                 people.setdefault(track, {}).setdefault(number, []).append(row)

@@ -54,9 +54,11 @@ def test_where_no_flow_is_consistent_cells_stay():
 def moments(*images):
     """One person in a box that does not move, in every image."""
     single = HeatmapEstimator(bright_estimator())
-    found = single.estimate(images, [boxes_of([20, 20, 60, 60])] * len(images))
-    people = [replace_ids(poses) for poses in found]
-    return [FrameContext(k, k / 25, image, poses) for k, (image, poses) in enumerate(zip(images, people, strict=True))]
+    found = single.estimate_with_crops(images, [boxes_of([20, 20, 60, 60])] * len(images))
+    return [
+        FrameContext(k, k / 25, image, replace_ids(poses), crops)
+        for k, (image, (poses, crops)) in enumerate(zip(images, found, strict=True))
+    ]
 
 
 def replace_ids(poses):

@@ -13,7 +13,7 @@ from videopose.errors import InputError
 from videopose.estimators.fused import FusedEstimator
 from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.neighbors import BoxWarp
-from videopose.stages.estimate import EstimatePoses
+from videopose.stages.estimate import EstimatePoses, EstimateWithHeatmaps
 from videopose.stages.pipeline import Pipeline
 from videopose.stages.temporal import FuseNeighbors
 from videopose.types import UNTRACKED
@@ -46,7 +46,7 @@ def temporal_pipeline(head, model=None, *, window=4, flip_test=False, **options)
         BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw),
         **{"max_seconds": 0.5, "recrop": False} | options,
     )
-    return Pipeline((EstimatePoses(single, window), FuseNeighbors(fused, window)))
+    return Pipeline((EstimateWithHeatmaps(single, window), FuseNeighbors(fused, window)))
 
 
 def poses_from(stage, records):
@@ -175,7 +175,7 @@ def test_the_result_does_not_depend_on_how_many_frames_share_batches():
 
 def test_records_without_heatmaps_or_images_are_refused():
     stage = temporal_pipeline(Watching()).stages[1]
-    with pytest.raises(InputError, match="frame 0 has no heatmaps; a HeatmapEstimator stands before"):
+    with pytest.raises(InputError, match="frame 0 has no heatmaps; EstimateWithHeatmaps stands before"):
         list(stage(some_records(1, with_image=True)))
     with pytest.raises(InputError, match="frame 0 has no image; temporal stages stand before DropImages"):
         list(stage(some_records(1)))

@@ -12,7 +12,7 @@ from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.neighbors import BoxWarp
 from videopose.io.journal_store import JournalStore
 from videopose.models.score_fusion import ScoreFusion
-from videopose.stages.estimate import EstimatePoses
+from videopose.stages.estimate import EstimateWithHeatmaps
 from videopose.stages.journal import Journal
 from videopose.stages.pipeline import DropImages, Pipeline, TemporalContext
 from videopose.stages.temporal import FuseNeighbors
@@ -27,7 +27,7 @@ def networks() -> Pipeline:
     fused = FusedEstimator(
         single, head, BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw), max_seconds=0.5, recrop=False
     )
-    return Pipeline((EstimatePoses(single, 4), FuseNeighbors(fused, 4), DropImages()))
+    return Pipeline((EstimateWithHeatmaps(single, 4), FuseNeighbors(fused, 4), DropImages()))
 
 
 def journalled(folder, records, *, stop_after=None):

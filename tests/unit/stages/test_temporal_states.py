@@ -12,7 +12,7 @@ from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.recurrent import RecurrentEstimator
 from videopose.io.journal_store import JournalStore
 from videopose.models.convlstm_head import ConvLSTMHead
-from videopose.stages.estimate import EstimatePoses
+from videopose.stages.estimate import EstimatePoses, EstimateWithHeatmaps
 from videopose.stages.journal import Journal
 from videopose.stages.pipeline import DropImages, Pipeline, TemporalContext
 from videopose.stages.temporal import PropagateStates
@@ -40,7 +40,7 @@ class Late(nn.Module):
 def states_pipeline(head, **options):
     single = HeatmapEstimator(bright_estimator(batch_size=3))
     estimator = RecurrentEstimator(single, head, single.single.network.codec.crop_from_heatmap, **options)
-    return Pipeline((EstimatePoses(single, 4), PropagateStates(estimator)))
+    return Pipeline((EstimateWithHeatmaps(single, 4), PropagateStates(estimator)))
 
 
 def poses_from(stage, records):

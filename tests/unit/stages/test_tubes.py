@@ -68,7 +68,7 @@ def test_every_length_and_overlap_covers_every_frame(length, overlap):
 
     assert [len(record.poses) > 0 for record in out] == [True] * 14
     for record in out:
-        middles = [middle_of(tube) for tube in record.poses.track_id.tolist()]
+        middles = [middle_of(tube) for tube in record.tube_id.tolist()]
         assert len(set(middles)) == len(middles)
         assert all(abs(middle - record.frame.index) <= max(length // 2, length - overlap - 1) for middle in middles)
 
@@ -113,7 +113,7 @@ def test_who_is_there_is_asked_for_middle_frames_only():
 def test_at_a_low_frame_rate_every_frame_is_a_middle_one_and_tubes_reach_no_further():
     out = list(networks()(walking_records(5, frame_rate=2)))
 
-    assert [[middle_of(tube) for tube in record.poses.track_id] for record in out] == [[0], [1], [2], [3], [4]]
+    assert [[middle_of(tube) for tube in record.tube_id] for record in out] == [[0], [1], [2], [3], [4]]
 
 
 def test_tubes_do_not_reach_over_a_gap():
@@ -125,7 +125,7 @@ def test_tubes_do_not_reach_over_a_gap():
     out = list(networks()(records))
 
     for record in out:
-        middles = [middle_of(tube) for tube in record.poses.track_id]
+        middles = [middle_of(tube) for tube in record.tube_id]
         assert middles
         assert all((middle >= 5) == (record.frame.index >= 5) for middle in middles)
 
