@@ -81,6 +81,8 @@ class Case:
     with_poses: bool = True
 
 
+NOTHING = SmoothingOptions(method="none", max_fill=0, repair_swaps=False, reject_outliers=False)
+
 CASES = {
     "DropImages": Case(lambda folder: DropImages(), with_image=True),
     "ToDevice": Case(lambda folder: ToDevice(torch.device("cpu")), with_image=True),
@@ -107,6 +109,9 @@ CASES = {
         lambda folder: TrackPoses(TrackerOptions(name="whole-video", keep_untracked=True), SKELETON), WHOLE_VIDEO
     ),
     "TrackAndSmooth": Case(lambda folder: TrackAndSmooth(TrackerOptions(), SmoothingOptions(), SKELETON), WHOLE_VIDEO),
+    "TrackAndSmooth online": Case(
+        lambda folder: TrackAndSmooth(TrackerOptions(name="oks", keep_untracked=True), NOTHING, SKELETON)
+    ),
     "DetectTubeCenters": Case(
         lambda folder: DetectTubeCenters(BoxesFromFile({2: Detections.empty()}), TubeOptions(), window=4),
         look_ahead=3,

@@ -33,10 +33,10 @@ class TrackPoses:
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Track a stream; records without poses pass through as they are."""
-        if self.options.name in ("whole-video", "pose-flow"):
-            yield from self.table(records).records(keep_untracked=self.options.keep_untracked)
-        else:
+        if self.options.is_online:
             yield from map(self._reported, self._online(records))
+        else:
+            yield from self.table(records).records(keep_untracked=self.options.keep_untracked)
 
     def table(self, records: Iterable[Record]) -> TrackTable:
         """Track a stream into a table, which belongs to the caller; it still holds people of no track."""

@@ -213,6 +213,11 @@ class TrackerOptions(Options):
             )
         return self
 
+    @property
+    def is_online(self) -> bool:
+        """Whether ids are given frame by frame, seeing only the past."""
+        return self.name not in ("whole-video", "pose-flow")
+
 
 class SmoothingOptions(Options):
     """How whole tracks are cleaned: gaps filled, sides repaired, outliers rejected, all smoothed, in this order."""
@@ -236,3 +241,8 @@ class SmoothingOptions(Options):
         if self.weights and self.method != "learned":
             raise ValueError(f"weights are of method: learned, not of {self.method}; set method: learned or drop them")
         return self
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether tracks come out as they went in, so that nobody has to wait for their end."""
+        return self.method == "none" and not (self.max_fill or self.repair_swaps or self.reject_outliers)

@@ -121,15 +121,16 @@ class TrackTable:
             if more is not None:
                 people = Poses.concatenate([people, next(more)[2]])
             if filled is not None:
-                people = people[_by_id(people.track_id)]
+                people = in_order_of_ids(people)
             frame = Frame(int(self.index[number]), time, None)
             gaps, shot = self.gaps.get(number, ()), 0 if self.shot is None else int(self.shot[number])
             yield Record(frame, poses=people if self.has_poses[number] else None, gaps=gaps, shot=shot)
 
 
-def _by_id(track_id: I64) -> I64:
+def in_order_of_ids(people: Poses) -> Poses:
+    """Sort people by their ids, those of no track last."""
     last = np.iinfo(np.int64).max
-    return np.argsort(np.where(track_id == UNTRACKED, last, track_id), kind="stable")
+    return people[np.argsort(np.where(people.track_id == UNTRACKED, last, people.track_id), kind="stable")]
 
 
 def by_track(frame: I64, track_id: I64) -> tuple[I64, I64]:

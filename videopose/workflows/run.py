@@ -65,6 +65,11 @@ def run(
 ) -> Run:
     """Find everybody in a video: boxes, keypoints and ids. Iterate over the answer to do the work.
 
+    Results come when the whole video has been looked at, because tracks are joined and smoothed over all of it. They
+    come as frames are read, some tens of frames behind, if there is no output, `tracker.name` is neither `whole-video`
+    nor `pose-flow`, and nothing changes tracks afterwards: `smoothing.method=none`, `smoothing.max_fill=0`,
+    `smoothing.repair_swaps=false` and `smoothing.reject_outliers=false`.
+
     Args:
         clip: a video file, a folder of images or a glob.
         output: write the result here too, `.json`, `.parquet` or `.csv`; such a run can be interrupted and goes on

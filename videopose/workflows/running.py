@@ -194,11 +194,12 @@ class Run:
         with exclusive_lock(self._store.folder):
             self._refuse_to_replace(self.output)
             self._store.prepare()
-            tracked = tracks(self._in_shots(self._kept(self._store)))
+            kept = self._kept(self._store)
+            tracked = tracks(self._in_shots(kept))
             first = list(islice(tracked, 1))
             if not self._store.is_complete:
                 # These tracks answer at once, which is too early: gaps stand above the frames in every format.
-                deque(tracked, maxlen=0)
+                deque(kept, maxlen=0)
                 first, tracked = [], tracks(self._in_shots(self._store))
             self._close_header(self._store.gaps())
             yield from WriteResult(self.output, self.header)(chain(first, tracked))
