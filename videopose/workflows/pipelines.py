@@ -8,7 +8,7 @@ from typing import cast
 from videopose import catalog
 from videopose.config import merge, parse_overrides, read_yaml, validate
 from videopose.errors import ConfigError
-from videopose.workflows.running import Recipe
+from videopose.workflows.recipe import Recipe
 
 
 def load_pipeline(name: str, overrides: Iterable[str] = ()) -> Recipe:

@@ -11,10 +11,10 @@ from videopose.estimators.build import create_detector, create_estimator
 from videopose.images import Image, as_images
 from videopose.runtime.device import choose_device
 from videopose.skeletons import Skeleton
-from videopose.stages.pipeline import Pipeline
 from videopose.types import Poses
 from videopose.workflows.on_images import PersonDetector, PoseEstimator
 from videopose.workflows.pipelines import load_pipeline
+from videopose.workflows.recipe import LoadedNetworks, load_networks
 from videopose.workflows.run import ReadingOptions, run
 from videopose.workflows.running import Progress, Run
 
@@ -58,8 +58,8 @@ class Predictor:
         return self._recipe.skeleton
 
     @cached_property
-    def _networks(self) -> Pipeline:
-        return self._recipe.networks(self.device)
+    def _networks(self) -> LoadedNetworks:
+        return load_networks(self._recipe, self.device)
 
     @cached_property
     def _on_images(self) -> tuple[PersonDetector, PoseEstimator]:
@@ -77,7 +77,12 @@ class Predictor:
         progress: Progress | None = None,
         **reading: Unpack[ReadingOptions],
     ) -> Run:
-        """Find everybody in a video; iterate over the answer to do the work. See `videopose.run`."""
+        """Find everybody in a video; iterate over the answer to do the work. See `videopose.run`.
+
+        Raises:
+            InputError: a weights file was changed after its network was loaded: the result would name the wrong one.
+            VideoPoseError: as `videopose.run`.
+        """
         return run(
             clip, output, pipeline=self.pipeline, overrides=self._overrides, device=self._device_name,
             overwrite=overwrite, restart=restart, progress=progress, networks=self._networks, **reading,

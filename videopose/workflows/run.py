@@ -16,9 +16,9 @@ from videopose.io.reader import check_is_path, open_video
 from videopose.io.result import JsonObject
 from videopose.io.results import check_suffix
 from videopose.runtime.device import choose_device
-from videopose.stages.pipeline import Pipeline
 from videopose.workflows.outputs import check_length, check_output
 from videopose.workflows.pipelines import load_pipeline
+from videopose.workflows.recipe import LoadedNetworks
 from videopose.workflows.running import Progress, Run, journal_folder
 
 
@@ -60,7 +60,7 @@ def run(
     overwrite: bool = False,
     restart: bool = False,
     progress: Progress | None = None,
-    networks: Pipeline | None = None,
+    networks: LoadedNetworks | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Run:
     """Find everybody in a video: boxes, keypoints and ids. Iterate over the answer to do the work.

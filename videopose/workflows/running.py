@@ -14,65 +14,28 @@ from dataclasses import dataclass, replace
 from html import escape
 from itertools import chain, islice
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
-from videopose.config import Options
 from videopose.errors import AlreadyFinishedError, InputError, VideoPoseError
 from videopose.io.base import VideoReader
 from videopose.io.identity import WatchedClip, difference
 from videopose.io.journal_store import JournalStore, gone_folder
 from videopose.io.lock import exclusive_lock
-from videopose.io.provenance import describe_run, networks_identity, stored_provenance
+from videopose.io.provenance import networks_identity, stored_provenance
 from videopose.io.result import JsonObject, ResultHeader
-from videopose.runtime.choice import AUTOMATIC, RuntimeOptions, choose
-from videopose.skeletons import Skeleton
 from videopose.stages.journal import Journal
 from videopose.stages.pipeline import Pipeline, Stage, prefetch
 from videopose.stages.shots import NumberShots
 from videopose.stages.sink import WriteResult
-from videopose.types import F32, Gap, Record, VideoInfo
+from videopose.types import F32, Gap, Record
+from videopose.workflows.recipe import LoadedNetworks, Recipe, describe_recipe
 
 LOOK_AHEAD = 8
 """Frames decoded ahead of the networks."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of frames done and of all frames; first with 0, when the networks are loaded."""
-
-
-class Recipe(Protocol):
-    """How stages are composed for one set of options: what `pipelines/` offers."""
-
-    @property
-    def options(self) -> Options:
-        """The values of the pipeline."""
-        ...
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """Names of the poses' keypoints."""
-        ...
-
-    def networks(self, device: torch.device) -> Pipeline:
-        """Build the costly half; its `context` says how far it looks from a frame."""
-        ...
-
-    def tracks(self) -> Pipeline:
-        """Build the cheap half, behind the journal."""
-        ...
-
-    def weights(self) -> list[dict[str, str]]:
-        """Return the weights of both halves: `option`, `name` and `sha256` of each."""
-        ...
-
-    def split(self) -> tuple[JsonObject, JsonObject]:
-        """Return the values the costly half depends on, and those that only the cheap half reads."""
-        ...
-
-    def check_inputs(self, video: VideoInfo) -> None:
-        """Check that the files in the options belong to the video; raise a `VideoPoseError` if one does not."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +95,7 @@ class Run:
         watched: WatchedClip,
         request: JsonObject,
         progress: Progress | None,
-        networks: Pipeline | None = None,
+        networks: LoadedNetworks | None = None,
     ) -> None:
         self.clip = clip
         self.output = None if output is None else Path(output)
@@ -146,6 +109,8 @@ class Run:
         self._asked = request
         provenance = self._describe()
         self._used = networks_identity(provenance, *recipe.split())
+        if networks is not None:
+            networks.check(self._used)
         self.header = ResultHeader(reader.info, recipe.skeleton, provenance)
         self._shots: list[int] = []
         self._store: JournalStore | None = None
@@ -220,10 +185,7 @@ class Run:
         return JournalStore(folder, self._used, clip=str(self.clip), skeleton=skeleton, restart=restart)
 
     def _describe(self) -> JsonObject:
-        options = self._recipe.options
-        runtime = options if isinstance(options, RuntimeOptions) else AUTOMATIC
-        computing = choose(runtime, self._device).facts()
-        return describe_run(self._recipe.weights(), options, self._device, computing, self._asked)
+        return describe_recipe(self._recipe, self._device, self._asked)
 
     def _clear_up(self, output: Path) -> None:
         """Remove the journal that a kill has left behind a finished result, if it is of this run and not in use."""
@@ -276,7 +238,7 @@ class Run:
             ahead.close()
 
     def _networks(self) -> Pipeline:
-        networks = self._loaded or self._recipe.networks(self._device)
+        networks = self._recipe.networks(self._device) if self._loaded is None else self._loaded.stages
         changes = difference(self._used, networks_identity(self._describe(), *self._recipe.split()))
         if changes:
             raise InputError(f"{self.clip}: since the run was made, {changes[0]}. Make it again")
