@@ -6,8 +6,8 @@ Results are numpy arrays, images are torch tensors. Containers are frozen and ch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videopose.errors import InputError, check_dtype, check_shape
+from videopose.shapes import ShowsShapes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,24 +30,6 @@ Bool = NDArray[np.bool_]
 
 UNTRACKED = -1
 """The `track_id` of a person no tracker has seen yet."""
-
-
-class ShowsShapes:
-    """A container that prints as the shapes of its arrays: what is looked for in a debugger or a failed test."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        values = ((each.name, getattr(self, each.name)) for each in fields(self))  # type: ignore[arg-type]
-        return f"{type(self).__name__}({', '.join(f'{name}={_shown(value)}' for name, value in values)})"
-
-
-def _shown(value: Any) -> str:  # Any: whatever a field of a container holds
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"{str(value.dtype).removeprefix('torch.')}{tuple(value.shape)}"
-    if isinstance(value, tuple) and value and not isinstance(value[0], int | float):
-        return f"({', '.join(map(_shown, value))})"
-    return str(getattr(value, "name", None) or repr(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,51 +309,3 @@ class Record(ShowsShapes):
             check_shape("Record.tube_id", self.tube_id, people)
         if self.crops is not None:
             check_shape("Record.crops.boxes.xyxy", self.crops.boxes.xyxy, people, 4)
-
-
-TrackRow = tuple[int, float, F32, np.float32, F32]
-"""One person in one frame: frame index, seconds, (K, 3) keypoints, pose score, (4,) box."""
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Track(ShowsShapes):
-    """One person through time.
-
-    Attributes:
-        track_id: the person's id.
-        index: (T,) frame indices, increasing; frames in which the person is absent are left out.
-        time: (T,) seconds.
-        keypoints: (T, K, 3) x, y in image pixels and score.
-        score: (T,) pose scores.
-        xyxy: (T, 4) boxes in image pixels.
-    """
-
-    track_id: int
-    index: I64
-    time: F64
-    keypoints: F32
-    score: F32
-    xyxy: F32
-
-    def __post_init__(self) -> None:
-        t = len(self.index)
-        check_shape("Track.time", self.time, t)
-        check_shape("Track.keypoints", self.keypoints, t, None, 3)
-        check_shape("Track.score", self.score, t)
-        check_shape("Track.xyxy", self.xyxy, t, 4)
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    @staticmethod
-    def from_rows(track_id: int, rows: Iterable[TrackRow]) -> Track:
-        """Stack what was seen of one person, frame by frame; at least one row."""
-        index, time, keypoints, score, xyxy = zip(*rows, strict=True)
-        return Track(
-            track_id,
-            np.array(index, np.int64),
-            np.array(time, np.float64),
-            np.stack(keypoints),
-            np.array(score, np.float32),
-            np.stack(xyxy),
-        )

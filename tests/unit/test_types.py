@@ -7,7 +7,8 @@ from builders import assert_same, some_poses
 
 from videopose.errors import InputError, ShapeError
 from videopose.skeletons import skeleton_named
-from videopose.types import Detections, Frame, PersonCrops, Poses, Record, Track, TrackingFeatures
+from videopose.tracking.tubes.track import Track
+from videopose.types import Detections, Frame, PersonCrops, Poses, Record, TrackingFeatures
 
 COCO = skeleton_named("coco17")
 

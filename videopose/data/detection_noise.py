@@ -2,6 +2,9 @@
 
 Every fault is drawn from a generator seeded by video, level and seed, so the same call gives the same bytes. The true
 trajectories are real; only the faults are simulated.
+
+Trackers are compared and the entailment network is trained on this. `pose_noise`, which trains the refiner on single
+people's windows with ranges of faults that depend on time alone, says why the two are not one.
 """
 
 from __future__ import annotations

@@ -2,6 +2,12 @@
 
 Lengths are person sizes, times seconds. Every window draws its own values from wide ranges, so that no single network's
 habits are learned.
+
+`detection_noise` simulates the same estimator for another purpose, and is not made of this. There whole videos of many
+people are changed at a few fixed levels, to compare trackers: what counts is who is missed, hidden, doubled or seen
+where nobody is, the faults depend on how people cover one another, and the numbers of published tables must stay as
+they are. Here one person's window is changed, anew each time and in ways that depend on time alone, to train the
+refiner: nobody is missed for good, nothing is doubled, and the ranges are meant to be changed.
 """
 
 from __future__ import annotations

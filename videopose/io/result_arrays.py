@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from videopose.shapes import ShowsShapes
 from videopose.skeletons import Skeleton
-from videopose.types import F32, F64, I64, UNTRACKED, Record, ShowsShapes
+from videopose.types import F32, F64, I64, UNTRACKED, Record
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from videopose.errors import InputError
 from videopose.estimators.base import Detector
-from videopose.stages.pipeline import TemporalContext, batched, map_concurrently
+from videopose.stages.concurrency import map_concurrently
+from videopose.stages.pipeline import TemporalContext, batched
 from videopose.stages.shots import is_new_shot
 from videopose.types import Detections, Frame, Record
 

@@ -13,7 +13,8 @@ from videopose.estimators.base import Estimator
 from videopose.estimators.mapped import HeatmapEstimator
 from videopose.geometry.boxes import clip
 from videopose.geometry.keypoints import boxes_around
-from videopose.stages.pipeline import TemporalContext, batched, map_concurrently
+from videopose.stages.concurrency import map_concurrently
+from videopose.stages.pipeline import TemporalContext, batched
 from videopose.types import Detections, PersonCrops, Poses, Record
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from videopose.skeletons import Skeleton
+from videopose.tracking.association import canonical_order
 from videopose.tracking.options import TrackerOptions
 from videopose.tracking.similarity import Similarity
 from videopose.tracking.track_table import TrackTable
-from videopose.tracking.tracker import canonical_order, create_similarity
+from videopose.tracking.tracker import create_similarity
 from videopose.tracking.whole import in_shots, numbered
 from videopose.types import F32, F64, I64, UNTRACKED, Bool, Poses
 

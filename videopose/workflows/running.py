@@ -24,8 +24,9 @@ from videopose.io.journal_store import JournalStore, gone_folder
 from videopose.io.lock import exclusive_lock
 from videopose.io.provenance import networks_identity, stored_provenance
 from videopose.io.result import JsonObject, ResultHeader
+from videopose.stages.concurrency import prefetch
 from videopose.stages.journal import Journal
-from videopose.stages.pipeline import Pipeline, Stage, prefetch
+from videopose.stages.pipeline import Pipeline, Stage
 from videopose.stages.shots import NumberShots
 from videopose.stages.sink import WriteResult
 from videopose.types import F32, Gap, Record

@@ -10,14 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videopose.errors import InputError, VideoError
+from videopose.stages.concurrency import map_concurrently, prefetch
 from videopose.stages.pipeline import (
     DropImages,
     Pipeline,
     Prefetch,
     ToDevice,
     batched,
-    map_concurrently,
-    prefetch,
     run,
     windows,
 )

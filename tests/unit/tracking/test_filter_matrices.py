@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from filterpy.common import Q_continuous_white_noise
 
-from videopose.tracking.motion import kalman_predict, kalman_start
+from videopose.tracking.kalman import kalman_predict, kalman_start
 
 
 @pytest.mark.parametrize("dt", [0.01, 0.04, 1.0, 2.5])

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tracking_builders import people, tracker
 
+from videopose.tracking.association import ScoreScale
 from videopose.tracking.options import TrackerName, TrackerOptions
-from videopose.tracking.tracker import ScoreScale
 from videopose.types import UNTRACKED
 
 NAMES = get_args(TrackerName)

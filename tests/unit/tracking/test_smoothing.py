@@ -15,7 +15,7 @@ from videopose.tracking.cleaning.repair import fill_gaps
 from videopose.tracking.cleaning.smoothers import SMOOTHERS, rts_round
 from videopose.tracking.cleaning.smoothing import smooth
 from videopose.tracking.cleaning.track_batches import track_batches
-from videopose.tracking.motion import kalman_predict, kalman_start, kalman_update
+from videopose.tracking.kalman import kalman_predict, kalman_start, kalman_update
 from videopose.tracking.options import SmoothingOptions, TrackerOptions
 from videopose.tracking.track_table import TrackTable, collect
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from videopose.skeletons import skeleton_named
 from videopose.tracking.tubes.options import TubeOptions
+from videopose.tracking.tubes.track import Track
 from videopose.tracking.tubes.tracklets import (
     TrackletLinker,
     TubeTracks,
@@ -14,7 +15,6 @@ from videopose.tracking.tubes.tracklets import (
     tracklet_similarity,
     tube_id,
 )
-from videopose.types import Track
 
 SIGMAS = skeleton_named("coco17").sigmas
 OPTIONS = TubeOptions()

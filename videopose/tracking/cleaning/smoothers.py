@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from videopose.tracking.cleaning.track_batches import TrackBatch
-from videopose.tracking.motion import kalman_predict, kalman_start, kalman_update
+from videopose.tracking.kalman import kalman_predict, kalman_start, kalman_update
 from videopose.types import F64
 
 Smoother = Callable[[TrackBatch], F64]

@@ -11,7 +11,8 @@ from videopose.geometry.keypoints import pair_oks
 from videopose.tracking.assign import assign
 from videopose.tracking.similarity import are_near
 from videopose.tracking.tubes.options import TubeOptions
-from videopose.types import F32, I64, Track, TrackRow
+from videopose.tracking.tubes.track import Track, TrackRow
+from videopose.types import F32, I64
 
 
 def tracklet_similarity(first: Track, second: Track, sigmas: F32, options: TubeOptions) -> float:
