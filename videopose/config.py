@@ -237,8 +237,18 @@ def _explain(model: type[BaseModel], problem: Mapping[str, Any], source: str) ->
         hint = nearest_name(location[-1], section.model_fields) if section is not None else ""
         prefix = "".join(f"{part}." for part in location[:-1])
         hint = hint.replace("Did you mean ", f"Did you mean {prefix}")
+        elsewhere = [key for key in _keys_in(model) if key.rpartition(".")[2] == location[-1]]
+        if elsewhere and not hint.startswith("Did you mean"):
+            hint = f"Did you mean {' or '.join(elsewhere)}?"
         return f"{source}: {dotted} is not an option. {hint}".rstrip()
     return f"{source}: {dotted} = {_short(problem['input'])}: {problem['msg']}"
+
+
+def _keys_in(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """List the dotted keys of a model and its sections."""
+    for name, field in model.model_fields.items():
+        section = _model_in(field.annotation)
+        yield from [f"{prefix}{name}"] if section is None else _keys_in(section, f"{prefix}{name}.")
 
 
 def _section_at(model: type[BaseModel], path: list[str]) -> type[BaseModel] | None:

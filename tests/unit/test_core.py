@@ -80,6 +80,13 @@ def test_an_unknown_key_in_a_list_is_explained_too(tmp_path):
         config.load(Outer, path)
 
 
+def test_a_key_in_the_wrong_section_names_the_right_one():
+    from videopose import catalog
+
+    with pytest.raises(ConfigError, match=r"pose.precision is not an option. Did you mean precision\?"):
+        config.validate(catalog.recipe("topdown").PipelineOptions, {"pose": {"precision": "float32"}}, source="x.yaml")
+
+
 def test_a_wrong_kind_of_value_names_the_key(tmp_path):
     path = tmp_path / "kind.yaml"
     path.write_text("number: many\n")

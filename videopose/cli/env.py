@@ -23,8 +23,8 @@ _OPTIONAL = {
     "decord": "a third decoder, --backend decord; nothing needs it",
     "mmcv": "a faster deformable convolution on GPUs; the one that ships gives the same numbers",
     "lightning-fabric": "`videopose train`; nothing else needs it",
-    "onnxruntime": "another runtime for exported networks, pose.backend=onnxruntime; nothing needs it",
-    "openvino": "another runtime for exported networks, pose.backend=openvino; nothing needs it",
+    "openvino": "runs networks faster than torch on most CPUs; without it torch runs them",
+    "onnxruntime": "another runtime, runtime=onnxruntime; nothing needs it",
 }
 
 
@@ -39,6 +39,7 @@ def command() -> None:
     import torch
 
     from videopose import __version__
+    from videopose.runtime.choice import AUTOMATIC, TABLE, choose, instruction_set
 
     def found(package: str) -> str | None:
         try:
@@ -55,6 +56,11 @@ def command() -> None:
     click.echo(f"CPU: {_cpu_name() or platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads")
     gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     click.echo(f"GPU: {', '.join(gpus) if gpus else 'none found; networks run on the CPU'}")
+    click.echo(f"networks on the CPU: {choose(AUTOMATIC, torch.device('cpu'))}")
+    for name, row in TABLE.items():
+        arithmetic = "bfloat16 where a card allows it" if row.has_bfloat16 else "float32"
+        here = " (this processor)" if name == instruction_set() else ""
+        click.echo(f"  {name}{here}: {row.runtime} in {arithmetic}; {row.reason}")
     for package, use in _OPTIONAL.items():
         click.echo(f"optional {package}: {found(package) or 'not found'} ({use})")
 

@@ -90,6 +90,8 @@ def command(
     from videopose.cli.progress import ProgressBar
     from videopose.config import dump
     from videopose.errors import AlreadyFinishedError, InputError
+    from videopose.runtime.choice import RuntimeOptions, choose
+    from videopose.runtime.device import choose_device
     from videopose.workflows import run as api
     from videopose.workflows.pipelines import load_pipeline
     from videopose.workflows.render import render
@@ -100,6 +102,8 @@ def command(
     if print_config:
         options = load_pipeline(pipeline, overrides).options
         click.echo(dump(options), nl=False)
+        if isinstance(options, RuntimeOptions):
+            click.echo(f"# networks: {choose(options, choose_device(device))}")
         return
     result = output or default_output(clip, ".poses.json")
     if output is None:

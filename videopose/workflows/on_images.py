@@ -15,6 +15,7 @@ from videopose.estimators.base import Detector, Estimator
 from videopose.estimators.build import DetectorOptions, PoseOptions, create_detector, create_estimator
 from videopose.images import Image, as_images
 from videopose.models.zoo import weights_table
+from videopose.runtime.choice import Precision, RuntimeName, RuntimeOptions
 from videopose.runtime.device import choose_device
 from videopose.skeletons import Skeleton
 from videopose.types import Detections, Poses
@@ -42,6 +43,8 @@ class PersonDetector:
         *,
         weights: str | Path = "",
         device: str = "auto",
+        runtime: RuntimeName = "auto",
+        precision: Precision = "auto",
         overrides: Iterable[str] = (),
     ) -> PersonDetector:
         """Load a detector.
@@ -51,6 +54,8 @@ class PersonDetector:
                 `videopose models list`.
             weights: a checkpoint to use instead of the detector's own.
             device: auto, cpu, cuda, cuda:1 …
+            runtime: auto, torch, openvino or onnxruntime.
+            precision: auto, float32, bfloat16 or float16.
             overrides: `key=value` texts over the detector's options, as `min_score=0.5`.
 
         Raises:
@@ -60,7 +65,7 @@ class PersonDetector:
         """
         options = _options(name, "detector", DetectorOptions, weights, overrides)
         chosen = choose_device(device)
-        return cls(create_detector(options, chosen), chosen)
+        return cls(create_detector(options, chosen, RuntimeOptions(runtime=runtime, precision=precision)), chosen)
 
     @overload
     def __call__(self, images: Image, /) -> Detections: ...
@@ -103,6 +108,8 @@ class PoseEstimator:
         *,
         weights: str | Path = "",
         device: str = "auto",
+        runtime: RuntimeName = "auto",
+        precision: Precision = "auto",
         overrides: Iterable[str] = (),
     ) -> PoseEstimator:
         """Load a pose estimator.
@@ -112,6 +119,8 @@ class PoseEstimator:
                 the neighbouring frames; or a pose network from `videopose models list`.
             weights: a checkpoint to use instead of the network's own.
             device: auto, cpu, cuda, cuda:1 …
+            runtime: auto, torch, openvino or onnxruntime.
+            precision: auto, float32, bfloat16 or float16.
             overrides: `key=value` texts over the estimator's options, as `flip_test=true`.
 
         Raises:
@@ -121,7 +130,7 @@ class PoseEstimator:
         """
         options = _options(name, "pose", PoseOptions, weights, overrides)
         chosen = choose_device(device)
-        return cls(create_estimator(options, chosen), chosen)
+        return cls(create_estimator(options, chosen, RuntimeOptions(runtime=runtime, precision=precision)), chosen)
 
     @overload
     def __call__(self, images: Image, detections: Detections, /) -> Poses: ...
