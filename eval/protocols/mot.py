@@ -20,7 +20,7 @@ from videopose.metrics.identity import IdentityCounts, count_identity
 from videopose.metrics.similarity import coco_box_overlap
 from videopose.types import F64, I64, UNTRACKED, Bool
 
-from .._mot_benchmark import (
+from .mot_benchmark import (
     BENCHMARKS,
     excused,
     read_truth,
