@@ -20,12 +20,22 @@ def recipe(name: str) -> ModuleType:
 
 
 def protocol(name: str) -> ModuleType:
-    """Import the protocol `eval/protocols/<name>.py`.
+    """Import the scoring protocol `eval/protocols/<name>.py`; its `PROTOCOL` says what it offers.
 
     Raises:
         UnknownNameError: there is no such protocol.
     """
-    return _module("videopose.eval.protocols", "protocol", name)
+    known = protocol_names()
+    if name not in known:
+        raise UnknownNameError(f"no protocol is named {name!r}. {nearest_name(name, known)}")
+    return importlib.import_module(f"videopose.eval.protocols.{name}")
+
+
+def protocol_names() -> tuple[str, ...]:
+    """List the scoring protocols."""
+    _folder("videopose.eval.protocols")  # says what to do where it is not installed
+    names: tuple[str, ...] = importlib.import_module("videopose.eval.protocols").NAMES
+    return names
 
 
 def evaluation(name: str) -> ModuleType:

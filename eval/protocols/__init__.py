@@ -1,1 +1,4 @@
-"""Protocols of scoring: which frames and people count, which ignore rules hold; formulas are in `videopose.metrics`."""
+"""Scoring protocols: which frames and people count, by which rule. Each module in `NAMES` offers its `PROTOCOL`."""
+
+NAMES = ("boxes", "coco", "mot", "pck", "pcp", "posetrack")
+"""The modules that are protocols; the others are what protocols share."""

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field
 
+from videopose.config import Options
 from videopose.io.exchange.table import PoseTable
-from videopose.metrics.ap import Outcomes, box_numbers, box_outcomes, join_ranges
+from videopose.metrics.ap import box_numbers, box_outcomes, join_ranges
+from videopose.types import I64
 
+from . import base
 from .coco import check_entries, in_order_of_ids, person_scores
 from .tables import read_pair
 
 
+class BoxesOptions(Options):
+    """What does not count."""
+
+    min_side: float = Field(default=0.0, ge=0, description="People with a shorter side in pixels do not count.")
+
+
 @dataclass(frozen=True)
-class Scored:
-    """The result of one set of images.
+class Scored(base.ScoredImages):
+    """The result of one set of images, in the order of their ids."""
 
-    Attributes:
-        images: outcomes of each, per area range, in the order of their ids.
-        numbers: COCO's box numbers in [0, 1]; NaN = no true person counts.
-    """
-
-    images: tuple[Mapping[str, Outcomes], ...]
-    numbers: dict[str, float]
+    def numbers_of(self, rows: I64, /) -> base.Numbers:
+        """Count COCO's box numbers over chosen images."""
+        return box_numbers(join_ranges(self.images[row] for row in rows))
 
 
 def score_files(truth: Path, predictions: Path, *, min_side: float = 0.0, origin: str | None = None) -> Scored:
@@ -70,3 +75,14 @@ def score_tables(truth: PoseTable, predicted: PoseTable, *, min_side: float = 0.
         for left, right in ((truth.rows_of(position), predicted.rows_of(position)),)
     )
     return Scored(images, box_numbers(join_ranges(images)))
+
+
+def _score(
+    truth: Path, predictions: Path, options: BoxesOptions, /, *, origin: str | None = None, explain: bool = False
+) -> Scored:
+    return score_files(truth, predictions, min_side=options.min_side, origin=origin)
+
+
+PROTOCOL = base.Protocol(
+    "boxes", "Person boxes: COCO's AP and AR by overlap, ignore regions respected.", BoxesOptions, _score
+)

@@ -6,15 +6,19 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydantic import Field
 
+from videopose.config import Options
 from videopose.errors import DatasetError, UnknownNameError, nearest_name
 from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.exchange.table import PoseTable
 from videopose.metrics.ap import Outcomes, average_precision, join_ranges, pose_numbers, pose_outcomes
-from videopose.types import F64
+from videopose.types import F64, I64
 
+from . import base
 from .explanation import Explanation, explain_sequence
 from .tables import CROWD_AREA, read_pair, visible_truth
 
@@ -31,25 +35,35 @@ _DECIMALS = 9  # a box is stored by its corners; its size is that of the file to
 PROTOCOLS = ("coco", "crowdpose")
 
 
+class CocoOptions(Options):
+    """Whose numbers."""
+
+    protocol: str = Field(default="coco", description="coco or crowdpose.")
+
+
 @dataclass(frozen=True)
-class Scored:
+class Scored(base.ScoredImages):
     """The result of one set of images.
 
     Attributes:
         protocol: `coco` or `crowdpose`.
-        images: outcomes of each, per area range, in the order of the truth.
-        numbers: as the tool prints them, in [0, 1]; NaN = no true person counts.
         crowd_index: (F,) of the images; NaN = not given.
         explanation: where the errors come from; None if it was not asked for.
         keypoints: names of the truth's keypoints.
     """
 
     protocol: str
-    images: tuple[Mapping[str, Outcomes], ...]
-    numbers: dict[str, float]
     crowd_index: F64
     explanation: Explanation | None = None
     keypoints: tuple[str, ...] = ()
+
+    def numbers_of(self, rows: I64, /) -> base.Numbers:
+        """Count the protocol's numbers over chosen images."""
+        return numbers([self.images[row] for row in rows], self.protocol, self.crowd_index[rows])
+
+    def explained(self) -> dict[str, Any]:  # Any: a JSON object
+        """Return where the errors come from; empty if it was not asked for."""
+        return {} if self.explanation is None else self.explanation.facts(self.keypoints)
 
 
 def score_files(
@@ -97,7 +111,7 @@ def score_tables(truth: PoseTable, predicted: PoseTable, protocol: str = "coco",
     crowding = np.array([np.nan if frame.crowd_index is None else frame.crowd_index for frame in truth.frames])
     explanation = explain_sequence(truth[~truth.crowd], predicted) if explain else None
     return Scored(
-        protocol, images, numbers(images, protocol, crowding), crowding, explanation, truth.skeleton.keypoints
+        images, numbers(images, protocol, crowding), protocol, crowding, explanation, truth.skeleton.keypoints
     )
 
 
@@ -170,3 +184,14 @@ def numbers(images: Sequence[Mapping[str, Outcomes]], protocol: str, crowd_index
         chosen = [image for image, index in zip(images, crowd_index, strict=True) if least <= index < most]
         out[f"AP{title}"] = float(average_precision(join_ranges(chosen)["all"]).mean()) if chosen else float("nan")
     return out
+
+
+def _score(
+    truth: Path, predictions: Path, options: CocoOptions, /, *, origin: str | None = None, explain: bool = False
+) -> Scored:
+    return score_files(truth, predictions, options.protocol, origin=origin, explain=explain)
+
+
+PROTOCOL = base.Protocol(
+    "coco", "COCO keypoints or CrowdPose: AP and AR by object keypoint similarity.", CocoOptions, _score
+)

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field
 
+from videopose.config import Options
 from videopose.errors import DatasetError, UnknownNameError, nearest_name
 from videopose.geometry.boxes import iou
 from videopose.io.exchange.formats import read_table, recognise
@@ -20,6 +22,7 @@ from videopose.metrics.identity import IdentityCounts, count_identity
 from videopose.metrics.similarity import coco_box_overlap
 from videopose.types import F64, I64, UNTRACKED, Bool
 
+from . import base
 from .mot_benchmark import (
     BENCHMARKS,
     excused,
@@ -45,8 +48,16 @@ class SequenceCounts:
     hota: HotaSums
 
 
+class MotOptions(Options):
+    """When a box is an object's, and whose rules hold."""
+
+    threshold: float = Field(default=0.5, gt=0, le=1, description="Overlap from which on a box can be an object's.")
+    workers: int | None = Field(default=None, ge=1, description="Processes [one per core].")
+    benchmark: str | None = Field(default=None, description="MOT15, MOT16, MOT17 or MOT20 [told by names and columns].")
+
+
 @dataclass(frozen=True)
-class Scored:
+class Scored(base.Scored):
     """The result of one set of sequences.
 
     Attributes:
@@ -56,6 +67,27 @@ class Scored:
 
     sequences: tuple[SequenceCounts, ...]
     numbers: dict[str, float]
+
+    @property
+    def num_units(self) -> int:
+        """Number of sequences."""
+        return len(self.sequences)
+
+    @property
+    def headline(self) -> base.Numbers:
+        """The usual shares, per cent."""
+        return _headline(self.numbers)
+
+    def recount(self) -> base.Recount:
+        """Build the function that counts the usual shares of drawn sequences."""
+        return lambda times: _headline(numbers(self.sequences, times.tolist()))
+
+
+_HEADLINE = ("mota", "motp", "precision", "recall", "idf1", "hota", "deta", "assa", "loca")
+
+
+def _headline(found: base.Numbers) -> base.Numbers:
+    return {name: value for name, value in found.items() if name in _HEADLINE}
 
 
 def score_folders(
@@ -213,3 +245,20 @@ def numbers(counts: Sequence[SequenceCounts], times: Sequence[int] | None = None
     return {name: 100 * float(value[0]) for name, value in shares.items()} | {
         name: float(getattr(clear, name)[0]) for name in sums
     }
+
+
+def _score(
+    truth: Path, predictions: Path, options: MotOptions, /, *, origin: str | None = None, explain: bool = False
+) -> Scored:
+    return score_folders(
+        truth, predictions, threshold=options.threshold, origin=origin, workers=options.workers,
+        benchmark=options.benchmark,
+    )  # fmt: skip
+
+
+PROTOCOL = base.Protocol(
+    "mot",
+    "Box tracking: MOTA, IDF1 and HOTA by overlap, as MOT Challenge's kit counts them.",
+    MotOptions,
+    _score,
+)

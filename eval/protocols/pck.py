@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field
 
+from videopose.config import Options
 from videopose.errors import DatasetError, UnknownNameError, nearest_name
 from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.exchange.table import PoseTable
@@ -15,7 +17,7 @@ from videopose.metrics.pck import PckCounts, count_pck, head_size, longer_side, 
 from videopose.skeletons import Skeleton, skeleton_named
 from videopose.types import F64, I64
 
-from .base import Recount
+from . import base
 from .tables import pair_up, read_pairs, visible_truth
 
 AUC_ALPHAS = tuple(np.linspace(0, 0.5, 51).tolist())
@@ -85,8 +87,15 @@ CONVENTIONS: dict[str, Convention] = {
 }  # fmt: skip
 
 
+class PckOptions(Options):
+    """Whose convention, and how near is near enough."""
+
+    convention: str = Field(description="lsp, lspet, flic, mpii, jhmdb, penn, posetrack …", examples=["posetrack"])
+    alpha: float | None = Field(default=None, gt=0, description="Another threshold.")
+
+
 @dataclass(frozen=True)
-class Scored:
+class Scored(base.Scored):
     """The result of one set.
 
     Attributes:
@@ -100,6 +109,33 @@ class Scored:
     counts: PckCounts
     numbers: dict[str, float]
     units: tuple[PckCounts, ...]
+
+    @property
+    def num_units(self) -> int:
+        """Number of files, or of images with people where there is one file."""
+        return len(self.units)
+
+    @property
+    def headline(self) -> base.Numbers:
+        """The mean and the area under the curve, per cent."""
+        return _headline(self.numbers)
+
+    def recount(self) -> base.Recount:
+        """Build the function that counts `mean` and `auc` of drawn units."""
+        rule = CONVENTIONS[self.convention]
+        correct = np.array([unit.correct for unit in self.units], np.float64)
+        labelled = np.array([unit.labelled for unit in self.units], np.int64)
+
+        def drawn(times: I64) -> base.Numbers:
+            right = np.tensordot(times.astype(np.float64), correct, 1).astype(np.int64)
+            counts = PckCounts(self.counts.alphas, right, times @ labelled)
+            return _headline(numbers(counts, rule, skeleton_named(rule.skeleton)))
+
+        return drawn
+
+
+def _headline(found: base.Numbers) -> base.Numbers:
+    return {name: found[name] for name in ("mean", "auc")}
 
 
 def score_files(
@@ -168,20 +204,6 @@ def _named(convention: str) -> Convention:
     return CONVENTIONS[convention]
 
 
-def recount(scored: Scored) -> Recount:
-    """Return the function that a bootstrap asks for `mean` and `auc` of drawn units."""
-    rule = CONVENTIONS[scored.convention]
-    correct = np.array([unit.correct for unit in scored.units], np.float64)
-    labelled = np.array([unit.labelled for unit in scored.units], np.int64)
-
-    def drawn(times: I64) -> dict[str, float]:
-        right = np.tensordot(times.astype(np.float64), correct, 1).astype(np.int64)
-        found = numbers(PckCounts(scored.counts.alphas, right, times @ labelled), rule, skeleton_named(rule.skeleton))
-        return {name: found[name] for name in ("mean", "auc")}
-
-    return drawn
-
-
 def count(truth: PoseTable, predicted: F64, rule: Convention, alphas: Sequence[float]) -> list[PckCounts]:
     """Count under a convention, each image with people by itself.
 
@@ -237,3 +259,12 @@ def numbers(counts: PckCounts, rule: Convention, skeleton: Skeleton) -> dict[str
         middle = np.trapezoid(curve.pooled(), curve.alphas) / (curve.alphas[-1] - curve.alphas[0])
         return out | {"mean": 100 * float(counts.pooled()[0]), "auc": 100 * float(middle)}
     return out | {"mean": 100 * float(counts.mean()[0]), "auc": 100 * curve.auc()}
+
+
+def _score(
+    truth: Path, predictions: Path, options: PckOptions, /, *, origin: str | None = None, explain: bool = False
+) -> Scored:
+    return score_files(truth, predictions, options.convention, alpha=options.alpha, origin=origin)
+
+
+PROTOCOL = base.Protocol("pck", "PCK, PCKh and PDJ under a benchmark's convention.", PckOptions, _score)

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field
 
+from videopose.config import Options
 from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.exchange.table import PoseTable
 from videopose.metrics.pcp import Ends, Rule, count_pcp, part_ends, part_lengths
 from videopose.skeletons import skeleton_named
 from videopose.types import F64, I64
 
-from .base import Recount
+from . import base
 from .tables import pair_up, read_pairs
 
 SKELETON = skeleton_named("lsp14")
@@ -38,8 +40,14 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 RULES = ("strict", "mean", "pcpm")
 
 
+class PcpOptions(Options):
+    """How near is near enough."""
+
+    alpha: float = Field(default=0.5, gt=0, description="Share of the part's length.")
+
+
 @dataclass(frozen=True)
-class Scored:
+class Scored(base.Scored):
     """The result of one set.
 
     Attributes:
@@ -57,9 +65,24 @@ class Scored:
     alpha: float
 
     @property
-    def units(self) -> int:
+    def num_units(self) -> int:
         """Number of files or images with people."""
         return int(self.unit.max(initial=-1)) + 1
+
+    @property
+    def headline(self) -> base.Numbers:
+        """The total under each rule, per cent."""
+        return {rule: found["total"] for rule, found in self.numbers.items()}
+
+    def recount(self) -> base.Recount:
+        """Build the function that counts the totals of drawn units."""
+
+        def drawn(times: I64) -> base.Numbers:
+            rows = np.repeat(np.arange(len(self.unit)), times[self.unit])
+            sides = self.guessed[rows], self.sticks[rows]
+            return {rule: _numbers(*sides, rule, self.alpha)["total"] for rule in RULES}
+
+        return drawn
 
 
 def score_files(truth: Path, predictions: Path, *, alpha: float = 0.5, origin: str | None = None) -> Scored:
@@ -92,17 +115,6 @@ def score_pairs(pairs: Sequence[tuple[PoseTable, PoseTable]], *, alpha: float = 
     return Scored({rule: _numbers(ours, theirs, rule, alpha) for rule in RULES}, ours, theirs, unit, alpha)
 
 
-def recount(scored: Scored) -> Recount:
-    """Return the function that a bootstrap asks for the totals of drawn units."""
-
-    def drawn(times: I64) -> dict[str, float]:
-        rows = np.repeat(np.arange(len(scored.unit)), times[scored.unit])
-        sides = scored.guessed[rows], scored.sticks[rows]
-        return {rule: _numbers(*sides, rule, scored.alpha)["total"] for rule in RULES}
-
-    return drawn
-
-
 def _ends(first: tuple[str, ...], second: tuple[str, ...]) -> Ends:
     return tuple(map(SKELETON.index_of, first)), tuple(map(SKELETON.index_of, second))
 
@@ -118,3 +130,12 @@ def _numbers(guessed: F64, sticks: F64, rule: str, alpha: float) -> dict[str, fl
     known_parts = share[np.isfinite(share)]
     named = {name: float(value) for name, value in zip(PARTS, share, strict=True)}
     return named | {"total": float(known_parts.mean()) if len(known_parts) else float("nan")}
+
+
+def _score(
+    truth: Path, predictions: Path, options: PcpOptions, /, *, origin: str | None = None, explain: bool = False
+) -> Scored:
+    return score_files(truth, predictions, alpha=options.alpha, origin=origin)
+
+
+PROTOCOL = base.Protocol("pcp", "PCP: strict, mean and PCPm of ten sticks.", PcpOptions, _score)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..protocols.base import Recount
+from ..protocols.base import Scored
 from .document import Facts, Table
 from .intervals import compare, intervals
 
@@ -18,38 +18,28 @@ TITLES = {
 _USUAL_DRAWS = 1000
 
 
-def add_uncertainty(
-    document: Facts,
-    shown: list[Table],
-    units: int,
-    recount: Recount,
-    other: Recount | None,
-    *,
-    repeats: int,
-    factor: float = 1.0,
-) -> None:
+def add_uncertainty(document: Facts, shown: list[Table], scored: Scored, other: Scored | None, *, repeats: int) -> None:
     """Add intervals, and the comparison with a second set, to a report's document and tables.
 
     Args:
         document: gets `intervals` and `comparison`, in the unit of the numbers.
         shown: gets a table for each.
-        units: sequences or images that are drawn.
-        recount: the headline numbers when unit i counts `times[i]` times.
-        other: those of the second set, over the same units; None = no comparison.
+        scored: the score, whose units are drawn.
+        other: that of a second set, over the same units; None = no comparison.
         repeats: draws; 0 = no intervals, and the usual number for a comparison.
-        factor: from the numbers to per cent.
 
     Raises:
         InputError: there are fewer than two units.
     """
     if repeats:
-        found = intervals(units, recount, repeats=repeats)
+        found = intervals(scored.num_units, scored.recount(), repeats=repeats)
         document["intervals"] = {name: list(ends) for name, ends in found.items()}
-        shown.append(_interval_table(found, factor))
+        shown.append(_interval_table(found, scored.factor))
     if other is not None:
-        differences = compare(units, recount, other, repeats=repeats or _USUAL_DRAWS)
+        draws = repeats or _USUAL_DRAWS
+        differences = compare(scored.num_units, scored.recount(), other.recount(), repeats=draws)
         document["comparison"] = differences
-        shown.append(_comparison_table(differences, factor))
+        shown.append(_comparison_table(differences, scored.factor))
 
 
 def _interval_table(found: Mapping[str, tuple[float, float]], factor: float) -> Table:

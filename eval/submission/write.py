@@ -18,6 +18,7 @@ from videopose.types import I64, UNTRACKED
 
 from ..protocols import posetrack
 from ..protocols.posetrack_cleanup import CORRECTED, FATAL, pair_frames
+from ..protocols.posetrack_numbers import SKELETON, numbers
 from ..protocols.posetrack_sequence import score_sequence
 from .rules import MAX_TRACK_ID, Verdict, check_folder
 
@@ -119,7 +120,7 @@ def _sequence(predicted: PoseTable, truth: PoseTable, cut: float) -> tuple[PoseT
         predicted = pair_frames(truth, predicted, CORRECTED, Counter())
     else:
         predicted = _by_number(predicted, truth, said)
-    table = to_skeleton(predicted, posetrack.SKELETON)
+    table = to_skeleton(predicted, SKELETON)
     if table.derived:
         said.append(f"keypoints derived, not measured: {', '.join(sorted(table.derived))}")
     table = _with_scores(table, said)
@@ -204,7 +205,7 @@ def tune(validation: Path) -> float:
             raise DatasetError(f"{folder}: is no folder; a validation set has folders `results` and `truth`")
     pairs = []
     for real_file, found_file in posetrack.pair_files(truth, results):
-        real, found = (to_skeleton(read_table(path), posetrack.SKELETON) for path in (real_file, found_file))
+        real, found = (to_skeleton(read_table(path), SKELETON) for path in (real_file, found_file))
         pairs.append((real, _with_scores(found, [])))
     scores = [_mota((real, cut_keypoints(found, cut)) for real, found in pairs) for cut in THRESHOLDS]
     if not np.isfinite(scores).any():
@@ -214,7 +215,7 @@ def tune(validation: Path) -> float:
 
 def _mota(pairs: Iterable[tuple[PoseTable, PoseTable]]) -> float:
     counts = [score_sequence(real, found, FATAL, identities=False) for real, found in pairs]
-    return posetrack.numbers(counts, FATAL)["mota"]["total"]
+    return numbers(counts, FATAL)["mota"]["total"]
 
 
 def check(folder: Path, truth: Path | None = None) -> list[Verdict]:

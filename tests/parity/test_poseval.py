@@ -9,9 +9,10 @@ import pytest
 
 from videopose import catalog
 from videopose.errors import DatasetError
+from videopose.io.exchange.posetrack17 import KEYPOINTS_BY_ID
 
 posetrack = catalog.protocol("posetrack")
-score_folders, KEYPOINTS_BY_ID = posetrack.score_folders, posetrack.KEYPOINTS_BY_ID
+score_folders = posetrack.score_folders
 
 CASES = Path(__file__).parents[1] / "data" / "poseval" / "cases.zip"
 TOLERANCE = 1e-9  # per cent; the bar is 1e-6, what remains is the order of floating-point sums

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from videopose import catalog
+from videopose.io.exchange.posetrack17 import KEYPOINTS_BY_ID
 
 posetrack = catalog.protocol("posetrack")
 TIES = 0.1  # the kit's order among equal scores is that of its machine, and the case clips scores at 0.001 and 0.999
@@ -38,7 +39,7 @@ def case(shared_dir, tmp_path_factory):
 @pytest.mark.shared
 def test_the_numbers_are_the_kits_and_the_time_a_fiftieth(case):
     folder, expected = case
-    names = [*posetrack.KEYPOINTS_BY_ID, "total"]
+    names = [*KEYPOINTS_BY_ID, "total"]
     posetrack.score_folders(folder / "gt" / "seq00.json", folder / "pred" / "seq00.json", identities=False)
     before = os.times()
 

@@ -1,154 +1,81 @@
-"""`videopose eval`: score predictions against ground truth under a protocol, and explain the score."""
+"""`videopose eval`: score predictions against ground truth under a protocol, and explain the score.
+
+Every protocol in `eval/protocols` is a command; its own options are the fields of its `Options`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from types import ModuleType
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+class _Protocols(click.Group):
+    """A group that makes a command of every protocol, whose module is imported when the command is asked for."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from videopose import catalog
 
-def _common(function: Function) -> Function:
-    """Add the options every protocol has."""
-    options = (
-        click.option("--truth", type=click.Path(path_type=Path), required=True, help="Ground truth: file or folder."),
-        click.option("--predictions", type=click.Path(path_type=Path), required=True, help="Results: file or folder."),
-        click.option("-o", "--output", type=click.Path(path_type=Path), help="Write everything as JSON."),
-        click.option("--html", type=click.Path(path_type=Path), help="Write one page that needs no network."),
-        click.option("--from", "origin", metavar="FORMAT", help="Format of the truth; recognised by default."),
-        click.option("--bootstrap", "repeats", type=click.IntRange(0), default=0, metavar="N",
-                     help="Draws for 95 % intervals; 1000 is usual [0]."),
-        click.option("--compare", type=click.Path(path_type=Path), help="A second result set, to compare with."),
-    )  # fmt: skip
-    for option in reversed(options):
-        function = option(function)
-    return function
+        return sorted([*super().list_commands(ctx), *catalog.protocol_names()])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        from videopose import catalog
+
+        if cmd_name not in catalog.protocol_names():
+            return super().get_command(ctx, cmd_name)
+        return _command_of(catalog.protocol(cmd_name).PROTOCOL)
 
 
-@click.group("eval")
+@click.group("eval", cls=_Protocols)
 def command() -> None:
     """Score predictions against ground truth and explain the score."""
 
 
-@command.command()
-@_common
-@click.option("--protocol", default="poseval", metavar="NAME", help="poseval (as the kit) or corrected [poseval].")
-@click.option("--images", type=click.Path(path_type=Path), help="Folder of the images, for images in the page.")
-@click.option("--workers", type=click.IntRange(1), help="Processes [one per core].")
-def posetrack(
-    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
-    compare: Path | None, protocol: str, images: Path | None, workers: int | None,
-) -> None:  # fmt: skip
-    """PoseTrack: AP, MOTA, IDF1 and HOTA per keypoint, equal to the official kit or corrected."""
-    from videopose import catalog
+def _command_of(protocol: Any) -> click.Command:  # Any: a Protocol, whose module is found by name
+    from videopose.cli.options import options_of
 
-    kit = catalog.protocol("posetrack")
-    scored = kit.score_folders(truth, predictions, protocol, origin=origin, workers=workers, explain=True)
-    other = None
-    if compare is not None:
-        other = kit.score_folders(truth, compare, protocol, origin=origin, workers=workers)
-    tables = kit.read_tables(truth, predictions, origin) if images is not None else None
-    build = catalog.evaluation("reports.build").posetrack
-    _finish(build(scored, repeats=repeats, other=other, images=images, tables=tables), output, html)
-
-
-@command.command()
-@_common
-@click.option("--protocol", default="coco", metavar="NAME", help="coco or crowdpose [coco].")
-def coco(
-    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
-    compare: Path | None, protocol: str,
-) -> None:  # fmt: skip
-    """COCO keypoints or CrowdPose: AP and AR by object keypoint similarity."""
-    from videopose import catalog
-
-    score = catalog.protocol("coco").score_files
-    scored = score(truth, predictions, protocol, origin=origin, explain=True)
-    other = score(truth, compare, protocol, origin=origin) if compare is not None else None
-    _finish(_reports().coco(scored, scored.keypoints, repeats=repeats, other=other), output, html)
-
-
-@command.command()
-@_common
-@click.option("--convention", required=True, metavar="NAME", help="lsp, lspet, flic, mpii, jhmdb, penn, posetrack …")
-@click.option("--alpha", type=click.FloatRange(0, min_open=True), help="Another threshold.")
-def pck(
-    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
-    compare: Path | None, convention: str, alpha: float | None,
-) -> None:  # fmt: skip
-    """PCK, PCKh and PDJ under a benchmark's convention."""
-    from videopose import catalog
-
-    score = catalog.protocol("pck").score_files
-    scored = score(truth, predictions, convention, alpha=alpha, origin=origin)
-    other = score(truth, compare, convention, alpha=alpha, origin=origin) if compare is not None else None
-    _finish(_reports().pck(scored, repeats=repeats, other=other), output, html)
-
-
-@command.command()
-@_common
-@click.option("--alpha", type=click.FloatRange(0, min_open=True), default=0.5, help="Share of the part's length [0.5].")
-def pcp(
-    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
-    compare: Path | None, alpha: float,
-) -> None:  # fmt: skip
-    """PCP: strict, mean and PCPm of ten sticks."""
-    from videopose import catalog
-
-    score = catalog.protocol("pcp").score_files
-    scored = score(truth, predictions, alpha=alpha, origin=origin)
-    other = score(truth, compare, alpha=alpha, origin=origin) if compare is not None else None
-    _finish(_reports().pcp(scored, repeats=repeats, other=other), output, html)
-
-
-@command.command()
-@_common
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1, min_open=True),
-    default=0.5,
-    help="Overlap from which on a box can be an object's [0.5].",
-)
-@click.option("--workers", type=click.IntRange(1), help="Processes [one per core].")
-@click.option("--benchmark", metavar="NAME", help="MOT15, MOT16, MOT17 or MOT20 [told by names and columns].")
-def mot(
-    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
-    compare: Path | None, threshold: float, workers: int | None, benchmark: str | None,
-) -> None:  # fmt: skip
-    """Box tracking: MOTA, IDF1 and HOTA by overlap, as MOT Challenge's kit counts them."""
-    from videopose import catalog
-
-    score = partial(
-        catalog.protocol("mot").score_folders, threshold=threshold, origin=origin, workers=workers, benchmark=benchmark
+    path = click.Path(path_type=Path)
+    every_protocol_has = [
+        click.Option(["--truth"], type=path, required=True, help="Ground truth: file or folder."),
+        click.Option(["--predictions"], type=path, required=True, help="Results: file or folder."),
+        click.Option(["-o", "--output"], type=path, help="Write everything as JSON."),
+        click.Option(["--html"], type=path, help="Write one page that needs no network."),
+        click.Option(["--from", "origin"], metavar="FORMAT", help="Format of the truth; recognised by default."),
+        click.Option(["--bootstrap", "repeats"], type=click.IntRange(0), default=0, metavar="N",
+                     help="Draws for 95 % intervals; 1000 is usual [0]."),
+        click.Option(["--compare"], type=path, help="A second result set, to compare with."),
+    ]  # fmt: skip
+    return click.Command(
+        protocol.name,
+        params=[*every_protocol_has, *options_of(protocol.options)],
+        callback=partial(_score, protocol),
+        help=protocol.title,
     )
-    scored = score(truth, predictions)
-    other = score(truth, compare) if compare is not None else None
-    _finish(_reports().mot(scored, repeats=repeats, other=other), output, html)
 
 
-@command.command()
-@_common
-@click.option(
-    "--min-side", type=click.FloatRange(0), default=0.0, help="People with a shorter side in pixels do not count [0]."
-)
-def boxes(
-    truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None, repeats: int,
-    compare: Path | None, min_side: float,
-) -> None:  # fmt: skip
-    """Person boxes: COCO's AP and AR by overlap, ignore regions respected."""
+def _score(
+    protocol: Any, /, truth: Path, predictions: Path, output: Path | None, html: Path | None, origin: str | None,
+    repeats: int, compare: Path | None, **given: Any,
+) -> None:  # fmt: skip  # Any: a Protocol, whose module is found by name, and values of its options
     from videopose import catalog
+    from videopose.cli.main import printable
+    from videopose.config import validate
+    from videopose.io.result import atomic_write
 
-    score = catalog.protocol("boxes").score_files
-    scored = score(truth, predictions, min_side=min_side, origin=origin)
-    other = score(truth, compare, min_side=min_side, origin=origin) if compare is not None else None
-    _finish(_reports().boxes(scored, repeats=repeats, other=other), output, html)
+    values = {name: value for name, value in given.items() if value is not None}
+    options = validate(protocol.options, values, source=f"eval {protocol.name}")
+    scored = protocol.score(truth, predictions, options, origin=origin, explain=True)
+    other = protocol.score(truth, compare, options, origin=origin) if compare is not None else None
+    reports = catalog.evaluation("reports.build")
+    report = reports.build(scored, repeats=repeats, other=other)
+    click.echo(printable(reports.as_text(report)))
+    for target, text in ((output, reports.as_json), (html, reports.as_html)):
+        if target is not None:
+            with atomic_write(target) as file:
+                file.write(text(report).encode())
+            click.echo(str(target))
 
 
 @command.command()
@@ -219,24 +146,3 @@ def propagation(data_dir: Path, distances: tuple[int, ...], overrides: tuple[str
     bars = catalog.evaluation("benchmarks.propagation")
     options = validate(PropagateOptions, parse_overrides(overrides), source="--set")
     click.echo(bars.as_table(bars.measure(data_dir, distances, options)))
-
-
-def _reports() -> ModuleType:
-    from videopose import catalog
-
-    return catalog.evaluation("reports.build")
-
-
-def _finish(
-    report: Any, output: Path | None, html: Path | None
-) -> None:  # Any: a Report, whose module is found by name
-    from videopose.cli.main import printable
-    from videopose.io.result import atomic_write
-
-    reports = _reports()
-    click.echo(printable(reports.as_text(report)))
-    for path, text in ((output, reports.as_json), (html, reports.as_html)):
-        if path is not None:
-            with atomic_write(path) as file:
-                file.write(text(report).encode())
-            click.echo(str(path))

@@ -1,4 +1,5 @@
 import base64
+import importlib
 import json
 import re
 import shutil
@@ -6,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -252,6 +254,23 @@ def test_missing_predictions_are_one_line(case, tmp_path, capsys):
     assert "has no predictions named seq00.json" in capsys.readouterr().err
 
 
+def test_a_score_without_a_layout_of_its_own_is_shown_by_its_headline():
+    report = catalog.evaluation("reports.build")
+
+    class Scored(importlib.import_module("videopose.eval.protocols.base").Scored):
+        num_units = 3
+        headline: ClassVar = {"share": 2.0}
+        factor = 10.0
+
+        def recount(self):
+            return lambda times: {"share": float(times.mean()) + 1}
+
+    text = report.as_text(report.build(Scored(), repeats=5, other=Scored()))
+
+    assert re.search(r"share\n-+\n +20\.0\n", text)
+    assert re.search(r"share +20\.0 +20\.0\n\nSecond minus first", text)
+
+
 def test_what_cannot_be_said_is_null_in_json():
     report = catalog.evaluation("reports.build")
 
@@ -262,7 +281,7 @@ def test_what_cannot_be_said_is_null_in_json():
 
 @pytest.mark.parametrize("name", ["../secret.jpg", "inside/../../secret.jpg", "/etc/hostname", "link.jpg", "a\0b.jpg"])
 def test_images_come_from_the_folder_only(name, tmp_path):
-    thumbnails = sys.modules[catalog.evaluation("reports.build").__package__ + "._thumbnails"]
+    thumbnails = sys.modules[catalog.evaluation("reports.build").__package__ + ".thumbnails"]
     folder = tmp_path / "images"
     folder.mkdir()
     (tmp_path / "secret.jpg").write_bytes(b"x")

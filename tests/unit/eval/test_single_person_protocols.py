@@ -206,8 +206,8 @@ def test_drawing_every_image_once_gives_the_numbers_themselves():
     once = np.ones(6, np.int64)
     by_pck, by_pcp = pck.score_tables(truth, predicted, "lsp"), pcp.score_tables(truth, predicted)
 
-    assert pck.recount(by_pck)(once)["mean"] == pytest.approx(by_pck.numbers["mean"])
-    assert pcp.recount(by_pcp)(once)["pcpm"] == pytest.approx(by_pcp.numbers["pcpm"]["total"])
+    assert by_pck.recount()(once)["mean"] == pytest.approx(by_pck.numbers["mean"])
+    assert by_pcp.recount()(once)["pcpm"] == pytest.approx(by_pcp.numbers["pcpm"]["total"])
 
 
 def test_a_folder_of_jhmdb_is_scored_against_results_of_its_videos(tmp_path):
