@@ -46,6 +46,19 @@ def test_every_command_there_is_has_help(capsys):
         assert f"videopose {name}" in capsys.readouterr().out
 
 
+def test_the_package_runs_as_a_module():
+    def call(*words):
+        command = [sys.executable, "-m", "videopose", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    version, wrong = call("--version"), call("rnu")
+
+    assert (version.returncode, version.stdout) == (0, f"videopose, version {videopose.__version__}\n")
+    assert wrong.returncode == 2
+    assert "Usage: videopose [OPTIONS]" in wrong.stderr
+    assert "Did you mean run?" in wrong.stderr
+
+
 def test_an_unknown_command_names_the_nearest(capsys):
     assert main(["rnu"]) == 2
 
