@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from videopose.errors import DatasetError, InputError, UnknownNameError
 from videopose.io.exchange.formats import FORMATS, facts, read_table, recognise, write_table
+from videopose.io.exchange.head import Head
 from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.exchange.table import FrameEntry, make_table
 from videopose.skeletons import skeleton_named
@@ -101,6 +102,18 @@ def test_a_format_is_recognised(name, recognised, tmp_path):
     write_table(a_table(3, _skeleton_of(name)), path, name)
 
     assert recognise(path) == recognised
+
+
+def test_a_list_of_people_by_name_is_not_taken_for_results(tmp_path):
+    path = tmp_path / "seq.json"
+    write_table(a_table(3, _skeleton_of("ai-challenger")), path, "ai-challenger")
+
+    assert [name for name, form in FORMATS.items() if form.matches and form.matches(Head(path))] == ["ai-challenger"]
+
+
+@pytest.mark.parametrize("suffix", [".mat", ".parquet", ".CSV"])
+def test_a_file_that_its_ending_tells_is_not_opened(suffix, tmp_path):
+    assert recognise(tmp_path / f"missing{suffix}") == ("lsp" if suffix == ".mat" else "videopose")
 
 
 @pytest.mark.parametrize("suffix", [".json", ".parquet", ".csv"])

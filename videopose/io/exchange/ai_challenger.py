@@ -11,6 +11,7 @@ import numpy as np
 
 from videopose.errors import DatasetError
 from videopose.io.exchange.cursor import Cursor, Json, read_json
+from videopose.io.exchange.head import Head
 from videopose.io.exchange.table import FrameEntry, PoseTable, make_table
 from videopose.skeletons import make_skeleton
 
@@ -30,6 +31,11 @@ SKELETON = make_skeleton(
 
 _OURS = {1: 2, 2: 1, 3: 0}
 _THEIRS = {2: 1, 1: 2, 0: 3, -1: 1}
+
+
+def matches(head: Head) -> bool:
+    """Check whether a file is AI Challenger's, by the key its people stand under."""
+    return head.mentions("keypoint_annotations")
 
 
 def read(path: Path) -> PoseTable:

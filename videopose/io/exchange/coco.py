@@ -16,12 +16,23 @@ from videopose.geometry.boxes import area as box_area
 from videopose.io.exchange.coco_people import annotated_people, listed_people, skeleton_by_count
 from videopose.io.exchange.cursor import Cursor, Json, read_json
 from videopose.io.exchange.frames import frame_indices
+from videopose.io.exchange.head import Head
 from videopose.io.exchange.table import FrameEntry, PoseTable, make_table
 from videopose.skeletons import Skeleton, make_skeleton
 from videopose.types import F64, I64, UNTRACKED
 
 _log = logging.getLogger(__name__)
 _MAX_NAME = 255
+
+
+def is_annotated(head: Head) -> bool:
+    """Check whether a file is laid out as COCO's annotations, which PoseTrack 2018 and CrowdPose have in common."""
+    return not head.is_list and head.mentions("annotations", "images")
+
+
+def is_results(head: Head) -> bool:
+    """Check whether a file is a list of results: any list but AI Challenger's."""
+    return head.is_list and not head.mentions("keypoint_annotations")
 
 
 def read(path: Path, category: int | None = None) -> PoseTable:

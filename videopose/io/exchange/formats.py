@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
 from videopose.errors import DatasetError, InputError, UnknownNameError, nearest_name
 from videopose.io.exchange import ai_challenger, coco, matlab, mot, own_result, posetrack17, posetrack18
-from videopose.io.exchange.cursor import Json, read_json, text_of
+from videopose.io.exchange.cursor import Json, read_json
+from videopose.io.exchange.head import Head
 from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.exchange.table import PoseTable
 from videopose.io.result import atomic_write
@@ -54,6 +53,8 @@ class Format:
         skeleton: the only one it can hold, None for any.
         needs_boxes: every person must have a box; one that is not given is put around the keypoints.
         fit: brings values into the ranges the format allows, and says what it changed.
+        matches: says whether a file is of this format; None if it cannot be told from a format before it. Of several
+            that match, the first in `FORMATS` is taken.
     """
 
     title: str
@@ -64,6 +65,7 @@ class Format:
     skeleton: Skeleton | None = None
     needs_boxes: bool = False
     fit: Callable[[PoseTable], tuple[PoseTable, list[str]]] | None = None
+    matches: Callable[[Head], bool] | None = None
 
 
 def _as_json(build: Callable[[PoseTable], Json]) -> Callable[[PoseTable, Path], None]:
@@ -98,26 +100,28 @@ _MATLAB = frozenset({"keypoints", "visibility", "xyxy", "head_xyxy", "size_hw", 
 FORMATS: dict[str, Format] = {
     "videopose": Format(
         "a result of videopose run", ".json", own_result.read, own_result.write, _OWN, needs_boxes=True,
-        fit=own_result.fitted,
+        fit=own_result.fitted, matches=own_result.matches,
     ),
     "posetrack17": Format(
         "PoseTrack 2017", ".json", posetrack17.read, _as_json(posetrack17.to_json), _ANNOLIST | {"head_xyxy"},
-        skeleton_named("posetrack15"),
+        skeleton_named("posetrack15"), matches=posetrack17.matches,
     ),
     "posetrack18": Format(
         "PoseTrack 2018", ".json", posetrack18.read, _as_json(posetrack18.to_json),
         _ANNOLIST | {"head_xyxy", "xyxy", "size_hw"}, skeleton_named("posetrack15"),
+        matches=posetrack18.matches,
     ),
     "posetrack21": Format(
         "PoseTrack 2021", ".json", posetrack18.read, _as_json(posetrack18.to_json),
         _ANNOLIST | {"head_xyxy", "xyxy", "size_hw"}, skeleton_named("posetrack15"),
     ),
     "coco": Format(
-        "COCO keypoint annotations", ".json", coco.read, _as_json(coco.annotations_to_json), _COCO, needs_boxes=True
+        "COCO keypoint annotations", ".json", coco.read, _as_json(coco.annotations_to_json), _COCO, needs_boxes=True,
+        matches=coco.is_annotated,
     ),
     "coco-results": Format(
         "COCO keypoint results", ".json", coco.read, _as_json(coco.results_to_json),
-        frozenset({"keypoints", "keypoint_score", "score", "xyxy", "track_id"}),
+        frozenset({"keypoints", "keypoint_score", "score", "xyxy", "track_id"}), matches=coco.is_results,
     ),
     "crowdpose": Format(
         "CrowdPose", ".json", coco.read, _as_json(coco.annotations_to_json), _COCO,
@@ -130,12 +134,17 @@ FORMATS: dict[str, Format] = {
     "ai-challenger": Format(
         "AI Challenger", ".json", ai_challenger.read, _as_json(ai_challenger.to_json),
         frozenset({"keypoints", "visibility", "xyxy", "name", "empty"}), ai_challenger.SKELETON,
+        matches=ai_challenger.matches,
     ),
     "mot": Format(
-        "MOT Challenge text", ".txt", mot.read, _write_mot, frozenset({"score", "xyxy", "track_id"}), needs_boxes=True
+        "MOT Challenge text", ".txt", mot.read, _write_mot, frozenset({"score", "xyxy", "track_id"}), needs_boxes=True,
+        matches=mot.matches,
     ),
     "mpii": Format("MPII ground truth", ".mat", matlab.read, None, _MATLAB, skeleton_named("mpii16")),
-    "lsp": Format("LSP and LSPET ground truth", ".mat", matlab.read, None, _MATLAB, skeleton_named("lsp14")),
+    "lsp": Format(
+        "LSP and LSPET ground truth", ".mat", matlab.read, None, _MATLAB, skeleton_named("lsp14"),
+        matches=matlab.matches,
+    ),
     "jhmdb": Format("JHMDB ground truth", ".mat", matlab.read, None, _MATLAB, skeleton_named("jhmdb15")),
     "penn": Format("Penn Action ground truth", ".mat", matlab.read, None, _MATLAB, skeleton_named("penn13")),
 }  # fmt: skip
@@ -153,51 +162,16 @@ def format_named(name: str) -> Format:
 
 
 def recognise(path: Path) -> str:
-    """Find a file's format by its suffix and its beginning.
-
-    HiEve cannot be told from PoseTrack 2017, 2021 from 2018, CrowdPose from COCO: the older name is given.
+    """Find a file's format by its suffix and its beginning; of formats that cannot be told apart, the older one.
 
     Raises:
         DatasetError: the file cannot be read, or is of no format known here.
     """
-    suffix = path.suffix.lower()
-    if suffix in (".parquet", ".csv"):
-        return "videopose"
-    if suffix == ".mat":
-        return "lsp"
-    text = _beginning(path)
-    if text.lstrip()[:1] not in ("{", "["):
-        return "mot" if suffix == ".txt" or _is_of_numbers(text) else _unknown(path)
-    if '"videopose/1"' in text:
-        return "videopose"
-    if '"annolist"' in text:
-        return "posetrack17"
-    if '"keypoint_annotations"' in text:
-        return "ai-challenger"
-    if text.lstrip().startswith("["):
-        return "coco-results"
-    if '"annotations"' in text or '"images"' in text:
-        whole = text_of(path.read_bytes(), errors="replace")
-        return "posetrack18" if '"head_bottom"' in whole and '"area"' not in whole else "coco"
-    return _unknown(path)
-
-
-def _unknown(path: Path) -> NoReturn:
+    head = Head(path)
+    for name, each in FORMATS.items():
+        if each.matches is not None and each.matches(head):
+            return name
     raise DatasetError(f"{path}: of no format known here; name it with --from ({', '.join(FORMATS)})")
-
-
-def _is_of_numbers(text: str) -> bool:
-    """Check for MOT text: its first line that is not blank begins with a number, or there is none."""
-    first = next((line for line in text.splitlines() if line.strip()), "0")
-    return re.match(r"\s*[-+]?[\d.]", first) is not None
-
-
-def _beginning(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return text_of(file.read(65536), errors="replace")
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def read_table(path: Path, name: str | None = None, *, category: int | None = None) -> PoseTable:

@@ -14,12 +14,18 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from videopose.errors import DatasetError
+from videopose.io.exchange.head import Head
 from videopose.io.exchange.table import FrameEntry, PoseTable, make_table
 from videopose.skeletons import skeleton_named
 from videopose.types import F64
 
 Struct = Any
 """What scipy makes of a MATLAB struct; its fields are attributes, hence `Any`."""
+
+
+def matches(head: Head) -> bool:
+    """Check whether a file is MATLAB's; which of the sets it is of says its reader."""
+    return head.suffix == ".mat"
 
 
 def read(path: Path) -> PoseTable:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 from videopose.errors import DatasetError
 from videopose.io.exchange.cursor import text_of
 from videopose.io.exchange.frames import in_frame_order
+from videopose.io.exchange.head import Head
 from videopose.io.exchange.table import FrameEntry, PoseTable, make_table
 from videopose.skeletons import make_skeleton
 from videopose.types import F64, I64, UNTRACKED, Bool
@@ -83,6 +85,17 @@ class Lines:
             score=np.full(len(values), np.nan) if is_truth else score, crowd=None if crowd is None else crowd[rows],
             track_id=np.where(ids < 0, UNTRACKED, ids), posed=np.zeros(len(values), bool),
         )  # fmt: skip
+
+
+def matches(head: Head) -> bool:
+    """Check whether a file is MOT text: by its ending, or by a number at the start of its first line that is not blank.
+
+    A file without such a line is a sequence in which nobody is seen.
+    """
+    if not head.is_text or head.is_json:
+        return False
+    first = next((line for line in head.text.splitlines() if line.strip()), "0")
+    return head.suffix == ".txt" or re.match(r"\s*[-+]?[\d.]", first) is not None
 
 
 def read(path: Path) -> PoseTable:

@@ -11,6 +11,7 @@ import numpy as np
 
 from videopose.errors import DatasetError
 from videopose.io.exchange.frames import in_frame_order
+from videopose.io.exchange.head import Head
 from videopose.io.exchange.table import FrameEntry, PoseTable, make_table
 from videopose.io.result import ResultHeader
 from videopose.io.results import read_result, write_result
@@ -23,6 +24,11 @@ _IDS = 2**31
 """Track ids from here up fit no other tool's column."""
 
 _PIXEL_DECIMALS, _SCORE_DECIMALS = 2, 4  # of the file: what single precision adds behind them is not in it
+
+
+def matches(head: Head) -> bool:
+    """Check whether a file is a result: by its ending as a table, by the name of the schema as JSON."""
+    return head.suffix in (".parquet", ".csv") or head.mentions("videopose/1")
 
 
 def read(path: Path) -> PoseTable:

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from videopose.io.exchange import arrow_json
 from videopose.io.exchange.cursor import Cursor, Json, read_json
+from videopose.io.exchange.head import Head
 from videopose.io.exchange.table import FrameEntry, PoseTable, make_table
 from videopose.skeletons import Skeleton, make_skeleton, skeleton_named
 from videopose.types import F64, I64, UNTRACKED
@@ -71,6 +72,11 @@ HIEVE = Layout(
 
 _CORNERS = ("x1", "y1", "x2", "y2")
 _OURS = np.array([-1, 1, 2])  # `is_visible` -1 (not given), 0 and 1 in the table's terms: not given, hidden, visible
+
+
+def matches(head: Head) -> bool:
+    """Check whether a file is an `annolist`, be it PoseTrack's or HiEve's, which cannot be told apart."""
+    return head.mentions("annolist")
 
 
 def read(path: Path, layout: Layout = POSETRACK) -> PoseTable:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from videopose.io.exchange import coco
 from videopose.io.exchange.coco import image_entries, image_ids, position_of
 from videopose.io.exchange.cursor import Cursor, Json, read_json
+from videopose.io.exchange.head import Head
 from videopose.io.exchange.table import FrameEntry, PoseTable, make_table
 from videopose.skeletons import SKELETONS, Skeleton, make_skeleton
 from videopose.types import F64, I64, UNTRACKED, Bool
@@ -24,6 +26,11 @@ KEYPOINTS = (
 """The format's 17 columns; ears are never labelled in the challenge's own files."""
 
 _ALIASES = {"neck": "head_bottom", "head": "head_top"}
+
+
+def matches(head: Head) -> bool:
+    """Check whether a file is laid out as COCO's, with a neck and without areas; 2018 and 2021 are not told apart."""
+    return coco.is_annotated(head) and '"head_bottom"' in head.whole and '"area"' not in head.whole
 
 
 def read(path: Path) -> PoseTable:
