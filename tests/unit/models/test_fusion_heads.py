@@ -3,23 +3,28 @@
 import pytest
 import torch
 
-from videopose.models import create_model
+from videopose.estimators.build_fused import PARAMETER_FREE_HEADS
+from videopose.models import ARCHITECTURES, create_model
 from videopose.models.complexity import count
 from videopose.models.convlstm_head import ConvLSTMHead
-from videopose.models.fusion_parts import FrameWeights, fuse_log_likelihood, log_likelihood
+from videopose.models.fusion_parts import FrameWeights, WindowHead, fuse_log_likelihood, log_likelihood
 
 KEYPOINTS, SIZE = 3, (16, 12)
-WINDOWS = ["dcpose_head", "posewarper_head"]
-HEADS = [*WINDOWS, "convlstm_head"]
+HEADS = [name for name, each in ARCHITECTURES.items() if each.task == "fusion"]
+WINDOWS = [name for name in HEADS if isinstance(create_model(name, num_keypoints=KEYPOINTS), WindowHead)]
+LEARNED = [name for name in WINDOWS if name not in PARAMETER_FREE_HEADS]
 ARITHMETIC = 1e-4  # float32, orders of summation differ with the batch
 
 
-def a_window(num=2, frames=6, *, seed=0):
+def a_window(name, num=2, *, seed=0):
+    """Make what a head of this name is called with."""
     torch.manual_seed(seed)
+    head = create_model(name, num_keypoints=KEYPOINTS)
     center = torch.randn(num, KEYPOINTS, *SIZE) * 3
-    neighbors = torch.randn(num, frames, KEYPOINTS, *SIZE) * 3
-    seconds = torch.tensor([-3.0, -2, -1, 1, 2, 3]).repeat(num, 1) / 25
-    return center, neighbors, seconds, torch.ones(num, frames, dtype=torch.bool)
+    neighbors = torch.randn(num, head.before + head.after, KEYPOINTS, *SIZE) * 3
+    frames = [*range(-head.before, 0), *range(1, head.after + 1)]
+    seconds = torch.tensor(frames, dtype=torch.float32).repeat(num, 1) / 25
+    return center, neighbors, seconds, torch.ones(num, len(frames), dtype=torch.bool)
 
 
 def trained(name):
@@ -31,9 +36,20 @@ def trained(name):
     return head
 
 
-@pytest.mark.parametrize("name", WINDOWS)
+def distribution(logits):
+    """What logits say, whatever constant they carry."""
+    return logits.flatten(2).softmax(-1)
+
+
+def test_there_are_heads_over_windows_and_along_tracks():
+    assert {"dcpose_head", "score_fusion"} <= set(WINDOWS)
+    assert {"convlstm_head"} <= set(HEADS) - set(WINDOWS)
+    assert set(PARAMETER_FREE_HEADS) < set(WINDOWS)
+
+
+@pytest.mark.parametrize("name", LEARNED)
 def test_an_untrained_head_is_the_single_frame(name):
-    window = a_window()
+    window = a_window(name)
 
     with torch.inference_mode():
         fused = create_model(name, num_keypoints=KEYPOINTS)(*window)
@@ -43,19 +59,21 @@ def test_an_untrained_head_is_the_single_frame(name):
 
 @pytest.mark.parametrize("name", WINDOWS)
 def test_a_person_seen_in_no_neighbour_keeps_the_single_frame(name):
-    center, neighbors, seconds, present = a_window()
+    center, neighbors, seconds, present = a_window(name)
     present[0] = False
 
     with torch.inference_mode():
         fused = trained(name)(center, neighbors, seconds, present)
 
-    assert torch.equal(fused[0], center[0])
-    assert not torch.allclose(fused[1], center[1], atol=0.1)
+    alone, single = distribution(fused), distribution(center)
+    assert torch.allclose(alone[0], single[0], atol=ARITHMETIC)
+    assert name not in LEARNED or torch.equal(fused[0], center[0])
+    assert not torch.allclose(alone[1], single[1], atol=10 * ARITHMETIC)
 
 
 @pytest.mark.parametrize("name", WINDOWS)
 def test_what_an_absent_neighbour_holds_does_not_matter(name):
-    center, neighbors, seconds, present = a_window()
+    center, neighbors, seconds, present = a_window(name)
     present[:, 2] = False
     other = neighbors.clone()
     other[:, 2] = torch.randn_like(other[:, 2]) * 9
@@ -69,7 +87,7 @@ def test_what_an_absent_neighbour_holds_does_not_matter(name):
 
 @pytest.mark.parametrize("name", WINDOWS)
 def test_people_of_a_batch_do_not_mix(name):
-    window = a_window()
+    window = a_window(name)
 
     with torch.inference_mode():
         head = trained(name)
@@ -80,7 +98,7 @@ def test_people_of_a_batch_do_not_mix(name):
 
 @pytest.mark.parametrize("name", WINDOWS)
 def test_a_constant_on_the_neighbours_logits_means_nothing(name):
-    center, neighbors, seconds, present = a_window()
+    center, neighbors, seconds, present = a_window(name)
 
     with torch.inference_mode():
         head = trained(name)
