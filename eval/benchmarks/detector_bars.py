@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,31 +14,12 @@ from videopose.estimators.base import Detector
 from videopose.metrics.person_boxes import DetectorNumbers, detector_numbers, person_box_outcomes
 from videopose.skeletons import skeleton_named
 
+from .bars import Bar
+
 MIN_AREA = 24 * 24
 """Smaller people are ignore regions, square pixels."""
 SCORE_FLOOR = 0.1
 """Scores below it do not enter the calibration error: no pipeline looks at them."""
-
-
-@dataclass(frozen=True)
-class DetectorBar:
-    """One number of a detector beside what is asked of it.
-
-    Attributes:
-        name: of the measure.
-        protocol: on what and how.
-        value: measured.
-        floor: what is asked at least; a most where less is better.
-        aim: what is wished for.
-        samples: how many people or images it was measured on.
-    """
-
-    name: str
-    protocol: str
-    value: float
-    floor: float
-    aim: float
-    samples: int
 
 
 def measure_detector(data_dir: Path, detector: Detector, *, threshold: float) -> DetectorNumbers:
@@ -63,16 +43,14 @@ def measure_detector(data_dir: Path, detector: Detector, *, threshold: float) ->
     return detector_numbers(outcomes, [not image.people for image in images], threshold=threshold, floor=SCORE_FLOOR)
 
 
-def detector_bars(data_dir: Path, detector: Detector, *, threshold: float) -> Iterator[DetectorBar]:
+def detector_bars(data_dir: Path, detector: Detector, *, threshold: float) -> Iterator[Bar]:
     """Return the bars of `measure_detector`'s numbers."""
     numbers = measure_detector(data_dir, detector, threshold=threshold)
     people = "detval, boxes >= 24 x 24 square pixels"
-    yield DetectorBar("detval AP50", people, numbers.ap50, 0.71, 0.79, numbers.people)
-    yield DetectorBar("detval AP75", people, numbers.ap75, 0.45, 0.56, numbers.people)
+    yield Bar("detval AP50", people, numbers.ap50, 0.71, 0.79, numbers.people)
+    yield Bar("detval AP75", people, numbers.ap75, 0.45, 0.56, numbers.people)
     quiet = f"detval, person-free images with a box at {threshold:g}; less is better"
-    yield DetectorBar("person-free with a box", quiet, numbers.fired, 20, 8, numbers.person_free)
-    yield DetectorBar(
-        "recall there", f"detval, boxes found at {threshold:g}", numbers.recall, 0.70, 0.80, numbers.people
-    )
+    yield Bar("person-free with a box", quiet, numbers.fired, 20, 8, numbers.person_free)
+    yield Bar("recall there", f"detval, boxes found at {threshold:g}", numbers.recall, 0.70, 0.80, numbers.people)
     honest = f"detval, boxes from {SCORE_FLOOR:g} on, ten bins; less is better"
-    yield DetectorBar("person score error", honest, numbers.error, 0.06, 0.02, numbers.people)
+    yield Bar("person score error", honest, numbers.error, 0.06, 0.02, numbers.people)

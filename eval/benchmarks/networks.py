@@ -7,7 +7,7 @@ here is measured against machine labels.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,7 @@ from videopose.stages.detect import DetectPeople
 from videopose.stages.estimate import EstimatePoses
 from videopose.types import F32, U8, Detections, Frame, Record
 
+from .bars import Bar
 from .detector_bars import detector_bars
 from .pose_bars import (
     estimate_people,
@@ -64,27 +65,6 @@ class NetworkBarsOptions(Options):
     (`pose` on one set)."""
 
 
-@dataclass(frozen=True)
-class Bar:
-    """One measured number beside what is asked of it.
-
-    Attributes:
-        name: of the measure.
-        protocol: on what and how.
-        value: measured.
-        floor: least that is asked.
-        aim: what is wished for.
-        samples: how many people (images for the detector) it was measured on.
-    """
-
-    name: str
-    protocol: str
-    value: float
-    floor: float
-    aim: float
-    samples: int
-
-
 def measure(data_dir: Path, options: NetworkBarsOptions, device: torch.device) -> Iterator[Bar]:
     """Measure every bar whose data is there, one after the other.
 
@@ -94,7 +74,7 @@ def measure(data_dir: Path, options: NetworkBarsOptions, device: torch.device) -
     estimator = create_estimator(options.pose, device)
     detector = create_detector(options.detector, device)
     if options.only in ("", "pipelines"):
-        yield from (Bar(*astuple(bar)) for bar in pose_bars(data_dir, device))
+        yield from pose_bars(data_dir, device)
     if options.only == "lspet":
         yield from lspet_pck(data_dir, estimator)
     if options.only == "coco":
@@ -103,7 +83,7 @@ def measure(data_dir: Path, options: NetworkBarsOptions, device: torch.device) -
         yield from people_ap(data_dir, detector)
     if options.only in ("", "detval"):
         threshold = DetectorOptions().min_score
-        yield from (Bar(*astuple(bar)) for bar in detector_bars(data_dir, detector, threshold=threshold))
+        yield from detector_bars(data_dir, detector, threshold=threshold)
     if options.only in ("", "jhmdb"):
         yield from jhmdb_pck(data_dir, detector, estimator, options.jhmdb_min_score, options.jhmdb_every)
 
@@ -118,14 +98,13 @@ def lspet_pck(data_dir: Path, estimator: TopDownEstimator) -> Iterator[Bar]:
     The torso is left shoulder to right hip, else right shoulder to left hip, else the person is skipped.
     """
     found = estimate_people(estimator, lspet_people(data_dir), skeleton_named("lsp14"))
-    yield Bar(*astuple(pck_bar(found, "chosen")))
+    yield pck_bar(found, "chosen")
 
 
 def coco_oks(data_dir: Path, estimator: TopDownEstimator) -> Iterator[Bar]:
     """OKS AP, mean OKS, people hard to see and scores with true boxes: people of six keypoints, larger than 32 x 32."""
     found = estimate_people(estimator, held_out_people(data_dir), skeleton_named("coco17"))
-    bars = (*similarity_bars(found, "chosen"), *hard_bars(found, "chosen"), score_bar(found, "chosen"))
-    yield from (Bar(*astuple(bar)) for bar in bars)
+    yield from (*similarity_bars(found, "chosen"), *hard_bars(found, "chosen"), score_bar(found, "chosen"))
 
 
 def people_ap(data_dir: Path, detector: Detector) -> Iterator[Bar]:

@@ -24,6 +24,8 @@ from videopose.skeletons import Skeleton, shared_keypoints, skeleton_named
 from videopose.types import F32, Bool, Detections
 from videopose.workflows.pipelines import load_pipeline
 
+from .bars import Bar
+
 PIPELINES = ("accurate", "default", "fast")
 MIN_KEYPOINTS, MIN_AREA = 6, 32**2
 RIGHT = 0.5
@@ -38,27 +40,6 @@ _HARD: Mapping[str, tuple[float, float]] = {
 }
 
 Person = tuple[LabelledImage, PersonLabel]
-
-
-@dataclass(frozen=True)
-class PoseBar:
-    """One number of a pose network beside what is asked of it.
-
-    Attributes:
-        name: of the measure.
-        protocol: on what and how.
-        value: measured.
-        floor: least that is asked; a most where less is better; NaN where nothing is.
-        aim: what is wished for, likewise.
-        samples: how many people, or keypoints, it was measured on.
-    """
-
-    name: str
-    protocol: str
-    value: float
-    floor: float
-    aim: float
-    samples: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,14 +77,14 @@ class PoseOutcome:
         return np.where(truth[..., 2] > 0, np.exp(-squared / extent), np.nan).astype(np.float32)
 
 
-def pose_bars(data_dir: Path, device: torch.device, pipelines: Sequence[str] = PIPELINES) -> Iterator[PoseBar]:
+def pose_bars(data_dir: Path, device: torch.device, pipelines: Sequence[str] = PIPELINES) -> Iterator[Bar]:
     """Measure the networks of shipped pipelines: those of `coco`'s held-out tenth and of `lspet/val`, from true boxes.
 
     Raises:
         DatasetError: a set is not there or cannot be read.
     """
     people, acrobats = held_out_people(data_dir), lspet_people(data_dir)
-    done: dict[str, list[PoseBar]] = {}
+    done: dict[str, list[Bar]] = {}
     for name in pipelines:
         options = PoseOptions.model_validate(load_pipeline(name).options.model_dump()["pose"] | {"nms_oks": 1.0})
         known = options.model_dump_json()
@@ -151,7 +132,7 @@ def _tensor(path: Path) -> Tensor:
     return torch.from_numpy(read_image(path)).permute(2, 0, 1)
 
 
-def similarity_bars(found: PoseOutcome, name: str) -> Iterator[PoseBar]:
+def similarity_bars(found: PoseOutcome, name: str) -> Iterator[Bar]:
     """OKS AP, and mean OKS of each person's own pose."""
     owners = np.array([image.key for image, _ in found.people])
     truth, extent, outcomes, similarity = found.truth, found.area, [], []
@@ -164,18 +145,18 @@ def similarity_bars(found: PoseOutcome, name: str) -> Iterator[PoseBar]:
     protocol = "coco, held-out tenth, true boxes, 17 keypoints"
     precision = 100 * pose_numbers(join_ranges(outcomes))["AP"]
     mean = float(np.concatenate(similarity).mean())
-    yield PoseBar(f"OKS AP, {name}", protocol, precision, *_asked(_AP, name), len(owners))
-    yield PoseBar(f"mean OKS, {name}", protocol, mean, *_asked(_OKS, name), len(owners))
+    yield Bar(f"OKS AP, {name}", protocol, precision, *_asked(_AP, name), len(owners))
+    yield Bar(f"mean OKS, {name}", protocol, mean, *_asked(_OKS, name), len(owners))
 
 
-def hard_bars(found: PoseOutcome, name: str) -> Iterator[PoseBar]:
+def hard_bars(found: PoseOutcome, name: str) -> Iterator[Bar]:
     """Share of the people who are hard to see whose pose is right."""
     right = np.nanmean(found.similarity, 1) > RIGHT
     for group, chosen in hard_people(found).items():
         share = 100 * float(right[chosen].mean()) if chosen.any() else float("nan")
         asked = _HARD[group] if name == "default" else (float("nan"), float("nan"))
         protocol = "coco, held-out tenth, share in % with OKS > .5"
-        yield PoseBar(f"{group}, {name}", protocol, share, *asked, int(chosen.sum()))
+        yield Bar(f"{group}, {name}", protocol, share, *asked, int(chosen.sum()))
 
 
 def hard_people(found: PoseOutcome) -> dict[str, Bool]:
@@ -196,21 +177,21 @@ def hard_people(found: PoseOutcome) -> dict[str, Bool]:
     }
 
 
-def score_bar(found: PoseOutcome, name: str) -> PoseBar:
+def score_bar(found: PoseOutcome, name: str) -> Bar:
     """Calibration error of all labelled keypoints' scores together."""
     similarity = found.similarity
     labelled = np.isfinite(similarity)
     error = calibration_error(found.keypoints[..., 2][labelled], similarity[labelled] >= RIGHT)
     protocol = "coco, held-out tenth, labelled keypoints, ten bins; less is better"
-    return PoseBar(f"score error, {name}", protocol, error, 0.04, 0.02, int(labelled.sum()))
+    return Bar(f"score error, {name}", protocol, error, 0.04, 0.02, int(labelled.sum()))
 
 
-def pck_bar(found: PoseOutcome, name: str) -> PoseBar:
+def pck_bar(found: PoseOutcome, name: str) -> Bar:
     """PCK@0.2 of the torso, mean over LSP's 14 keypoints."""
     truth = found.truth
     counts = count_pck(found.keypoints, truth, torso_length(truth, found.skeleton), [0.2])
     protocol = "lspet/val, true boxes x 1.25, mean over 14 keypoints"
-    return PoseBar(f"PCK@0.2, {name}", protocol, 100 * float(counts.mean()[0]), *_asked(_PCK, name), len(truth))
+    return Bar(f"PCK@0.2, {name}", protocol, 100 * float(counts.mean()[0]), *_asked(_PCK, name), len(truth))
 
 
 def _asked(table: Mapping[str, tuple[float, float]], name: str) -> tuple[float, float]:
