@@ -114,18 +114,28 @@ class _Module(nn.Module):
 
     def forward(self, xs: list[Tensor]) -> list[Tensor]:
         xs = self.layers(xs)
-        fused: list[Tensor] = []
-        for row in self.fuse_layers:
-            assert isinstance(row, nn.ModuleList)
-            parts = [layer(x) for layer, x in zip(row, xs, strict=True)]
-            # The release adds the finest branch twice, and in place: the coarser rows see the sum of the first.
-            total = parts[0] + parts[0]
-            for part in parts[1:]:
-                total = total + part
-            if not fused:
-                xs = [total, *xs[1:]]
-            fused.append(functional.relu(total))
-        return fused
+        return sum_branches(self.fuse_layers, xs)
+
+
+def sum_branches(fuse: nn.ModuleList, xs: list[Tensor]) -> list[Tensor]:
+    """Add up all branches for each, as the release does.
+
+    Args:
+        fuse: row i, column j brings branch j to the size of branch i.
+        xs: a tensor per branch, finest first.
+    """
+    fused: list[Tensor] = []
+    for row in fuse:
+        assert isinstance(row, nn.ModuleList)
+        parts = [layer(x) for layer, x in zip(row, xs, strict=True)]
+        # The release adds the finest branch twice, and in place: the coarser rows see the sum of the first.
+        total = parts[0] + parts[0]
+        for part in parts[1:]:
+            total = total + part
+        if not fused:
+            xs = [total, *xs[1:]]
+        fused.append(functional.relu(total))
+    return fused
 
 
 def _fuse(widths: Sequence[int], target: int, source: int) -> nn.Module:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from videopose.models.blocks import ConvUnit
+from videopose.models.lite_hrnet import sum_branches
 
 _WIDTHS = (40, 80, 160, 320)
 _STEM_WIDTH = 32
@@ -78,18 +79,7 @@ class _Exchange(nn.Module):
 
     def forward(self, xs: list[Tensor]) -> list[Tensor]:
         xs = [branch(x) for branch, x in zip(self.branches, xs, strict=True)]
-        fused: list[Tensor] = []
-        for row in self.fuse:
-            assert isinstance(row, nn.ModuleList)
-            parts = [layer(x) for layer, x in zip(row, xs, strict=True)]
-            # As in Lite-HRNet's release, the finest branch counts twice, and coarser rows see the finest row's sum.
-            total = parts[0] + parts[0]
-            for part in parts[1:]:
-                total = total + part
-            if not fused:
-                xs = [total, *xs[1:]]
-            fused.append(functional.relu(total))
-        return fused
+        return sum_branches(self.fuse, xs)
 
 
 def _fuse(widths: Sequence[int], target: int, source: int) -> nn.Module:
