@@ -37,6 +37,7 @@ from videopose.geometry.boxes import clip as clip_boxes
 from videopose.geometry.keypoints import boxes_around
 from videopose.learned_tracking import learned_smoother
 from videopose.metrics.pck import PckCounts, count_pck, torso_length
+from videopose.metrics.sums import Sums
 from videopose.metrics.temporal import TemporalSums, sum_track
 from videopose.skeletons import Skeleton
 from videopose.tracking.cleaning.smoothing import smooth
@@ -76,8 +77,8 @@ class Case:
     skeleton: Skeleton
 
 
-@dataclass(eq=False)
-class Score:
+@dataclass(frozen=True, eq=False)
+class Score(Sums):
     """Sums over cases.
 
     Attributes:
@@ -91,14 +92,6 @@ class Score:
     pck: PckCounts
     seen: F64
     filled: F64
-
-    def __add__(self, other: Score) -> Score:
-        return Score(
-            self.temporal + other.temporal,
-            self.pck + other.pck,
-            self.seen + other.seen,
-            self.filled + other.filled,
-        )
 
     def numbers(self) -> dict[str, float]:
         """Return errors in percent of the person's size, PCK in percent."""

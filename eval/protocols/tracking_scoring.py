@@ -13,6 +13,7 @@ from videopose.metrics.clear import ClearCounts, count_clear
 from videopose.metrics.hota import HotaSums, sum_hota
 from videopose.metrics.identity import IdentityCounts, count_identity
 from videopose.metrics.similarity import coco_oks
+from videopose.metrics.sums import Sums
 from videopose.skeletons import Skeleton
 from videopose.types import F32, F64, I64, UNTRACKED, Poses
 
@@ -36,21 +37,13 @@ class TrueFrame:
 
 
 @dataclass(frozen=True, eq=False)
-class TrackingCounts:
+class TrackingCounts(Sums):
     """What became of one or several videos; counts add up."""
 
     clear: ClearCounts
     identity: IdentityCounts
     hota: HotaSums
     outcomes: tuple[Outcomes, ...]
-
-    def __add__(self, other: TrackingCounts) -> TrackingCounts:
-        return TrackingCounts(
-            self.clear + other.clear,
-            self.identity + other.identity,
-            self.hota + other.hota,
-            self.outcomes + other.outcomes,
-        )
 
     def numbers(self) -> dict[str, float]:
         """Give HOTA, DetA, AssA, IDF1, MOTA and AP in per cent, and counts of switches and fragmentations."""

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from videopose.errors import check_shape
+from videopose.metrics.sums import Sums
 from videopose.types import F64, I64, Bool
 
 _NEVER = -1
@@ -20,7 +21,7 @@ _TOO_FAR = 1e6  # cost of a pair that must not be matched: above any sum of true
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ClearCounts:
+class ClearCounts(Sums):
     """What MOTA and its kin are made of, (C,) each, per channel; counts of sequences add up.
 
     Attributes:
@@ -42,9 +43,6 @@ class ClearCounts:
     fragmentations: F64
     distance: F64
     contested: F64
-
-    def __add__(self, other: ClearCounts) -> ClearCounts:
-        return ClearCounts(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
     @staticmethod
     def zero(channels: int) -> ClearCounts:

@@ -9,6 +9,7 @@ from scipy.optimize import linear_sum_assignment
 
 from videopose.errors import check_shape
 from videopose.metrics.identity import co_occurrence
+from videopose.metrics.sums import Sums
 from videopose.types import F64, I64, Bool
 
 ALPHAS: F64 = np.arange(0.05, 0.99, 0.05)
@@ -18,7 +19,7 @@ _EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HotaSums:
+class HotaSums(Sums):
     """(C, 19) each: per channel and localisation threshold; sums of sequences add up.
 
     Attributes:
@@ -38,9 +39,6 @@ class HotaSums:
     association: F64
     association_recall: F64
     association_precision: F64
-
-    def __add__(self, other: HotaSums) -> HotaSums:
-        return HotaSums(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
     @staticmethod
     def zero(channels: int) -> HotaSums:

@@ -8,11 +8,12 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from videopose.errors import check_shape
+from videopose.metrics.sums import Sums
 from videopose.types import F64, I64, Bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class IdentityCounts:
+class IdentityCounts(Sums):
     """(C,) each, per channel; counts of sequences add up.
 
     Attributes:
@@ -24,9 +25,6 @@ class IdentityCounts:
     true_positives: F64
     objects: F64
     predictions: F64
-
-    def __add__(self, other: IdentityCounts) -> IdentityCounts:
-        return IdentityCounts(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
     @staticmethod
     def zero(channels: int) -> IdentityCounts:

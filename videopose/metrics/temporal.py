@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from videopose.errors import check_shape
+from videopose.metrics.sums import Sums
 from videopose.types import F64, I64, Bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TemporalSums:
+class TemporalSums(Sums):
     """Sums over true tracks; those of two halves add up.
 
     Attributes:
@@ -35,9 +36,6 @@ class TemporalSums:
     frames: float
     tracks: float
     kept_share: float
-
-    def __add__(self, other: TemporalSums) -> TemporalSums:
-        return TemporalSums(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
     @staticmethod
     def zero(num_keypoints: int) -> TemporalSums:
