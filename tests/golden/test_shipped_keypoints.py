@@ -7,11 +7,11 @@ is read like code before it is committed.
 import json
 from pathlib import Path
 
+import demo_clip
 import numpy as np
 import pytest
 import torch
 
-from videopose import catalog
 from videopose.estimators.build import DetectorOptions, PoseOptions, create_detector, create_estimator
 from videopose.runtime.choice import RuntimeOptions
 
@@ -24,9 +24,8 @@ PLAIN = RuntimeOptions(runtime="torch", precision="float32")
 
 def test_the_shipped_networks_answer_as_they_did(request):
     pytest.importorskip("matplotlib", reason="the demo's portrait ships with matplotlib")
-    demo = catalog.protocol("demo_clip")
-    person, opacity = demo.portrait()
-    images = [demo.frame_at(time, demo.stage(), person, opacity) for time in TIMES]
+    person, opacity = demo_clip.portrait()
+    images = [demo_clip.frame_at(time, demo_clip.stage(), person, opacity) for time in TIMES]
     cpu = torch.device("cpu")
 
     boxes = create_detector(DetectorOptions(), cpu, PLAIN).detect(images)
