@@ -1,4 +1,4 @@
-"""Carry labelled poses through the images between two labelled frames, from both sides."""
+"""Propagate labelled poses through the images between two labelled frames, from both sides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tell a file that was cut off from a whole one, by the sizes its own boxes and tables state.
+"""Find files that were cut off, by the sizes its own boxes and tables state.
 
 Durations and tags are hints of whoever wrote the file and prove nothing: files with wrong ones play to their end.
 """

@@ -1,4 +1,4 @@
-"""Make time stamps increase: wrong ones are put between their neighbours, a clock that starts anew is shifted.
+"""Build time stamps increase: wrong ones are put between their neighbours, a clock that starts anew is shifted.
 
 Everything here works on the stamps of one stream in presentation order, in ticks; nothing is opened.
 """

@@ -1,4 +1,4 @@
-"""Tell files apart by their content: a run that goes on must be about the same video and weights it began with."""
+"""Identify files by their content: a run that goes on must have the video and weights it began with."""
 
 from __future__ import annotations
 
