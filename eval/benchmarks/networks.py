@@ -170,7 +170,7 @@ def _of_person(record: Record, box: F32, min_score: float) -> Record:
 
 
 def jhmdb_from(keypoints: F32, skeleton: Skeleton) -> F32:
-    """Give JHMDB's 15 keypoints: neck and limbs as they are, face and belly derived.
+    """Return JHMDB's 15 keypoints: neck and limbs as they are, face and belly derived.
 
     The face is the middle of the head, the belly lies 0.77 of the way from the shoulders' middle to the hips'. Both
     were read off the medians of JHMDB's training clips.

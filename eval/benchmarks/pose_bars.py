@@ -160,7 +160,7 @@ def hard_bars(found: PoseOutcome, name: str) -> Iterator[Bar]:
 
 
 def hard_people(found: PoseOutcome) -> dict[str, Bool]:
-    """Say who has no labelled knee or ankle, who many hidden keypoints, and whose box lies half inside another one."""
+    """Find who has no labelled knee or ankle, who many hidden keypoints, and whose box lies half inside another one."""
     visible = found.truth[..., 2]
     legs = [found.skeleton.index_of(f"{side}_{part}") for side in ("left", "right") for part in ("knee", "ankle")]
     covered = np.zeros(len(found.people))

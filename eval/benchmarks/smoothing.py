@@ -192,7 +192,7 @@ def estimated_case(clip: LabelledClip, estimator: TopDownEstimator, seed: int) -
 
 
 def with_losses(case: Case, seed: int, share: float) -> Case:
-    """Take poses away, in runs of 5 frames on average; the first and the last of a person stay."""
+    """Remove poses, in runs of 5 frames on average; the first and the last of a person stay."""
     rng = np.random.default_rng([seed, len(case.table)])
     lost = np.zeros(len(case.table), bool)
     for first in np.flatnonzero(rng.random(len(lost)) < share / 5).tolist():

@@ -196,7 +196,7 @@ def _scores(tallies: Tallies, modules: Sequence[str], options: TemporalBarsOptio
 
 
 def _numbers(tally: _Tally) -> list[float]:
-    """Give PCK and acceleration error, per cent."""
+    """Return PCK and acceleration error, per cent."""
     return [100 * tally.correct / max(1.0, tally.labelled), 100 * tally.error / max(1.0, tally.triples)]
 
 

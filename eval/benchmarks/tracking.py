@@ -71,7 +71,7 @@ class Row:
 
 
 def records_of(video: DetectedVideo) -> Iterator[Record]:
-    """Turn detections into the stream a tracker gets."""
+    """Convert detections to the stream a tracker gets."""
     for number, (seconds, poses) in enumerate(zip(video.truth.time.tolist(), video.poses, strict=True)):
         yield Record(Frame(number, seconds, None), poses=poses)
 
@@ -136,7 +136,7 @@ def methods(names: Sequence[str], *, public: bool) -> dict[str, Method]:
 
 
 def frame_rate_change(videos: Sequence[TrueVideo], method: Method, level: Level) -> tuple[float, float]:
-    """Give HOTA on all frames, and on every second frame, of the same videos."""
+    """Return HOTA on all frames, and on every second frame, of the same videos."""
     scores = []
     for every in (1, 2):
         simulated = [simulate(thin(video, every), level, seed) for video in videos for seed in SEEDS]

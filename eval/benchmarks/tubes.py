@@ -111,7 +111,7 @@ def _measure(
 
 
 def _of_person(record: Record, box: F32, skeleton: Skeleton) -> F32:
-    """Give JHMDB's keypoints of whoever overlaps a box most; NaN if nobody does."""
+    """Return JHMDB's keypoints of the person that overlaps a box most; NaN if none does."""
     nobody = np.full((len(skeleton_named("jhmdb15")), 3), np.nan, np.float32)
     if record.poses is None or not len(record.poses):
         return nobody

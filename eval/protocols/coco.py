@@ -174,7 +174,7 @@ def _image(truth: PoseTable, predicted: F64, score: F64, extent: F64 | None, pro
 
 
 def numbers(images: Sequence[Mapping[str, Outcomes]], protocol: str, crowd_index: F64) -> dict[str, float]:
-    """Turn outcomes into the protocol's numbers in [0, 1]."""
+    """Convert outcomes to the protocol's numbers in [0, 1]."""
     joined = join_ranges(images)
     if protocol == "coco":
         return pose_numbers(joined)

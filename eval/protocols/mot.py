@@ -226,7 +226,7 @@ def _ids(table: PoseTable, rows: I64) -> I64:
 
 
 def numbers(counts: Sequence[SequenceCounts], times: Sequence[int] | None = None) -> dict[str, float]:
-    """Turn counts into per cent and sums.
+    """Convert counts to per cent and sums.
 
     Args:
         counts: of the sequences.

@@ -40,7 +40,7 @@ class Truth:
 
 
 def benchmark_of(path: Path) -> str | None:
-    """Tell a benchmark by the names of a ground truth's file and folders; None if they do not say.
+    """Find a benchmark by the names of a ground truth's file and folders; None if they do not say.
 
     MOT15 is called `2DMOT2015` as well.
     """
@@ -107,7 +107,7 @@ def unique_ids(table: PoseTable) -> None:
 
 
 def excused(truth: Truth, predicted: PoseTable) -> Bool:
-    """Say which predictions are taken away: those that belong to a distractor when matched with every line.
+    """Find which predictions are taken away: those that belong to a distractor when matched with every line.
 
     Args:
         truth: its frames are those of the predictions.

@@ -128,7 +128,7 @@ def select_frames(table: PoseTable, keep: I64) -> PoseTable:
 
 
 def without_ignored(table: PoseTable, frames: tuple[FrameEntry, ...]) -> PoseTable:
-    """Take away keypoints inside ignore regions, and in frames that have some, people left without any."""
+    """Remove keypoints inside ignore regions, and in frames that have some, people left without any."""
     gone = np.zeros((len(table), len(table.skeleton)), bool)
     affected = np.zeros(len(table), bool)
     for position, frame in enumerate(frames):
@@ -144,7 +144,7 @@ def without_ignored(table: PoseTable, frames: tuple[FrameEntry, ...]) -> PoseTab
 
 
 def has_ids(truth: PoseTable, predicted: PoseTable, rules: AbstractSet[str], notes: Counter[str]) -> bool:
-    """Say whether tracking can be scored; without ids it cannot, which the kit takes as an error."""
+    """Check whether tracking can be scored; without ids it cannot, which the kit takes as an error."""
     together = np.intersect1d(truth.frame, predicted.frame)
     missing = [
         int(((table.track_id == UNTRACKED) & np.isin(table.frame, together)).sum()) for table in (truth, predicted)

@@ -90,7 +90,7 @@ def onto_frames(predicted: PoseTable, truth: PoseTable) -> PoseTable:
 
 
 def numbered_as(predicted: PoseTable, truth: PoseTable) -> PoseTable:
-    """Put the frames of a video's result on the images of the truth, by the rule of `io.exchange.frames`.
+    """Match the frames of a video's result to the images of the truth, by the rule of `io.exchange.frames`.
 
     Frames of the result that are no images of the truth are left out, which is said. Results that are not a video's
     are left alone.
@@ -119,7 +119,7 @@ def numbered_as(predicted: PoseTable, truth: PoseTable) -> PoseTable:
 
 
 def _is_of_video(table: PoseTable) -> bool:
-    """Say whether frames are counted, as in our results and in MOT text, rather than named or numbered at will."""
+    """Check whether frames are counted, as in our results and in MOT text, rather than named or numbered at will."""
     numbered = all(frame.number is not None and not frame.name for frame in table.frames)
     return numbered and (table.first_number > 0 or all(frame.time is not None for frame in table.frames))
 

@@ -46,7 +46,7 @@ class TrackingCounts(Sums):
     outcomes: tuple[Outcomes, ...]
 
     def numbers(self) -> dict[str, float]:
-        """Give HOTA, DetA, AssA, IDF1, MOTA and AP in per cent, and counts of switches and fragmentations."""
+        """Return HOTA, DetA, AssA, IDF1, MOTA and AP in per cent, and counts of switches and fragmentations."""
         hota = self.hota.numbers()
         outcomes = [each for each in self.outcomes if each.right.size or each.truths]
         return {

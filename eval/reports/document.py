@@ -49,7 +49,7 @@ class Report:
 
 
 def as_text(report: Report) -> str:
-    """Lay the tables out for a terminal."""
+    """Format the tables for a terminal."""
     blocks = [_table_text(table) for table in report.tables]
     if report.notes:
         blocks.append("\n".join(f"- {note}" for note in report.notes))

@@ -38,7 +38,7 @@ figure { display: inline-block; margin: .5rem; } figcaption { font-size: .8rem; 
 
 
 def as_html(report: Report) -> str:
-    """Lay a report out as a page."""
+    """Format a report as an HTML page."""
     explanation: Facts = report.document.get("explanation", {})
     parts = [f"<h1>{escape(report.title)}</h1>"]
     parts += [_table(table) for table in report.tables]
@@ -51,9 +51,7 @@ def as_html(report: Report) -> str:
     if explanation:
         parts.append("<h2>Kinds of errors</h2>" + _bars(explanation["kinds"]) + _bars(explanation["groups"]))
     if report.thumbnails:
-        parts.append(
-            "<h2>Worst frames</h2><p>Truth in green, predictions in orange.</p>" + _pictures(report.thumbnails)
-        )
+        parts.append("<h2>Worst frames</h2><p>Truth in green, predictions in orange.</p>" + _figures(report.thumbnails))
     body = "\n".join(parts)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -127,7 +125,7 @@ def _bars(rows: Mapping[str, Mapping[str, float]]) -> str:
     return f'<svg role="img" {size}><title>Kinds of errors</title>{"".join(parts)}</svg>' + _legend(_KIND_COLOURS)
 
 
-def _pictures(images: Sequence[tuple[str, bytes]]) -> str:
+def _figures(images: Sequence[tuple[str, bytes]]) -> str:
     return "".join(
         f'<figure><img alt="{escape(caption)}" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"

@@ -76,7 +76,7 @@ def _people(records: Iterable[Record]) -> int:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out a table: first column to the left, the others to the right."""
+    """Format a table: first column to the left, the others to the right."""
     widths = [max(len(line[column]) for line in (head, *rows)) for column in range(len(head))]
     lines = [
         "  ".join(

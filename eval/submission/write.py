@@ -129,7 +129,7 @@ def _sequence(predicted: PoseTable, truth: PoseTable, cut: float) -> tuple[PoseT
 
 
 def _by_number(predicted: PoseTable, truth: PoseTable, said: list[str]) -> PoseTable:
-    """Put the frames of a video result on those of the sequence, by the rule of `io.exchange.frames`."""
+    """Match the frames of a video result to those of the sequence, by the rule of `io.exchange.frames`."""
     given = frame_indices(predicted)
     is_whole = np.array_equal(np.sort(given), np.arange(len(given)))
     position = {
@@ -219,7 +219,7 @@ def _mota(pairs: Iterable[tuple[PoseTable, PoseTable]]) -> float:
 
 
 def check(folder: Path, truth: Path | None = None) -> list[Verdict]:
-    """Say for every rule of the challenge whether the files of a folder keep it.
+    """Check for every rule of the challenge whether the files of a folder keep it.
 
     Raises:
         DatasetError: there is nothing to check.

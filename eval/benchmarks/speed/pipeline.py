@@ -58,7 +58,7 @@ class Calls:
                 hook.remove()
 
     def replay(self, device: torch.device) -> None:
-        """Make the same calls again, side by side as in the run, with nothing between them."""
+        """Repeat the same calls, side by side as in the run, with nothing between them."""
 
         @torch.inference_mode()
         def call(recorded: tuple[nn.Module, tuple[Any, ...]]) -> None:
@@ -111,7 +111,7 @@ class Timed:
 
 
 def timed(pipeline: Pipeline, seconds: dict[str, float]) -> Pipeline:
-    """Put a stopwatch on every stage of a pipeline but those that only hand over to another thread."""
+    """Measure the time of every stage of a pipeline but those that only hand over to another thread."""
     stages = (
         stage if isinstance(stage, Prefetch) else Timed(stage, type(stage).__name__, seconds)
         for stage in pipeline.stages
@@ -133,17 +133,17 @@ class Clock:
 
     @contextmanager
     def running(self) -> Iterator[Clock]:
-        """Take the time of a block."""
+        """Measure the time of a block."""
         self.start()
         yield self
         self.stop()
 
     def start(self) -> None:
-        """Begin at zero."""
+        """Start at zero."""
         self.wall, self.processor = -time.perf_counter(), -time.process_time()
 
     def stop(self) -> None:
-        """Take the time since the start."""
+        """Measure the time since the start."""
         self.wall += time.perf_counter()
         self.processor += time.process_time()
 
@@ -168,7 +168,7 @@ class Whole:
 
 
 def drain(begun: Run) -> Whole:
-    """Do a run's work and take its time."""
+    """Run to the end and measure the time."""
     clock, last = Clock(), 0.0
     entered = time.perf_counter()
 
@@ -251,7 +251,7 @@ def measure_pipeline(
 
 
 def machine() -> dict[str, str | int]:
-    """Say what the numbers were measured on."""
+    """Describe what the numbers were measured on."""
     return {
         "videopose": __version__,
         "torch": torch.__version__,

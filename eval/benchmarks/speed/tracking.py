@@ -97,7 +97,7 @@ def _second_half(journal: Path, target: Path) -> float:
 
 
 def write_journal(folder: str, num_frames: str, num_people: str) -> dict[str, Any]:
-    """Leave what the networks would have left."""
+    """Write what the networks would have written."""
     store = JournalStore(Path(folder), {})
     kept: list[Record] = []
     for record in people_walking(int(num_frames), int(num_people)):
@@ -166,7 +166,7 @@ _ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_T
 
 
 def measure() -> dict[str, Any]:
-    """Take all measurements, one after the other."""
+    """Run all measurements, one after the other."""
     return {
         "machine": {"videopose": __version__, "python": platform.python_version(), "numpy": np.__version__},
         "date": time.strftime("%Y-%m-%d"),
