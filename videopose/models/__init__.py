@@ -192,7 +192,7 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 
 def architecture_named(name: str) -> Architecture:
-    """Look an architecture up.
+    """Return the architecture of a name.
 
     Raises:
         UnknownNameError: there is none of that name.

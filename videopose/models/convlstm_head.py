@@ -46,7 +46,7 @@ class ConvLSTMHead(nn.Module):
         return [(1, 2, self.num_keypoints, input_hw[0] // 4, input_hw[1] // 4)]
 
     def step(self, logits: Tensor, state: State | None, seconds: Tensor | None = None) -> tuple[Tensor, State]:
-        """Go one frame along each track.
+        """Advance each track by one frame.
 
         Args:
             logits: (N, K, h, w) of this frame; h and w even.
@@ -79,7 +79,7 @@ class ConvLSTMHead(nn.Module):
         return fuse_log_likelihood(logits, change, 1 + weights[:, 0])
 
     def forward(self, sequence: Tensor, places: Tensor | None = None) -> Tensor:
-        """Go along whole tracks.
+        """Compute whole tracks at once.
 
         Args:
             sequence: (N, T, K, h, w) logits, each frame in its own crop.
@@ -101,5 +101,5 @@ class ConvLSTMHead(nn.Module):
 
 
 def _enlarge(part: Tensor) -> Tensor:
-    """Bring a state to the heatmaps' cells, so that it is moved between crops as they are."""
+    """Resample a state to the heatmaps' cells, so that it is warped between crops as they are."""
     return functional.interpolate(part, scale_factor=2.0, mode="nearest")

@@ -82,5 +82,5 @@ class CPM(nn.Module):
 
 
 def convert_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring MMPose's names to ours, which are the same but for wrappers."""
+    """Convert MMPose's names to ours, which are the same but for wrappers."""
     return from_mmpose(strip_wrapper(state))

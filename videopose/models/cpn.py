@@ -136,5 +136,5 @@ class CPN(nn.Module):
 
 
 def convert_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring the names of the PyTorch release to ours, which are the same but for the data-parallel prefix."""
+    """Convert the names of the PyTorch release to ours, which are the same but for the data-parallel prefix."""
     return strip_wrapper(state)

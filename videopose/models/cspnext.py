@@ -46,5 +46,5 @@ class CSPNeXtPose(nn.Module):
 
 
 def convert_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring MMPose's names to ours, which are the same but for wrappers and constants."""
+    """Convert MMPose's names to ours, which are the same but for wrappers and constants."""
     return from_mmpose(strip_wrapper(state))

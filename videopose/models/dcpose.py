@@ -169,5 +169,5 @@ def _interleave(*maps: Tensor) -> Tensor:
 
 
 def convert_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring the release's names, which may carry a data-parallel prefix, to ours."""
+    """Convert the release's names, which may carry a data-parallel prefix, to ours."""
     return strip_wrapper(state)

@@ -41,7 +41,7 @@ class PoseEntailment(nn.Module):
         return [(1, 2, self.kind.num_embeddings, FEATURES), (1, 2, self.kind.num_embeddings)]
 
     def forward(self, features: Tensor, present: Tensor) -> Tensor:
-        """Judge pairs of poses.
+        """Compute the similarity of pairs of poses.
 
         Args:
             features: (P, 2, K, 4) earlier and later pose of each pair, see `FEATURES`.

@@ -20,7 +20,7 @@ Progress = Callable[[int, int | None], None]
 
 
 def fetch(weights: Weights, *, progress: Progress | None = None) -> Path:
-    """Bring a file of weights into the weights folder.
+    """Download a file of weights into the weights folder.
 
     What an earlier, interrupted call left is continued. A file already there is only verified.
 

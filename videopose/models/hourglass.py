@@ -113,7 +113,7 @@ class StackedHourglass(nn.Module):
 
 
 def convert_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring the release's names to ours: shortcuts between equal widths exist there, but are never used."""
+    """Convert the release's names to ours: shortcuts between equal widths exist there, but are never used."""
     used = re.compile(r"pre\.[14]\.skip_layer\.")
     names = strip_wrapper(state)
     return {name: value for name, value in names.items() if ".skip_layer." not in name or used.match(name)}

@@ -59,7 +59,7 @@ def _fuse(widths: Sequence[int], target: int, source: int) -> nn.Module:
 
 
 def _transition(before: Sequence[int], after: Sequence[int]) -> nn.ModuleList:
-    """Bring the branches of one stage to the widths of the next; the last branch makes the new one."""
+    """Convert the branches of one stage to the widths of the next; the last branch makes the new one."""
     layers: list[nn.Module] = []
     for index, width in enumerate(after):
         if index < len(before):
@@ -141,5 +141,5 @@ class HRNet(nn.Module):
 
 
 def convert_names(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Bring the names of the original release (also data-parallel) or of MMPose 0.x / 1.x to ours."""
+    """Convert the names of the original release (also data-parallel) or of MMPose 0.x / 1.x to ours."""
     return convert_flat(state)

@@ -89,7 +89,7 @@ def _inflated_conv(conv: nn.Conv2d, *, along_time: bool) -> nn.Conv3d:
 def inflate(
     state: Mapping[str, Tensor], *, inflated: Collection[str] = INFLATED, how: Literal["center", "mean"] = "center"
 ) -> dict[str, Tensor]:
-    """Turn the parameters of a 2D HRNet into those of a 3D one that gives the 2D result for a still tube.
+    """Convert the parameters of a 2D HRNet to those of a 3D one that gives the 2D result for a still tube.
 
     Args:
         state: a state dict of `HRNet`; what has a time axis already is left alone.
@@ -113,5 +113,5 @@ def inflate(
 
 
 def convert_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring the names of HRNet's releases, or of MMPose, to ours, and inflate 2D parameters."""
+    """Convert the names of HRNet's releases, or of MMPose, to ours, and inflate 2D parameters."""
     return inflate(convert_hrnet_names(state))

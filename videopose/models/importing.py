@@ -1,4 +1,4 @@
-"""Turn a checkpoint of another release into safetensors that describe themselves."""
+"""Convert a checkpoint of another release to safetensors that describe themselves."""
 
 from __future__ import annotations
 

@@ -238,5 +238,5 @@ class LiteHRNet(nn.Module):
 
 
 def convert_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring the names of the original release or of MMPose 1.x to ours."""
+    """Convert the names of the original release or of MMPose 1.x to ours."""
     return from_mmpose(strip_wrapper(state))

@@ -89,7 +89,7 @@ class LSTMPoseMachine(nn.Module):
         return heatmaps
 
     def step(self, x: Tensor, center_map: Tensor, state: TrackState | None) -> TrackState:
-        """Go one frame along each track.
+        """Advance each track by one frame.
 
         Args:
             x: (N, 3, H, W) crops of this frame.
@@ -103,7 +103,7 @@ class LSTMPoseMachine(nn.Module):
         return self.advance(self.context(x), before, self.pooled(center_map), state)
 
     def pooled(self, center_map: Tensor) -> Tensor:
-        """Bring a map of the crop's middle, (N, 1, H, W), to the heatmaps' stride."""
+        """Pool a map of the crop's centre, (N, 1, H, W), to the heatmaps' stride."""
         return functional.avg_pool2d(center_map, 9, 8, ceil_mode=True)
 
     def context(self, x: Tensor) -> Tensor:
@@ -111,7 +111,7 @@ class LSTMPoseMachine(nn.Module):
         return self._trunk(x, 2)
 
     def advance(self, context: Tensor, before: Tensor, middle: Tensor, state: TrackState | None) -> TrackState:
-        """Do what `step` does, from what was seen in the crops.
+        """Compute what `step` computes, from the features of the crops.
 
         Args:
             context: (N, `CONTEXT`, h, w) of this frame.
@@ -166,5 +166,5 @@ class LSTMPoseMachine(nn.Module):
 
 
 def convert_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring names with a data-parallel prefix to ours."""
+    """Convert names with a data-parallel prefix to ours."""
     return strip_wrapper(state)

@@ -187,7 +187,7 @@ def _from_head(name: str) -> str:
 
 
 def convert_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring the names of the original release or of MMPose to ours.
+    """Convert the names of the original release or of MMPose to ours.
 
     The release adds a bias before each batch norm; it is taken off the norm's mean, which is the same thing.
     """

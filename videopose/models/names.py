@@ -16,7 +16,7 @@ _OLD_HEAD = ("keypoint_head.", "head.")
 
 
 def strip_wrapper(state: Mapping[str, Value]) -> dict[str, Value]:
-    """Take off the prefix that data-parallel training or a trainer object put before every name."""
+    """Remove the prefix that data-parallel training or a trainer object put before every name."""
     names = dict(state)
     for prefix in _WRAPPERS:
         if names and all(name.startswith(prefix) for name in names):
@@ -25,13 +25,13 @@ def strip_wrapper(state: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def is_mmpose(names: Iterable[str]) -> bool:
-    """Tell whether these are MMPose's names: everything lies under a backbone, a neck or a head."""
+    """Check whether these are MMPose's names: everything lies under a backbone, a neck or a head."""
     groups = {name.partition(".")[0] for name in names}
     return "backbone" in groups and groups <= {"backbone", "neck", "head", "keypoint_head", "data_preprocessor"}
 
 
 def from_mmpose(state: Mapping[str, Value]) -> dict[str, Value]:
-    """Give MMPose 0.x names as MMPose 1.x names and drop what is no parameter (normalisation constants)."""
+    """Return MMPose 0.x names as MMPose 1.x names and drop what is no parameter (normalisation constants)."""
     kept = {name: value for name, value in state.items() if not name.startswith("data_preprocessor.")}
     old, new = _OLD_HEAD
     return {new + name.removeprefix(old) if name.startswith(old) else name: value for name, value in kept.items()}

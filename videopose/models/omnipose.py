@@ -123,5 +123,5 @@ def _learn_upsampling(module: HighResolutionModule, widths: Sequence[int]) -> No
 
 
 def convert_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring names with a data-parallel prefix to ours."""
+    """Convert names with a data-parallel prefix to ours."""
     return strip_wrapper(state)

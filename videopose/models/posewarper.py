@@ -103,5 +103,5 @@ class PoseWarper(HRNet):
 
 
 def convert_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring the release's names, which may carry a data-parallel prefix, to ours."""
+    """Convert the release's names, which may carry a data-parallel prefix, to ours."""
     return strip_wrapper(state)

@@ -122,7 +122,7 @@ class IntegralPose(nn.Module):
 
 
 def soft_argmax(logits: Tensor) -> Tensor:
-    """Take the expectation over heatmaps of logits.
+    """Compute the expectation over heatmaps of logits.
 
     Args:
         logits: (N, K, h, w).
@@ -140,5 +140,5 @@ def soft_argmax(logits: Tensor) -> Tensor:
 
 
 def convert_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring MMPose's names of a pooled ResNet with a linear head to ours, which are the same but for wrappers."""
+    """Convert MMPose's names of a pooled ResNet with a linear head to ours, which are the same but for wrappers."""
     return from_mmpose(strip_wrapper(state))

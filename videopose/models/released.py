@@ -99,7 +99,7 @@ class LSTMPoseMachineTrack(nn.Module):
     def step(
         self, features: Tensor, state: tuple[Tensor, ...] | None, seconds: Tensor | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Go one frame along each track: heatmaps (N, K, h, w) and the new state, from what `Backbone` gives.
+        """Advance each track by one frame: heatmaps (N, K, h, w) and the new state, from what `Backbone` gives.
 
         The published network knows frames in a row, not the `seconds` between them.
         """

@@ -102,7 +102,7 @@ class RTMDet(nn.Module):
 
 
 def convert_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring MMDetection's weights to ours: same names but for wrappers, and red first instead of blue."""
+    """Convert MMDetection's weights to ours: same names but for wrappers, and red first instead of blue."""
     out = from_mmpose(strip_wrapper(state))
     first = "backbone.stem.0.conv.weight"
     return {name: value.flip(1) if name == first else value for name, value in out.items()}

@@ -47,5 +47,5 @@ class SimpleBaseline(ResNet):
 
 
 def convert_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring the names of the original release (also data-parallel) or of MMPose 0.x / 1.x to ours."""
+    """Convert the names of the original release (also data-parallel) or of MMPose 0.x / 1.x to ours."""
     return convert_flat(state)

@@ -167,7 +167,7 @@ _FROM_MMPRETRAIN = [
 
 
 def convert_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring the names of the original release, or of MMPose 1.x with its trunk from MMPretrain, to ours.
+    """Convert the names of the original release, or of MMPose 1.x with its trunk from MMPretrain, to ours.
 
     MMPose 1.x stores positions without the class token's: a zero one is put before them.
     """

@@ -270,7 +270,7 @@ def _built(weights: Weights) -> nn.Module:
 
 
 def _check_fit(weights: Weights, state: Mapping[str, Tensor], path: Path) -> None:
-    """Make sure that a card somebody brought describes a network, and the one whose parameters these are.
+    """Check that a card somebody brought describes a network, and the one whose parameters these are.
 
     It is built without memory for its parameters: a damaged card may ask for any amount.
 

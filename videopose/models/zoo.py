@@ -216,7 +216,7 @@ def weights_table() -> dict[str, Weights]:
 
 
 def weights_named(name: str) -> Weights:
-    """Look weights up.
+    """Return the weights of a name.
 
     Raises:
         UnknownNameError: there are none of that name; for a bare architecture, its weights are listed.

@@ -21,7 +21,7 @@ R = TypeVar("R")
 
 
 def run_batches(work: Callable[[T], R], batches: Sequence[T], device: torch.device) -> list[R]:
-    """Do the same work on every batch, recording no gradients; the answers come in the batches' order.
+    """Map a function over batches without gradients; the results come in the batches' order.
 
     How people are split into batches is the caller's business and never depends on the number of workers, so results
     do not either. Any number of threads may call it at once. A process that was forked works on its batches one after
@@ -111,7 +111,7 @@ _POOLS = _Pools()
 
 
 def _begin_alone() -> None:
-    """Forget, in a forked process, the threads that stayed behind: waiting for one of them would be for ever."""
+    """Drop, in a forked process, the threads that stayed in the parent: waiting for one would never end."""
     global _POOLS
     _POOLS = _Pools(steers_opencv=False)
     torch.set_num_threads(1)  # OpenMP's own threads stayed behind too
