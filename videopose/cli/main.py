@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _last_net(error: Exception, words: Sequence[str]) -> int:
-    """Say in one line what no check has met: a right that is missing, a full disk, a file nested without end."""
+    """Describe in one line what no check has met: a right that is missing, a full disk, a file nested without end."""
     if isinstance(error, BrokenPipeError) and error.filename is None:  # whoever read the output has read enough
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -110,7 +110,7 @@ def _last_net(error: Exception, words: Sequence[str]) -> int:
 
 
 def _files_meant(error: Exception, words: Sequence[str]) -> str:
-    """Name the file an error is about; where it does not say, the files on the command line."""
+    """Return the file an error is about; where it does not say, the files on the command line."""
     named = getattr(error, "filename", None)
     if isinstance(named, bytes | str | os.PathLike):
         return os.fsdecode(named)

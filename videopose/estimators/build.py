@@ -53,7 +53,7 @@ class DetectorOptions(Options):
 
 
 class PoseOptions(Options):
-    """How they hold themselves."""
+    """How people's poses are estimated."""
 
     model: str = "fpn_pose.default"
     weights: InputPath = ""
@@ -133,7 +133,7 @@ def create_estimator(
 
 
 def estimator_around(model: Network, weights: Weights, options: PoseOptions, device: torch.device) -> TopDownEstimator:
-    """Make an estimator of a network that is ready to run and turns crops into what the weights' codec decodes."""
+    """Build an estimator of a network that is ready to run and turns crops into what the weights' codec decodes."""
     network = CropNetwork(
         model,
         create_codec(options.codec or weights.codec, options.input_hw or weights.input_hw),
@@ -158,7 +158,7 @@ def _is_trained_here(weights: Weights) -> bool:
 
 
 def describe_pose(options: PoseOptions) -> Weights:
-    """Say what is known of the weights a config asks for.
+    """Describe what is known of the weights a config asks for.
 
     Raises:
         ConfigError: they are a detector's.
@@ -187,7 +187,7 @@ def _describe(model: str, checkpoint: str) -> Weights:
 
 
 def describe_detector(options: DetectorOptions) -> Weights:
-    """Say what is known of the weights a config asks for.
+    """Describe what is known of the weights a config asks for.
 
     Raises:
         ConfigError: they are a pose network's.
@@ -201,7 +201,7 @@ def describe_detector(options: DetectorOptions) -> Weights:
 
 
 def weights_facts(weights: Weights) -> dict[str, str]:
-    """Name weights by name and checksum; where the numbers lie in a second file, by that one's too."""
+    """Describe weights by name and checksum; where the numbers lie in a second file, by that one's too."""
     path = locate(weights)
     facts = {"name": weights.name, "sha256": file_sha256(path)}
     data = _data_beside(path)
@@ -209,7 +209,7 @@ def weights_facts(weights: Weights) -> dict[str, str]:
 
 
 def used_weights(weights: Weights, section: str, checkpoint: str = "") -> dict[str, str]:
-    """Name weights by option, name and checksum, for a result's provenance.
+    """Describe weights by option, name and checksum, for a result's provenance.
 
     Args:
         weights: what is known of them.

@@ -106,12 +106,12 @@ def _whole_network(
 
 
 def is_whole(pose: PoseOptions) -> bool:
-    """Say whether the pose network is itself one over several frames."""
+    """Check whether the pose network is itself one over several frames."""
     return ARCHITECTURES[describe_pose(pose).architecture].task == "temporal"
 
 
 def checked_window(head: nn.Module, name: str, options: TemporalOptions) -> nn.Module:
-    """Return the head back if its window is the one that is asked for.
+    """Return the head if its window is the wanted one.
 
     Raises:
         ConfigError: it is not.
@@ -158,7 +158,7 @@ def _untrained(options: TemporalOptions, network: Weights) -> nn.Module:
 
 
 def describe_head(options: TemporalOptions) -> Weights:
-    """Say what is known of a trained head's weights.
+    """Describe what is known of a trained head's weights.
 
     Raises:
         ConfigError: they are no head's.

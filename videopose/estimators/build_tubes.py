@@ -46,7 +46,7 @@ def create_tubes(
 
 
 def describe_tube_head(options: TubeOptions) -> Weights | None:
-    """Say what is known of the head's weights; None if there is no head or it needs none.
+    """Describe what is known of the head's weights; None if there is no head or it needs none.
 
     Raises:
         ConfigError: they are no head's.

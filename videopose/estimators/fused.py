@@ -34,7 +34,7 @@ class FusedEstimator:
     def __init__(
         self, single: HeatmapEstimator, head: FusionHead, warp: Warp, *, max_seconds: float, recrop: bool
     ) -> None:
-        """Put a head on a network.
+        """Combine a network and a head.
 
         Args:
             single: gives the heatmaps.
@@ -96,7 +96,7 @@ class FusedEstimator:
     def _gathered(
         self, center: Tensor, links: list[list[NeighborMatch]], places: SamplingGrid
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Bring neighbours' heatmaps into the current crops: what a head takes besides the current heatmaps.
+        """Warp neighbours' heatmaps to the current crops: what a head takes besides the current heatmaps.
 
         The current frame's own values stand where there is no neighbour, and where the warp is not to be trusted.
         """

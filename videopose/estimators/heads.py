@@ -24,7 +24,7 @@ class RecurrentHead(Protocol):
     def step(
         self, logits: Tensor, state: Any, seconds: Tensor | None = None, /
     ) -> tuple[Tensor, tuple[Tensor, ...]]:  # Any: each head's own tuple of tensors, or None
-        """Go one frame along each track.
+        """Advance each track by one frame.
 
         Args:
             logits: (N, C, h, w) what the network gives for N people.

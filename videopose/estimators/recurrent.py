@@ -20,7 +20,7 @@ from videopose.types import F64, I64, UNTRACKED, Poses
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecurrentState:
-    """What a track has left behind.
+    """The recurrent state of a track.
 
     Attributes:
         time: of the frame in which the person was seen last, seconds.
@@ -47,7 +47,7 @@ class RecurrentEstimator:
     def __init__(
         self, single: HeatmapEstimator, head: RecurrentHead, crop_from_cell: F64, *, max_seconds: float = 0.5
     ) -> None:
-        """Put a head on a network.
+        """Combine a network and a head.
 
         Args:
             single: gives the heatmaps.
@@ -99,7 +99,7 @@ class RecurrentEstimator:
         return torch.tensor([moment.time - time for time in times], dtype=torch.float32, device=device)
 
     def _state(self, moment: FrameContext, rows: I64, memories: Mapping[int, RecurrentState]) -> tuple[Tensor, ...]:
-        """Bring states into the current crops; outside of what they have seen they are zero."""
+        """Warp states to the current crops; outside of the crops they come from they are zero."""
         left = [memories[int(moment.people.track_id[row])] for row in rows]
         image_from_cell = invert(moment.crops.crop_from_image[rows]) @ self._crop_from_cell
         cell_from_image = invert(self._crop_from_cell) @ np.stack([memory.crop_from_image for memory in left])

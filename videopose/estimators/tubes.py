@@ -119,7 +119,7 @@ class TubeEstimator:
         return _refined(self._head, maps, torch.from_numpy(times).to(maps)).flatten(0, 1)
 
     def _poses(self, tube: Tube, keypoints: F32) -> list[Poses]:
-        """Turn (P, T, K, 3) keypoints of a tube's people into poses per frame, without second poses of one person."""
+        """Convert (P, T, K, 3) keypoints of a tube's people to poses per frame, without second poses of one person."""
         middle = keypoints[:, tube.middle]
         frames = []
         for number in range(keypoints.shape[1]):
@@ -158,7 +158,7 @@ class _AlongTubes:
 
 
 def _refined(head: FusionHead, maps: Tensor, times: Tensor) -> Tensor:
-    """Let a head refine every frame of tubes, (N, T, K, h, w), at (N, T) seconds, by the frames around it."""
+    """Refine every frame of tubes by a head, (N, T, K, h, w), at (N, T) seconds, from the frames around it."""
     num, length = times.shape
     places = torch.tensor([*range(-head.before, 0), *range(1, head.after + 1)], device=maps.device)
     chosen = torch.arange(length, device=maps.device)[:, None] + places

@@ -8,7 +8,7 @@ from videopose.errors import InputError
 
 
 def choose_device(name: str) -> torch.device:
-    """Turn `auto`, `cpu`, `cuda` or `cuda:1` into a device.
+    """Convert `auto`, `cpu`, `cuda` or `cuda:1` to a device.
 
     Raises:
         InputError: there is no such device here.

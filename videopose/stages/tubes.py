@@ -27,7 +27,7 @@ from videopose.types import F32, I64, Poses, Record
 
 @dataclass(frozen=True)
 class DetectTubeCenters:
-    """Put the middle frames of tubes through a stage that says who is there; the others pass with `detections` None.
+    """Run a detection stage on the middle frames of tubes; the others pass with `detections` None.
 
     The first frame is one, then every `step`-th, and every frame that is further from the last one than tubes reach.
 
@@ -47,7 +47,7 @@ class DetectTubeCenters:
         return TemporalContext(step=self.options.step)
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
-        """Look for people in a stream of records with images."""
+        """Detect people in a stream of records with images."""
         since, last = 0, -np.inf
         for batch in batched(records, self.window):
             chosen = []
@@ -169,7 +169,7 @@ def _image(record: Record) -> Tensor:
 
 @dataclass(frozen=True)
 class MergeTubes:
-    """Make one pose per person and frame of the rows that tubes have left.
+    """Merge the rows of tubes into one pose per person and frame.
 
     Tubes are joined to tracks by the frames they share, then each person's poses are merged over stretches of
     `options.look_ahead` frames, with as many of the future in view. It needs no images and stands behind the journal.
