@@ -3,9 +3,14 @@
 import re
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
+
+from videopose import catalog
+from videopose.config import Options
+from videopose.training.run import TrainOptions
 
 ROOT = Path(__file__).parents[2]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -78,3 +83,27 @@ def test_the_changelog_says_what_there_is_in_one_unreleased_version():
 
     assert re.findall(r"^##+ .*", text, flags=re.MULTILINE) == ["## 0.1.0 — unreleased", "### Added"]
     assert len(text.splitlines()) < 60
+
+
+def _dotted(options, prefix=""):
+    """Yield every dotted key of a model of options, sections too."""
+    for name, field in options.model_fields.items():
+        key = f"{prefix}{name}"
+        yield key
+        for part in (field.annotation, *get_args(field.annotation)):
+            if isinstance(part, type) and issubclass(part, Options):
+                yield from _dotted(part, f"{key}.")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_options_in_documents_exist(path):
+    known = set(_dotted(TrainOptions))
+    for recipe in ("topdown", "temporal", "tubes"):
+        known |= set(_dotted(catalog.recipe(recipe).PipelineOptions))
+    sections = {key.rpartition(".")[0] for key in known}
+
+    text = path.read_text(encoding="utf-8")
+    for named in re.findall(r"(?:`|--set )([a-z_]+(?:\.[a-z_0-9]+)+)(?==|`)", text):
+        if named.partition(".")[0] in sections and not named.endswith((".py", ".md", ".json")):
+            mapping = named.rpartition(".")[0]  # of names the user chooses
+            assert named in known or mapping in known - sections, f"{path.name}: {named} is no option"
