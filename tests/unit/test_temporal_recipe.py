@@ -30,7 +30,7 @@ def test_shipped_configs_build(name):
     assert recipe.skeleton.name == "body19"
 
 
-def test_the_journal_is_told_of_the_window_and_of_the_tracker_s_cues():
+def test_the_journal_is_told_of_the_window_and_of_the_tracker_s_features():
     recipe = recipe_with("temporal.before=3", "temporal.after=1")
     assert recipe.networks(torch.device("cpu")).context == TemporalContext(3, 1, window=16)
 
