@@ -8,7 +8,10 @@ from bright_people import CPU, boxes_of, bright_estimator
 from videopose.errors import InputError
 from videopose.estimators.build import DetectorOptions, create_detector
 from videopose.images import as_images
+from videopose.runtime.choice import RuntimeOptions
 from videopose.types import Detections
+
+PLAIN = RuntimeOptions(runtime="torch", precision="float32")
 
 ARRAY = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
 TENSOR = torch.from_numpy(ARRAY.copy()).permute(2, 0, 1)
@@ -80,7 +83,7 @@ def test_arrays_that_lie_oddly_in_memory_are_taken(cut):
 
 
 def test_networks_answer_arrays_and_tensors_alike():
-    detector, estimator = create_detector(DetectorOptions(precision="float32"), CPU), bright_estimator()
+    detector, estimator = create_detector(DetectorOptions(), CPU, PLAIN), bright_estimator()
     boxes = boxes_of([2, 2, 28, 38])
 
     assert len(detector.detect([ARRAY])) == len(detector.detect(TENSOR)) == 1
@@ -95,7 +98,7 @@ def test_networks_refuse_images_of_another_kind(image, message):
 
 
 def test_a_detector_refuses_images_of_another_kind():
-    detector = create_detector(DetectorOptions(precision="float32"), CPU)
+    detector = create_detector(DetectorOptions(), CPU, PLAIN)
 
     for image, message in WRONG:
         with pytest.raises(InputError, match=message):

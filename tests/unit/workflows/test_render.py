@@ -174,7 +174,7 @@ def test_a_result_without_frames_is_refused(tmp_path):
 def test_a_folder_that_does_not_exist_is_one_line(tmp_path):
     clip = write_video(tmp_path / "clip.mp4", num_frames=2)
 
-    with pytest.raises(VideoPoseError, match=r"o\.mp4: cannot be written"):
+    with pytest.raises(VideoPoseError, match=r"o\.mp4: there is no folder .*nowhere\. Make it"):
         render(clip, result_of(tmp_path / "r.json", clip), tmp_path / "nowhere" / "o.mp4")
 
 
