@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import stat
 from fractions import Fraction
-from math import inf
 from pathlib import Path
 
 from videopose.errors import InputError, UnknownNameError, VideoError, nearest_name
@@ -23,6 +22,9 @@ BACKENDS: dict[str, type[PyAVReader]] = {"pyav": PyAVReader, "opencv": OpenCVRea
 
 IMAGE_FRAME_RATE = Fraction(25)
 """Images to the second where nobody says otherwise."""
+
+_MOST_PER_SECOND = 1e6
+"""Images to the second, and seconds to the image."""
 
 
 def open_video(
@@ -62,8 +64,8 @@ def open_video(
     selection = Selection(start, end, frames, every)
     if backend not in BACKENDS:
         raise UnknownNameError(f"no backend is named {backend!r}. {nearest_name(backend, BACKENDS)}")
-    if frame_rate is not None and not 0 < frame_rate < inf:
-        raise InputError(f"frame_rate = {frame_rate}: give images per second, more than 0")
+    if frame_rate is not None and not 1 / _MOST_PER_SECOND <= frame_rate <= _MOST_PER_SECOND:
+        raise InputError(f"frame_rate = {frame_rate}: give images per second, more than 0 and at most a million")
     check_is_path(str(path))
     file = Path(path)
     is_glob = not _exists(file) and any(sign in str(path) for sign in "*?[")
@@ -71,7 +73,7 @@ def open_video(
     if not is_folder:
         _check_readable(file)
     if is_folder or file.suffix.lower() in SUFFIXES:
-        rate = IMAGE_FRAME_RATE if frame_rate is None else Fraction(frame_rate).limit_denominator(1001)
+        rate = IMAGE_FRAME_RATE if frame_rate is None else _whole_parts(frame_rate)
         files = image_files(str(path)) if is_folder else [file]
         return ImageReader(str(path), files, selection, frame_rate=rate, strict=strict, keep_holes=keep_holes)
     if frame_rate is not None:
@@ -79,6 +81,12 @@ def open_video(
     if keep_holes:
         raise InputError(f"{path}: a video file has no numbers; --keep-holes is for folders of images")
     return BACKENDS[backend](file, selection, strict=strict, stream=stream, allow_references=allow_references)
+
+
+def _whole_parts(frame_rate: Fraction | float) -> Fraction:
+    """Write images to the second as a fraction of small numbers, slow ones (an image an hour) by their duration."""
+    rate = Fraction(frame_rate)
+    return rate.limit_denominator(1001) if rate >= 1 else 1 / (1 / rate).limit_denominator(1001)
 
 
 def stored_size(path: Path) -> tuple[int, int] | None:

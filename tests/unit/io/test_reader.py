@@ -456,10 +456,19 @@ def test_a_frame_rate_for_a_file_is_an_error(tmp_path):
         open_video(path, frame_rate=10)
 
 
-@pytest.mark.parametrize("frame_rate", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("frame_rate", [0, -1, 1e-9, 5e-324, 1e300, float("nan"), float("inf")])
 def test_a_frame_rate_is_a_positive_number(tmp_path, frame_rate):
     with pytest.raises(InputError, match="give images per second, more than 0"):
         open_video(tmp_path, frame_rate=frame_rate)
+
+
+@pytest.mark.parametrize("frame_rate", [1e-6, 0.01, 1 / 3, 1000, 1e6])
+def test_an_image_an_hour_is_a_frame_rate_too(tmp_path, frame_rate):
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), frame_image(number))
+    reader = open_video(tmp_path, frame_rate=frame_rate)
+
+    assert [frame.time * frame_rate for frame in reader] == pytest.approx([0, 1, 2])
 
 
 def test_an_image_size_that_changes_is_brought_to_the_first(tmp_path):

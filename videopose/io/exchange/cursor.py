@@ -18,8 +18,8 @@ Json = Any
 """A parsed JSON value: its kind is what a `Cursor` checks, hence `Any`."""
 
 _MAX_ID = 2**62
-_MAX_NUMBER = 10**300
-"""Longer whole numbers do not become floating-point ones."""
+_MAX_NUMBER = 10**38
+"""Larger ones are no positions, and become infinite as numbers of single precision."""
 
 
 class Cursor:
@@ -97,6 +97,8 @@ class Cursor:
             self.fail(f"is a whole number of {len(str(abs(value)))} digits; a number is needed")
         if not math.isfinite(value):
             self.fail(f"is {value}; a finite number is needed")
+        if abs(value) > _MAX_NUMBER:
+            self.fail(f"is {value:g}; a number of a picture's size is needed")
         return float(value)
 
     def truth(self) -> bool:
@@ -145,7 +147,7 @@ class Cursor:
         if not all(type(value) is float or (type(value) is int and abs(value) < _MAX_NUMBER) for value in self.value):
             return np.array([entry.number() for entry in self.items()], np.float64)
         array = np.array(self.value, np.float64)
-        if not np.isfinite(array).all():
+        if not (np.abs(array) <= _MAX_NUMBER).all():  # nor for NaN
             for entry in self.items():
                 entry.number()
         return array
