@@ -100,4 +100,4 @@ def _parts(path: Path) -> Iterator[Rows]:
         for batch in _parquet(path).iter_batches(ROWS_AT_ONCE, use_threads=False):
             yield rows_of(batch)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise DatasetError(f"{path}: damaged ({error}). Write the result again") from error
+        raise DatasetError(f"{path}: damaged ({' '.join(str(error).split())}). Write the result again") from error

@@ -119,4 +119,5 @@ def read_result(path: str | Path) -> StoredResult:
     try:
         return StoredResult(file, FORMATS[file.suffix.lower()].read_header(file))
     except OSError as error:
-        raise DatasetError(f"{file}: cannot be read ({error.strerror or error}). Check the path") from error
+        why = error.strerror or " ".join(str(error).split())
+        raise DatasetError(f"{file}: cannot be read ({why}). Check the path") from error

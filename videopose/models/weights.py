@@ -33,6 +33,7 @@ _BROKEN = (
     IndexError,
     TypeError,
     AttributeError,
+    AssertionError,
     struct.error,
     zipfile.BadZipFile,
 )

@@ -341,3 +341,20 @@ def test_a_missing_column_is_named(tmp_path):
 def test_a_missing_result_says_so(tmp_path):
     with pytest.raises(DatasetError, match=r"r\.json: cannot be read \(No such file"):
         read_result(tmp_path / "r.json")
+
+
+def test_damage_to_a_parquet_page_is_said_in_one_line(tmp_path):
+    """Arrow's own words may go over several lines."""
+    path = write(tmp_path / "r.parquet", some_records(30))
+    data = path.read_bytes()
+    place = pq.ParquetFile(path).metadata.row_group(0).column(0).data_page_offset
+    said = set()
+    for value in range(0, 256, 5):
+        path.write_bytes(data[:place] + bytes([value]) + data[place + 1 :])
+        try:
+            list(read_result(path))
+        except VideoPoseError as error:
+            said.add(str(error))
+
+    assert said
+    assert not any("\n" in message for message in said)

@@ -313,3 +313,14 @@ def test_a_card_of_layers_without_elements_is_one_line(tmp_path, recwarn):
     with pytest.raises(WeightsError, match=r"mine.safetensors: its card describes no fpn_pose .* has no elements"):
         load_model("fpn_pose", checkpoint=path)
     assert not recwarn.list  # torch warns of each such layer
+
+
+def test_a_pickle_of_the_old_layout_whose_keys_do_not_match_is_damaged(tmp_path):
+    path = tmp_path / "old.pth"
+    torch.save({"w": torch.zeros(3)}, path, _use_new_zipfile_serialization=False)
+    data = path.read_bytes()
+    key = data[data.rindex(b"X") + 5 :][:7]  # the list of storages is the last text in it
+    path.write_bytes(data[: data.rindex(key)] + b"9999999" + data[data.rindex(key) + 7 :])
+
+    with pytest.raises(WeightsError, match=r"old.pth: not a readable checkpoint \(storage key .*\); it may be cut off"):
+        read_state(path)
