@@ -101,6 +101,8 @@ def train(
             "is_measured": is_measured,
         }
 
+    scores: dict[str, float] = {}
+
     def measure() -> None:
         nonlocal scores, best, is_measured
         log.info("step %d: evaluating; last.pt is as of this step", step)
