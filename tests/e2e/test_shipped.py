@@ -8,6 +8,13 @@ from demo_clip import write_demo_clip
 
 from videopose.cli.main import main
 
+SHIPPED_NAMES = {
+    "convlstm_head.default", "dcpose_head.default", "fpn_detector.default", "fpn_pose.default",
+    "pose_entailment.default", "posewarper_head.default", "refiner.default", "rtmdet_nano.default",
+    "tinypose.default",
+}  # fmt: skip
+"""What a user gets without fetching anything; a network that goes missing is noticed here."""
+
 
 @pytest.fixture(scope="module")
 def demo_clip():
@@ -35,6 +42,7 @@ def test_shipped_weights_are_what_the_table_says():
     from videopose.models.weights import file_sha256, locate, read_card
     from videopose.models.zoo import SHIPPED
 
+    assert {weights.name for weights in SHIPPED} == SHIPPED_NAMES
     total = 0
     for weights in SHIPPED:
         path = locate(weights)
