@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check format clean
+.PHONY: demo test fuzz check format clean
 
 $(STAMP): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +25,11 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -m "" -rs
 	$(BIN)/python -m pytest --doctest-modules videopose
+
+# Damaged inputs of every kind and killed runs, some minutes; docs/reliability.md holds the figures.
+fuzz: $(STAMP)
+	$(BIN)/python tests/fuzz/fuzz.py
+	$(BIN)/python tests/fuzz/kills.py
 
 check: $(STAMP)
 	$(BIN)/ruff check .
