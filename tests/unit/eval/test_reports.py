@@ -93,7 +93,7 @@ def test_the_page_needs_no_network_and_shows_the_worst_frames(page):
 def test_the_page_opens_in_a_real_browser(page):
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
-        pytest.skip("no chromium is installed")
+        pytest.skip("no chromium is installed (apt-get install chromium)")
 
     shot = page / "shot.png"
     done = subprocess.run(
