@@ -1,6 +1,7 @@
 """What a stranger gets: the demo clip with the networks inside the package."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from demo_clip import write_demo_clip
@@ -41,7 +42,7 @@ def test_the_demo_clip_has_two_people_who_keep_their_ids(demo_clip, tmp_path):
         assert first < 10
         assert last > 190
         assert abs(end - start) > 300  # from one side of the stage to the other
-        assert all(abs(b - a) <= 15 * (k - j) for (j, a), (k, b) in zip(path, path[1:], strict=False))
+        assert all(abs(b - a) <= 15 * (k - j) for (j, a), (k, b) in pairwise(path))
         crossed.add(end > start)
     assert crossed == {True, False}  # in opposite directions
     assert sum(map(bool, people)) >= 190

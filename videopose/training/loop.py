@@ -88,7 +88,6 @@ def train(
         if state.get("precision"):
             fabric.strategy.precision.load_state_dict(state["precision"])
     wrapped, optimiser = fabric.setup(model, optimiser)
-    scores: dict[str, float] = {}
 
     def snapshot() -> State:
         return {
