@@ -16,7 +16,7 @@ from torch import Tensor
 from videopose.estimators.heads import FusionHead, head_network
 from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.neighbors import FrameWindow, NeighborMatch, SamplingGrid, Warp, match_neighbors
-from videopose.estimators.topdown import batches_of, in_image, poses_of
+from videopose.estimators.topdown import batches_of, in_image
 from videopose.geometry.sampling import sample_maps
 from videopose.runtime.workers import run_batches
 from videopose.types import F32, Poses
@@ -77,7 +77,7 @@ class FusedEstimator:
         keypoints = np.concatenate(run_batches(work, batches, self.single.single.device))
         starts = np.cumsum([0, *(len(window.center.people) for window in windows)])
         return [
-            poses_of(keypoints[start:end], window.center.crops.boxes, self.single.skeleton)
+            self.single.single.scored(keypoints[start:end], window.center.crops.boxes)
             for start, end, window in zip(starts[:-1], starts[1:], windows, strict=True)
         ]
 

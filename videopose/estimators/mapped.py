@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from videopose.estimators.topdown import TopDownEstimator, in_image, poses_of
+from videopose.estimators.topdown import TopDownEstimator, in_image
 from videopose.images import Image, as_images
 from videopose.skeletons import Skeleton
 from videopose.types import F64, Detections, PersonCrops, Poses
@@ -46,7 +46,7 @@ class HeatmapEstimator:
         starts = np.cumsum([0, *(len(people) for people in boxes)])
         found = []
         for rows, people in zip(map(slice, starts[:-1], starts[1:]), boxes, strict=True):
-            poses = poses_of(keypoints[rows], people, self.skeleton)
+            poses = single.scored(keypoints[rows], people)
             scored = Detections(poses.xyxy, np.nan_to_num(people.score))
             kept = single.kept_by_oks_nms(poses)
             found.append((poses[kept], PersonCrops(heatmaps[rows], crop_from_image[rows], scored)[kept]))

@@ -12,7 +12,7 @@ from torch import Tensor
 from videopose.estimators.heads import RecurrentHead
 from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.neighbors import FrameContext
-from videopose.estimators.topdown import batches_of, in_image, poses_of
+from videopose.estimators.topdown import batches_of, in_image
 from videopose.geometry.affine import invert
 from videopose.geometry.sampling import moved_cells, sample_maps
 from videopose.types import F64, I64, UNTRACKED, Poses
@@ -89,7 +89,7 @@ class RecurrentEstimator:
                     parts = tuple(part[place] for part in new)
                     kept[int(people.track_id[row])] = RecurrentState(moment.time, crops.crop_from_image[row], parts)
         kept.pop(UNTRACKED, None)
-        return poses_of(keypoints, crops.boxes, self.single.skeleton), kept
+        return self.single.single.scored(keypoints, crops.boxes), kept
 
     @staticmethod
     def _seconds(moment: FrameContext, rows: I64, memories: Mapping[int, RecurrentState]) -> Tensor:

@@ -80,8 +80,12 @@ class TopDownEstimator:
         return [
             poses[self.kept_by_oks_nms(poses)]
             for start, end, people in zip(starts[:-1], starts[1:], boxes, strict=True)
-            for poses in (poses_of(keypoints[start:end], people, self.skeleton),)
+            for poses in (self.scored(keypoints[start:end], people),)
         ]
+
+    def scored(self, keypoints: F32, people: Detections) -> Poses:
+        """Score (N, K, 3) keypoints of N detected people; see `poses_of`."""
+        return poses_of(keypoints, people, self.skeleton, chances=self.network.calibration is not None)
 
     def crop_from_image(self, xyxy: F32) -> F64:
         """Return (N, 3, 3) how people in boxes, (N, 4) image pixels, are brought into crops."""
@@ -131,17 +135,20 @@ def in_image(in_crop: Tensor, crop_from_image: F64) -> F32:
     return keypoints
 
 
-def poses_of(keypoints: F32, people: Detections, skeleton: Skeleton) -> Poses:
-    """Score the poses of detected people: the mean of the certain keypoints' scores times the box's.
+def poses_of(keypoints: F32, people: Detections, skeleton: Skeleton, *, chances: bool = False) -> Poses:
+    """Score the poses of detected people: what their keypoints' scores amount to, times the box's score.
 
     A score that is no number counts as 0.
 
     Args:
-        keypoints: (N, K, 3) x, y in image pixels and score.
-        people: the N boxes they were found in.
+        keypoints: (N, K, 3) image pixels, scores last.
+        people: the N boxes they were looked for in.
         skeleton: of the K keypoints.
+        chances: whether scores are calibrated. Then all keypoints count, weighted by the square of their own score:
+            those of parts out of sight say little about the rest. Else the mean of the certain ones is taken.
     """
-    certain = keypoints[..., 2] > LOW_KEYPOINT_SCORE
-    mean = (keypoints[..., 2] * certain).sum(1) / np.maximum(certain.sum(1), 1)
-    score = np.clip(np.nan_to_num(mean * people.score), 0, 1).astype(np.float32)
-    return Poses(keypoints, score, people.xyxy, np.full(len(people), UNTRACKED, np.int64), skeleton=skeleton)
+    score = keypoints[..., 2]
+    weight = np.square(score) if chances else (score > LOW_KEYPOINT_SCORE).astype(np.float32)
+    mean = (score * weight).sum(1) / np.maximum(weight.sum(1), 1e-6)
+    pose_score = np.clip(np.nan_to_num(mean * people.score), 0, 1).astype(np.float32)
+    return Poses(keypoints, pose_score, people.xyxy, np.full(len(people), UNTRACKED, np.int64), skeleton=skeleton)

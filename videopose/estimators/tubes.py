@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from videopose.estimators.heads import FusionHead, head_network
-from videopose.estimators.topdown import TopDownEstimator, batches_of, in_image, poses_of
+from videopose.estimators.topdown import TopDownEstimator, batches_of, in_image
 from videopose.geometry.boxes import nms, scale_about_center
 from videopose.geometry.keypoints import oks
 from videopose.runtime.network import Network
@@ -125,7 +125,7 @@ class TubeEstimator:
         for number in range(keypoints.shape[1]):
             moved = tube.people.xyxy + np.tile(_shift(middle, keypoints[:, number]), 2)
             boxes = Detections(moved.astype(np.float32), tube.people.score)
-            frames.append(poses_of(keypoints[:, number], boxes, self.single.skeleton))
+            frames.append(self.single.scored(keypoints[:, number], boxes))
         kept = self._without_duplicates(frames, tube.middle)
         return [poses[kept] for poses in frames]
 

@@ -115,7 +115,7 @@ SHIPPED: tuple[Weights, ...] = (
     Weights(
         "tinypose.default",
         "tinypose.safetensors",
-        sha256="23facfcbcb511012894475eb1208f68d826012d031243ec7c7e06b6c64d6e364",
+        sha256="564229004e8edb384f2dba4adf3df8d99768db0716aa16a64afcea4bd0c2272e",
         bytes=2718806,
         licence="Apache-2.0",
         origin="package",

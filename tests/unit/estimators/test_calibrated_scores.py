@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from videopose.codecs import create_codec
 from videopose.estimators.build import PoseOptions, create_estimator
 from videopose.estimators.crops import CropNetwork, calibrated
+from videopose.estimators.topdown import poses_of
 from videopose.metrics.calibration import logit, sigmoid
 from videopose.models import create_model
 from videopose.models.weights import read_card, save_weights
@@ -18,8 +19,11 @@ from videopose.models.zoo import Weights
 from videopose.runtime.choice import RuntimeOptions
 from videopose.runtime.torch import TorchNetwork
 from videopose.skeletons import skeleton_named
+from videopose.types import Detections
 
 PAIRS = tuple((0.5 + 0.1 * k, 0.3 - 0.05 * k) for k in range(17))
+
+COCO = skeleton_named("coco17")
 
 
 @settings(max_examples=30, deadline=None)
@@ -58,3 +62,25 @@ def test_a_network_without_calibration_shows_the_codecs_scores():
     heatmaps = torch.rand(1, 17, 16, 16)
 
     assert torch.equal(network.decode(heatmaps), codec.decode(heatmaps))
+
+
+def test_a_pose_out_of_sight_below_the_hips_scores_by_what_is_seen():
+    people = Detections(np.zeros((2, 4), np.float32), np.array([1, 0.5], np.float32))
+    seen = np.zeros((2, 17, 3), np.float32)
+    seen[:, :11, 2], seen[:, 11:, 2] = 0.9, 0.1
+
+    chances = poses_of(seen, people, COCO, chances=True).score
+    assert chances[0] > 0.89
+    assert chances[1] == pytest.approx(chances[0] / 2)
+    assert poses_of(seen, people, COCO).score[0] == pytest.approx(0.9)  # as always, those below .2 left out
+
+
+@settings(max_examples=20, deadline=None)
+@given(scores=st.lists(st.floats(0, 1), min_size=17, max_size=17))
+def test_a_pose_scores_no_more_than_its_best_keypoint(scores):
+    people = Detections(np.zeros((1, 4), np.float32), np.ones(1, np.float32))
+    keypoints = np.concatenate([np.zeros((1, 17, 2)), np.array(scores)[None, :, None]], 2).astype(np.float32)
+    score = poses_of(keypoints, people, COCO, chances=True).score[0]
+
+    assert 0 <= score <= max(scores) + 1e-5
+    assert score >= np.mean(scores) - 1e-3
