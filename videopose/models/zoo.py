@@ -146,7 +146,7 @@ SHIPPED: tuple[Weights, ...] = (
     Weights(
         "rtmdet_nano.default",
         "rtmdet.safetensors",
-        sha256="7e487ceb95a6d81ac95c7896f0b9178f043fff6de692e9dd91e8bfcda7e8d5f2",
+        sha256="10985c7ddc66b4cb60cdbf6d0d0ac2f5fb538d4788b5f478f151514eefc30e21",
         bytes=2104542,
         licence="Apache-2.0",
         origin="package",
