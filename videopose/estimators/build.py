@@ -34,7 +34,7 @@ class DetectorOptions(Options):
     """A checkpoint to use instead of the model's own."""
     pixels: int = Field(default=416 * 416, ge=1024)
     """Input pixels a frame is scaled to; more finds smaller people and takes longer."""
-    min_score: float = Field(default=0.35, ge=0, le=1)
+    min_score: float = Field(default=0.37, ge=0, le=1)
     nms_iou: float = Field(default=0.6, ge=0, le=1)
     max_people: int = Field(default=50, ge=1)
     every: int = Field(default=1, ge=1)

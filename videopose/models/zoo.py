@@ -146,7 +146,7 @@ SHIPPED: tuple[Weights, ...] = (
     Weights(
         "rtmdet_nano.default",
         "rtmdet.safetensors",
-        sha256="10985c7ddc66b4cb60cdbf6d0d0ac2f5fb538d4788b5f478f151514eefc30e21",
+        sha256="5b941005b86914b6046daffa7ee7847a40d1d5c5c7bc38c699de96cfbb11ca9d",
         bytes=2104542,
         licence="Apache-2.0",
         origin="package",
