@@ -20,17 +20,10 @@ from typing import get_args
 import numpy as np
 import torch
 
-from videopose.data.detection_noise import (
-    LEVELS,
-    SKELETON,
-    DetectedVideo,
-    read_truth,
-    simulate,
-    split,
-    true_ids,
-)
+from videopose.data.detection_noise import LEVELS, DetectedVideo, simulate, true_ids
 from videopose.data.jhmdb import LabelledClip, read_jhmdb
 from videopose.data.samples import read_clip
+from videopose.data.true_videos import SKELETON, read_truth, split
 from videopose.estimators.build import PoseOptions, create_estimator
 from videopose.estimators.topdown import TopDownEstimator
 from videopose.geometry.boxes import clip as clip_boxes

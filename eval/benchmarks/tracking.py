@@ -20,17 +20,8 @@ from typing import get_args
 
 import numpy as np
 
-from videopose.data.detection_noise import (
-    LEVELS,
-    SKELETON,
-    DetectedVideo,
-    Level,
-    TrueVideo,
-    read_truth,
-    simulate,
-    split,
-    thin,
-)
+from videopose.data.detection_noise import LEVELS, DetectedVideo, Level, simulate
+from videopose.data.true_videos import SKELETON, TrueVideo, read_truth, split, thin
 from videopose.skeletons import Skeleton
 from videopose.stages.track import TrackPoses
 from videopose.tracking.options import TrackerName

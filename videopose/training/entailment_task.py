@@ -17,15 +17,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from videopose.data.detection_noise import (
-    LEVELS,
-    SKELETON,
-    DetectedVideo,
-    read_truth,
-    simulate,
-    split,
-    true_ids,
-)
+from videopose.data.detection_noise import LEVELS, DetectedVideo, simulate, true_ids
+from videopose.data.true_videos import SKELETON, read_truth, split
 from videopose.learned_tracking.entailment import pair_features
 from videopose.models.entailment import PoseEntailment
 from videopose.models.weights import save_weights
