@@ -35,7 +35,7 @@ Numbers = dict[str, dict[str, float]]
 
 
 def numbers(counts: Sequence[SequenceCounts], rules: frozenset[str], times: Sequence[int] | None = None) -> Numbers:
-    """Turn counts into the table's numbers, per keypoint and in total.
+    """Convert counts to the table's numbers, per keypoint and in total.
 
     Args:
         counts: of the sequences, in the order of their names.

@@ -50,7 +50,7 @@ class Layout:
 
 @singledispatch
 def lay_out(scored: Scored) -> Layout:
-    """Lay a score out."""
+    """Build the layout of a score."""
     return Layout("Score", dict(scored.headline), (_one_row("Score, %", scored.headline, scored.factor),))
 
 

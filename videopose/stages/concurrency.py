@@ -45,7 +45,7 @@ def prefetch(items: Iterable[T], depth: int = 8) -> Generator[T, None, None]:
 
 
 def map_concurrently(work: Callable[[T], R], items: Iterable[T], at_once: int = 2) -> Generator[R, None, None]:
-    """Do the same work on several items at once, in threads; the answers come in the items' order.
+    """Map a function over items concurrently, in threads; the results come in the items' order.
 
     While the consumer holds an answer, and while the last of an item's work leaves processors free, the next item is
     under way. Items are pulled in the consumer's thread. When the consumer stops early, what is under way is finished

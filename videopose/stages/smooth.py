@@ -50,6 +50,6 @@ class TrackAndSmooth:
 
 
 def _as_of_a_table(record: Record) -> Record:
-    """Leave what `TrackTable.records` gives back, so that a result does not depend on the way it came."""
+    """Keep what `TrackTable.records` returns, so that a result does not depend on the way it came."""
     people = None if record.poses is None else in_order_of_ids(record.poses)
     return Record(Frame(record.frame.index, record.frame.time, None), poses=people, gaps=record.gaps, shot=record.shot)

@@ -71,7 +71,7 @@ class PropagateStates:
         return TemporalContext(self.estimator.before, self.estimator.after)
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
-        """Go through a stream of records with images, poses and their crops."""
+        """Process a stream of records with images, poses and their crops."""
         memories: dict[int, RecurrentState] = {}
         for record, moment, _ in follow(records, self.estimator.single.skeleton):
             poses, memories = self.estimator.step(moment, memories)

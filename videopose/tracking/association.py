@@ -35,7 +35,7 @@ class ScoreScale:
         self.p90 = 0.0
 
     def update(self, score: F32) -> None:
-        """Take in the pose scores of a frame."""
+        """Add the pose scores of a frame."""
         if len(score):
             bins = (np.clip(score, 0, 1) * self._BINS).astype(np.int64)
             np.add.at(self._counts, bins, 1)
@@ -70,7 +70,7 @@ class AssociationTracker:
         self._is_first = True
 
     def move_camera(self, camera: F64) -> None:
-        """Carry all tracks along with a camera that has moved; `step` does so by its own features."""
+        """Transform all tracks to the frame of a camera that has moved; `step` does so by its own features."""
         self._last = warp_poses(self._last, camera)
         self._motion.move_camera(camera)
 
@@ -113,7 +113,7 @@ class AssociationTracker:
         return ids
 
     def _usable(self, poses: Poses) -> Bool:
-        """Say who may be tracked: not those of too low a score, nor the second pose of one person."""
+        """Find who may be tracked: not those of too low a score, nor the second pose of one person."""
         usable = poses.score >= self._options.min_score
         if self._options.duplicate_similarity < 1 and np.triu(boxes.intersection(poses.xyxy, poses.xyxy), 1).any():
             alike = self._similarity(poses, poses)
@@ -230,7 +230,7 @@ def without_holes(poses: Poses) -> Poses:
 
 
 def warp_poses(poses: Poses, camera: F64) -> Poses:
-    """Bring people into the frame of a camera that has moved."""
+    """Transform people to the frame of a camera that has moved."""
     keypoints = poses.keypoints.copy()
     keypoints[..., :2] = affine.apply(camera, keypoints[..., :2])
     corners = affine.apply(camera, poses.xyxy.reshape(-1, 2, 2))

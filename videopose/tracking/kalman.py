@@ -53,7 +53,7 @@ class KalmanState:
 
 
 def kalman_start(measured: F64, variance: F64, speed_variance: F64) -> KalmanState:
-    """Begin filters at measurements.
+    """Start filters at measurements.
 
     Args:
         measured: (..., 2) image pixels.
@@ -88,7 +88,7 @@ def kalman_predict(state: KalmanState, dt: F64, noise: F64) -> KalmanState:
 
 
 def kalman_update(state: KalmanState, measured: F64, variance: F64) -> KalmanState:
-    """Take a measurement into filters.
+    """Update filters with measurements.
 
     Args:
         state: predicted to the measurement's time.

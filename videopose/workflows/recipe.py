@@ -65,7 +65,7 @@ class LoadedNetworks:
     identity: JsonObject
 
     def check(self, used: JsonObject) -> None:
-        """Make sure that what a run says of its networks is true of these.
+        """Check that what a run says of its networks is true of these.
 
         Raises:
             InputError: a weights file, another file or a value was changed after they were loaded.

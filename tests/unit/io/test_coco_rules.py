@@ -117,8 +117,8 @@ def test_a_category_without_keypoint_names_is_told_by_their_number(tmp_path):
     [
         ({"bbox": [1, 2, -3, 4]}, r"annotations\[0\].bbox has a size of -3x4 pixels"),
         ({"area": -1}, r"annotations\[0\].area is -1.0; an area is not negative"),
-        ({"area": 1e200}, r"annotations\[0\].area is 1e\+200; a number of a picture's size is needed"),
-        ({"keypoints": [1e39, 2, 2] * 17}, r"annotations\[0\].keypoints\[0\] is 1e\+39; a number of a picture's size"),
+        ({"area": 1e200}, r"annotations\[0\].area is 1e\+200; a number of an image's size is needed"),
+        ({"keypoints": [1e39, 2, 2] * 17}, r"annotations\[0\].keypoints\[0\] is 1e\+39; a number of an image's size"),
         ({"area": 10**400}, r"annotations\[0\].area is a whole number of 401 digits"),
         ({"image_id": float("inf")}, r"annotations\[0\].image_id is inf; a finite number"),
     ],

@@ -98,7 +98,7 @@ class Cursor:
         if not math.isfinite(value):
             self.fail(f"is {value}; a finite number is needed")
         if abs(value) > _MAX_NUMBER:
-            self.fail(f"is {value:g}; a number of a picture's size is needed")
+            self.fail(f"is {value:g}; a number of an image's size is needed")
         return float(value)
 
     def truth(self) -> bool:
