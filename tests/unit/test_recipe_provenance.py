@@ -125,19 +125,20 @@ def filled(options):
 
 
 def test_files_of_either_half_are_hashed_and_shared_out(tmp_path):
-    for name in ("flow.pt", "boxes.txt", "refiner.safetensors"):
+    for name in ("flow.pt", "boxes.txt"):
         (tmp_path / name).write_text("as it was")
     values = {
+        "tracker.features.flow": "torch",
         "tracker.features.flow_path": str(tmp_path / "flow.pt"),
+        "detector.source": "file",
         "detector.boxes": str(tmp_path / "boxes.txt"),
-        "smoothing.weights": str(tmp_path / "refiner.safetensors"),
     }
     before = identity("topdown", **values)
     assert sorted(before["files"]) == ["detector.boxes", "tracker.features.flow_path"]
 
-    for name, is_noticed in (("refiner.safetensors", False), ("flow.pt", True), ("boxes.txt", True)):
+    for name in ("flow.pt", "boxes.txt"):
         (tmp_path / name).write_text("or other")
-        assert (identity("topdown", **values) != before) is is_noticed
+        assert identity("topdown", **values) != before
         (tmp_path / name).write_text("as it was")
 
 
@@ -148,7 +149,7 @@ def test_provenance_names_every_weight_by_its_option():
     used = {entry["option"]: entry["name"] for entry in recipe.weights()}
 
     assert used == {
-        "detector.model": "fpn_detector.default",
+        "detector.model": "rtmdet_nano.default",
         "pose.model": "fpn_pose.default",
         "tracker.similarity": "pose_entailment.default",
         "smoothing.method": "refiner.default",

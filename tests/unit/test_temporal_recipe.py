@@ -11,7 +11,7 @@ from videopose.stages.pipeline import TemporalContext
 from videopose.stages.temporal import FuseNeighbors, PropagateStates
 from videopose.workflows.pipelines import load_pipeline
 
-TEMPORAL = ("accurate", "convlstm", "dcpose", "flow", "posewarper")
+TEMPORAL = ("convlstm", "dcpose", "flow", "posewarper")
 
 
 def recipe_with(*overrides, name="flow"):

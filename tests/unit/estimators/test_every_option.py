@@ -16,14 +16,14 @@ from videopose.types import Frame, Record
 
 CPU = torch.device("cpu")
 BASE = {  # the shipped networks find "people" enough in an image of noise, if they need not be sure
-    "detector": {"min_score": 0.02, "pixels": 128 * 128, "max_people": 5},
+    "detector": {"model": "fpn_detector.default", "min_score": 0.02, "pixels": 128 * 128, "max_people": 5},
     "pose": {"input_hw": (64, 64)},
 }
 DETECTOR = {
     "source": {"source": "frame"},
     "boxes": {"source": "file", "boxes": "{folder}/det.txt"},
-    "model": {"model": "fpn_detector", "weights": "{folder}/detector.safetensors"},
-    "weights": {"weights": "{folder}/detector.safetensors"},
+    "model": {"model": "rtmdet_nano.default"},
+    "weights": {"model": "fpn_detector", "weights": "{folder}/detector.safetensors"},
     "pixels": {"pixels": 192 * 192},
     "min_score": {"min_score": 0.7},
     "nms_iou": {"nms_iou": 0.05},
