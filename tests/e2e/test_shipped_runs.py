@@ -107,3 +107,17 @@ def start(clip, output):
     while process.poll() is None and not journal.exists():
         time.sleep(0.005)
     return process
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_two_players_keep_their_ids_in_either_arithmetic(shared_dir, tmp_path, precision):
+    clip, out = shared_dir / "clips" / "basketball.mp4", tmp_path / "r.json"
+
+    words = ("-q", "--frames", "0-99", "--set", f"precision={precision}", "--set", "runtime=torch")
+    assert main(["run", str(clip), "-o", str(out), *words]) == 0
+
+    result = read_result(out)
+    assert {track_id for poses in people_of(out) for track_id in poses.track_id.tolist()} == {1, 2}
+    assert all(len(set(poses.track_id.tolist())) == len(poses) for poses in people_of(out))
+    assert precision in str(result.header.provenance["computing"])

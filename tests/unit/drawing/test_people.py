@@ -39,6 +39,30 @@ def test_a_limb_has_its_tracks_colour():
     assert np.abs(middle - track_color(1)).max() < 30
 
 
+def test_the_left_side_is_lighter_than_the_right():
+    sides = make_skeleton(
+        "arms",
+        ["left_shoulder", "left_wrist", "right_shoulder", "right_wrist"],
+        [("left_shoulder", "left_wrist"), ("right_shoulder", "right_wrist")],
+    )
+    points = np.array([[[60, 40, 1], [60, 200, 1], [160, 40, 1], [160, 200, 1]]], np.float32)
+    image = np.full((240, 320, 3), 128, np.uint8)
+    box = np.array([[40, 30, 180, 210]], np.float32)
+    draw_people(image, Poses(points, np.ones(1, np.float32), box, np.array([1])), sides)
+
+    left, right = image[120, 60].astype(int), image[120, 160].astype(int)
+    assert np.abs(right - track_color(1)).max() < 30
+    assert left.sum() > right.sum() + 60
+
+
+def test_of_two_people_in_one_place_the_stronger_is_on_top():
+    one, other = one_person(track_id=1), one_person(track_id=2)
+    for scores, top in (((0.9, 0.3), 1), ((0.3, 0.9), 2)):
+        both = Poses.concatenate([one, other])
+        image = drawn(Poses(both.keypoints, np.array(scores, np.float32), both.xyxy, both.track_id))
+        assert np.abs(image[120, 110].astype(int) - track_color(top)).max() < 30
+
+
 def test_what_is_far_from_a_person_is_untouched():
     image = drawn(one_person())
 

@@ -245,3 +245,11 @@ def test_camera_motion_on_a_large_image_is_in_its_own_pixels():
     features = [record.features for record in MeasureFeatures(FeatureOptions(camera=True, max_side=320))(records)]
 
     assert np.abs(features[1].camera[:2, 2] - [8, -4]).max() < FLOW_ERROR
+
+
+def test_as_far_back_as_flow_is_followed_the_networks_look():
+    topdown = recipe("topdown")
+    for queue in (1, 5):
+        values = {"tracker": {"features": {"flow": "dis", "queue": queue}}}
+        networks = topdown.RECIPE(topdown.PipelineOptions.model_validate(values)).networks(torch.device("cpu"))
+        assert networks.context.before == queue
