@@ -25,7 +25,7 @@ RUNTIMES = ("torch", "openvino", "onnxruntime")
 CLOSE = 2e-3
 """Of the largest output; sums in another order."""
 QUICK = ("fpn_pose", "rtmdet_nano")
-SAMPLE = ("fpn_detector", "hourglass_1", "hrnet_small", "rtmpose_t", "tinypose")
+SAMPLE = ("deeppose_50", "fpn_detector", "hourglass_1", "hrnet_small", "rtmpose_t", "tinypose")
 """Small networks with every kind of layer; converting all there are takes a quarter of an hour."""
 
 

@@ -82,7 +82,7 @@ def _folder(rng, inputs, folder):
     if kind == "empty":
         odd.touch()
     elif kind == "text":
-        odd.write_text("no picture")
+        odd.write_text("no frame_image")
     elif kind == "folder":
         odd.mkdir()
     elif kind == "pipe":

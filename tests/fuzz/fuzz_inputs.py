@@ -10,7 +10,7 @@ import torch
 import yaml
 from coco_files import a_truth, some_results
 from safetensors.torch import save_file
-from video_files import picture, write_video
+from video_files import frame_image, write_video
 
 from videopose.models import create_model
 
@@ -45,7 +45,7 @@ def make_all(folder, command):
     images.mkdir()
     for number in range(5):
         suffix = ("png", "jpg", "bmp", "tif", "webp")[number]
-        cv2.imwrite(str(images / f"img_{number:04d}.{suffix}"), picture(number))
+        cv2.imwrite(str(images / f"img_{number:04d}.{suffix}"), frame_image(number))
     made["folder"] = [images]
     made["results"] = [folder / f"result{suffix}" for suffix in (".json", ".parquet", ".csv")]
     for path in made["results"]:

@@ -25,7 +25,8 @@ PIXELS = 0.5  # of boxes and keypoints: encoders of different versions differ by
 SECONDS = 1e-6
 SCORE = 0.005
 BY_FIELD = {"box": PIXELS, "keypoints": PIXELS, "score": SCORE}
-MAY_DIFFER = {"version"}
+MAY_DIFFER = {"version", "torch", "computing", "bytes", "sha256"}
+"""What depends on the machine: its packages and processor, and how many threads encode the clip."""
 
 
 def assert_close(got, expected, where="document", field=""):

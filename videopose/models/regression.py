@@ -59,7 +59,7 @@ class _LinearHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         coordinates: Tensor = self.fc(x.mean((2, 3)))
-        return coordinates.view(len(x), -1, 2)
+        return coordinates.reshape(-1, self.fc.out_features // 2, 2)  # a batch of any size, traced or not
 
 
 class DeepPose(nn.Module):
