@@ -115,8 +115,8 @@ SHIPPED: tuple[Weights, ...] = (
     Weights(
         "tinypose.default",
         "tinypose.safetensors",
-        sha256="564229004e8edb384f2dba4adf3df8d99768db0716aa16a64afcea4bd0c2272e",
-        bytes=2718806,
+        sha256="5a0bd58eb7a4ee3352c31ccb7d8731ef7db21fc4033515982b66f2b2a2843148",
+        bytes=2718830,
         licence="Apache-2.0",
         origin="package",
         skeleton="body19",
