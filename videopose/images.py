@@ -15,6 +15,11 @@ Image = U8 | Tensor
 """One image as callers have it: (H, W, 3) array or (3, H, W) tensor, uint8 RGB."""
 
 
+def is_one_image(value: Image | Sequence[Image]) -> bool:
+    """Check whether a caller gave one image rather than a list of them; `as_images` checks what they are."""
+    return isinstance(value, np.ndarray | Tensor)
+
+
 def as_images(value: Image | Sequence[Image], device: torch.device | None = None) -> list[Tensor]:
     """Return images as tensors; those that are tensors already are not copied.
 

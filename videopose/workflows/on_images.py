@@ -13,7 +13,7 @@ from videopose.config import parse_overrides, validate
 from videopose.errors import InputError, UnknownNameError, nearest_name
 from videopose.estimators.base import Detector, Estimator
 from videopose.estimators.build import DetectorOptions, PoseOptions, create_detector, create_estimator
-from videopose.images import Image, as_images
+from videopose.images import Image, as_images, is_one_image
 from videopose.models.zoo import weights_table
 from videopose.runtime.choice import Precision, RuntimeName, RuntimeOptions
 from videopose.runtime.device import choose_device
@@ -81,7 +81,7 @@ class PersonDetector:
             InputError: an image is of another kind; the message says what to do.
         """
         found = self._detector.detect(as_images(images, self.device))
-        return found if _is_list(images) else found[0]
+        return found[0] if is_one_image(images) else found
 
 
 class PoseEstimator:
@@ -153,17 +153,13 @@ class PoseEstimator:
         """
         tensors = as_images(images, self.device)
         boxes = [detections] if isinstance(detections, Detections) else list(detections)
-        if len(boxes) != len(tensors) or isinstance(detections, Detections) == _is_list(images):
+        if len(boxes) != len(tensors) or isinstance(detections, Detections) != is_one_image(images):
             raise InputError(
-                f"{len(tensors)} image{'s' * _is_list(images)} and detections of {len(boxes)}: give one `Detections` "
-                "for an image, a list of as many for a list"
+                f"{len(tensors)} image{'s' * (not is_one_image(images))} and detections of {len(boxes)}: "
+                "give one `Detections` for an image, a list of as many for a list"
             )
         poses = self._estimator.estimate(tensors, boxes)
-        return poses if _is_list(images) else poses[0]
-
-
-def _is_list(images: Any) -> bool:  # Any: whatever the caller has; `as_images` has checked it
-    return not hasattr(images, "dtype")
+        return poses[0] if is_one_image(images) else poses
 
 
 _Section = TypeVar("_Section", DetectorOptions, PoseOptions)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Unpack, overload
 
 from videopose.estimators.build import create_detector, create_estimator
-from videopose.images import Image, as_images
+from videopose.images import Image, as_images, is_one_image
 from videopose.runtime.device import choose_device
 from videopose.skeletons import Skeleton
 from videopose.types import Poses
@@ -104,4 +104,4 @@ class Predictor:
         tensors = as_images(images, self.device)
         detector, estimator = self._on_images
         poses = estimator(tensors, detector(tensors))
-        return poses[0] if hasattr(images, "dtype") else poses
+        return poses[0] if is_one_image(images) else poses
