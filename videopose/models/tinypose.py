@@ -19,9 +19,8 @@ _BRANCH_WIDTH = 32
 
 
 def _shuffled(left: Tensor, right: Tensor) -> Tensor:
-    """Interleave the channels of two (N, C, H, W) tensors: concatenation and channel shuffle in one copy."""
-    last = torch.stack([left.permute(0, 2, 3, 1), right.permute(0, 2, 3, 1)], -1)
-    return last.flatten(3).permute(0, 3, 1, 2)
+    """Interleave the channels of two (N, C, H, W) tensors, by the operator that other runtimes have a fast one for."""
+    return torch.channel_shuffle(torch.cat([left, right], 1), 2)
 
 
 def _conv(inner: int, outer: int, *, relu: bool = True) -> ConvUnit:
