@@ -7,8 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from videopose.codecs.heatmaps import blur, gather, gaussian_targets, newton_step, peaks, target_weights
+from videopose.codecs.heatmaps import blur, gather_around, gaussian_targets, newton_step, peaks, target_weights
 from videopose.codecs.msra import MSRACodec
+
+_FLOOR = 1e-10
+_AROUND = (
+    (0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (2, 0), (-2, 0), (0, 2), (0, -2), (1, 1), (-1, 1), (1, -1), (-1, -1)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,9 @@ class DarkCodec(MSRACodec):
 
     def decode(self, output: Tensor, /) -> Tensor:
         """Find keypoints in heatmaps, (N, K, 3) in crop pixels; see `MSRACodec.decode`."""
-        peak, score = peaks(output)
-        place = peak + _taylor_shift(_smooth_log(output, self.blur_kernel), peak)
+        maps = torch.nan_to_num(output.float())
+        peak, score = peaks(maps)
+        place = peak + _taylor_shift(maps, peak, score, self.blur_kernel)
         return torch.cat([place * self.stride, score.clamp(0, 1)[..., None]], -1)
 
 
@@ -50,25 +56,19 @@ def fine_dark(input_hw: tuple[int, int]) -> DarkCodec:
     return DarkCodec(input_hw, name="dark3", kernel=3)
 
 
-def _smooth_log(heatmaps: Tensor, kernel: int) -> Tensor:
-    maps = torch.nan_to_num(heatmaps.float())
-    smooth = blur(maps, kernel, border="zero")
-    before, after = (m.amax((2, 3), keepdim=True) for m in (maps, smooth))
+def _taylor_shift(heatmaps: Tensor, peak: Tensor, score: Tensor, kernel: int) -> Tensor:
+    """Return the (N, K, 2) way from each peak to the maximum of the smoothed heatmap's logarithm, heatmap pixels."""
+    smooth = blur(heatmaps, kernel, border="zero")
+    after = smooth.flatten(2).amax(-1)
     # the smoothed map keeps the height of the original, so that the floor below means the same for both
-    smooth = smooth * before / torch.where(after == 0, 1.0, after)
-    return smooth.clamp_min(1e-10).log()
-
-
-def _taylor_shift(log_maps: Tensor, peak: Tensor) -> Tensor:
-    height, width = log_maps.shape[2:]
+    kept = score / torch.where(after == 0, 1.0, after)
+    logs = (gather_around(smooth, peak, _AROUND) * kept).clamp_min(_FLOOR).log()
+    center, right, left, below, above, right2, left2, below2, above2, se, sw, ne, nw = logs
+    gradient = torch.stack([right - left, below - above], -1) * 0.5
+    xx = (right2 - 2 * center + left2) * 0.25
+    yy = (below2 - 2 * center + above2) * 0.25
+    xy = (se - sw - ne + nw) * 0.25
+    height, width = smooth.shape[2:]
     x, y = peak[..., 0], peak[..., 1]
-
-    def at(dx: int, dy: int) -> Tensor:
-        return gather(log_maps, x + dx, y + dy)
-
-    gradient = torch.stack([at(1, 0) - at(-1, 0), at(0, 1) - at(0, -1)], -1) * 0.5
-    xx = (at(2, 0) - 2 * at(0, 0) + at(-2, 0)) * 0.25
-    yy = (at(0, 2) - 2 * at(0, 0) + at(0, -2)) * 0.25
-    xy = (at(1, 1) - at(-1, 1) - at(1, -1) + at(-1, -1)) * 0.25
     inner = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
     return newton_step(gradient, xx, yy, xy) * inner[..., None]

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from videopose.codecs.base import PlainCodec
+from videopose.codecs.heatmaps import first_largest
 from videopose.geometry.affine import scaling, translation
 from videopose.types import F32, F64
 
@@ -88,7 +89,7 @@ class SpatialCodec(PlainCodec):
         num, num_keypoints, height, width = output.shape
         probability = torch.softmax(output.float().flatten(2), -1).view(num * num_keypoints, height, width)
         # The peak of the windowed mass, not of single cells: neighbours vote, and a lone noisy cell does not win.
-        peak = _first_largest(_sums_of_five(probability).flatten(1))
+        peak = first_largest(_sums_of_five(probability).flatten(1))
         row, column = peak // width, peak % width
         offset = torch.arange(2 * self.window + 1, device=output.device)
         person = torch.arange(len(peak), device=output.device)[:, None, None]
@@ -109,13 +110,6 @@ def _moments(radius: int) -> F32:
     """Return the weights over a flat square of (2 radius + 1)^2 cells for its sum and its moments along x and y."""
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1].astype(np.float32)
     return np.stack([np.ones_like(x), x, y], -1).reshape(-1, 3)
-
-
-def _first_largest(values: Tensor) -> Tensor:
-    """Return the column of the first largest value in each row; on a CPU NumPy is ten times as fast as PyTorch."""
-    if values.device.type == "cpu":
-        return torch.from_numpy(values.detach().numpy().argmax(1))
-    return values.argmax(1)
 
 
 def _sums_of_five(maps: Tensor) -> Tensor:

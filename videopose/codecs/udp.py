@@ -10,7 +10,7 @@ from torch import Tensor
 from videopose.codecs.heatmaps import (
     HeatmapLayout,
     blur,
-    gather,
+    gather_around,
     gaussian_targets,
     newton_step,
     peaks,
@@ -20,6 +20,7 @@ from videopose.geometry.affine import scaling
 from videopose.types import F64
 
 _FLOOR, _CEILING = 0.001, 50.0
+_AROUND = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1))
 """Bounds before the logarithm; the published code's."""
 _RIDGE = 1e-7
 """Keeps the 2x2 systems solvable on a plateau."""
@@ -78,9 +79,10 @@ class UDPCodec(HeatmapLayout):
         Returns:
             (N, K, 3) float32 x, y in crop pixels and score in [0, 1], which is 0 where no value is positive.
         """
-        peak, score = peaks(output)
-        smooth = blur(torch.nan_to_num(output.float()), self.blur_kernel, border="reflect")
-        place = peak + _newton_shift(smooth.clamp(_FLOOR, _CEILING).log(), peak)
+        maps = torch.nan_to_num(output.float())
+        peak, score = peaks(maps)
+        smooth = blur(maps, self.blur_kernel, border="reflect")
+        place = peak + _newton_shift(smooth, peak)
         place = torch.where(score[..., None] > 0, place, 0.0)
         return torch.cat([place * self._interval(place), score.clamp(0, 1)[..., None]], -1)
 
@@ -92,14 +94,11 @@ class UDPCodec(HeatmapLayout):
         return like.new_tensor(self.crop_from_heatmap.diagonal()[:2])
 
 
-def _newton_shift(log_maps: Tensor, peak: Tensor) -> Tensor:
-    x, y = peak[..., 0], peak[..., 1]
-
-    def at(dx: int, dy: int) -> Tensor:
-        return gather(log_maps, x + dx, y + dy)  # the nearest edge stands for what lies outside, as published
-
-    center, right, left, below, above = at(0, 0), at(1, 0), at(-1, 0), at(0, 1), at(0, -1)
+def _newton_shift(maps: Tensor, peak: Tensor) -> Tensor:
+    # the nearest edge stands for what lies outside, as published
+    around = gather_around(maps, peak, _AROUND).clamp(_FLOOR, _CEILING).log()
+    center, right, left, below, above, se, nw = around
     gradient = torch.stack([right - left, below - above], -1) * 0.5
     xx, yy = right - 2 * center + left, below - 2 * center + above
-    xy = 0.5 * (at(1, 1) - right - below + 2 * center - left - above + at(-1, -1))
+    xy = 0.5 * (se - right - below + 2 * center - left - above + nw)
     return newton_step(gradient, xx + _RIDGE, yy + _RIDGE, xy)

@@ -22,6 +22,7 @@ from videopose.errors import InputError, WeightsError
 from videopose.models.zoo import Weights
 from videopose.runtime.cache import cached, network_key
 from videopose.runtime.folding import fold_batch_norm
+from videopose.runtime.workers import one_thread
 
 _LEFT_BEHIND: list[object] = []
 """What a forked process brought with it: freeing it would wait for threads that are not there, and end the process."""
@@ -95,8 +96,13 @@ def _traced(openvino: Package, model: nn.Module, example: Tensor) -> Package:
     ts_decoder = importlib.import_module("openvino.frontend.pytorch.ts_decoder")
     with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the frontend's own use of torch.jit; shapes it takes for constant are tested
-        decoder = ts_decoder.TorchScriptPythonDecoder(model.eval(), example_input=(example,))  # convert reads it still
-        return frontend.convert(frontend.load(decoder))
+        # The tracer's own check calls the network three times more and compares thousands of lines of text.
+        unchecked = {"check_trace": False}
+        with one_thread():
+            decoder = ts_decoder.TorchScriptPythonDecoder(
+                model.eval(), example_input=(example,), trace_kwargs=unchecked
+            )
+        return frontend.convert(frontend.load(decoder))  # which reads the decoder still
 
 
 def _packed(openvino: Package, graph: Package) -> bytes:

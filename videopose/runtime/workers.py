@@ -40,6 +40,20 @@ def run_batches(work: Callable[[T], R], batches: Sequence[T], device: torch.devi
         return list(pool.map(without_gradients, batches))
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute in the calling thread alone for the length of the block.
+
+    Its threads wait for one another by counting up, which costs many times the work where others use the processor.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 class _Pools:
     """The pool of the last asked number of workers; an older one is closed when the last who uses it is done.
 
