@@ -14,6 +14,7 @@ from videopose.models import ARCHITECTURES
 from videopose.models.weights import load_weights
 from videopose.models.zoo import Weights
 from videopose.runtime.choice import Choice, Precision, RuntimeName, RuntimeOptions, choose
+from videopose.runtime.memory import keep_freed_memory
 from videopose.runtime.onnx import OnnxNetwork
 from videopose.runtime.onnx import convert as convert_to_onnx
 from videopose.runtime.openvino import OpenVinoNetwork
@@ -74,6 +75,8 @@ def load_network(
         WeightsError: the weights are missing, damaged or do not fit.
     """
     options = RuntimeOptions(runtime=runtime, precision=precision)
+    if device.type == "cpu":
+        keep_freed_memory()
     if Path(weights.file).suffix in EXPORTED:
         return _open_exported(Path(weights.file), options, device)
     choice = choose(options, device)
