@@ -35,6 +35,8 @@ NETWORKS = {
     "dcpose_w48_384x288": ("dcpose", {}),
     "lstm_pm_penn_caffe": ("lstm_pm", {}),
     "rtmdet_nano_person": ("rtmdet_nano", {}),
+    "rtmdet_m_person": ("rtmdet_m", {}),
+    "yolox_m": ("yolox_m", {}),
 }
 
 
@@ -95,6 +97,18 @@ def run_rtmdet(model, image):
     return (*levels, *merged, *scores, *distances)
 
 
+def run_yolox(model, image):
+    levels = model.backbone.levels(image.flip(1))[1:]  # theirs takes blue first
+    merged = model.neck.merged(levels)
+    person, box, objectness = model.bbox_head(model.neck(levels))
+    parts = ([x.flatten(2) for x in each] for each in (box, objectness, person))
+    box, objectness, person = (torch.cat(each, 2).transpose(1, 2) for each in parts)
+    scores = torch.cat([objectness, person], 2).sigmoid()
+    xyxy = model(image.flip(1)).boxes()
+    center, size = (xyxy[..., :2] + xyxy[..., 2:]) / 2, xyxy[..., 2:] - xyxy[..., :2]
+    return (*levels, *merged, torch.cat([box, scores], 2), torch.cat([center, size, scores], 2))
+
+
 RUN = {
     "posewarper": run_posewarper,
     "dcpose": run_dcpose,
@@ -104,6 +118,7 @@ RUN = {
     "mspn": run_mspn,
     "cpn50": run_cpn,
     "rtmdet": run_rtmdet,
+    "yolox": run_yolox,
 }
 
 

@@ -15,12 +15,19 @@ from videopose.errors import ConfigError
 from videopose.estimators.crops import CropNetwork
 from videopose.estimators.detector import AnchorFreeDetector
 from videopose.estimators.topdown import TopDownEstimator
+from videopose.geometry.placement import Resize
 from videopose.models import ARCHITECTURES
 from videopose.models.weights import describe, file_sha256, locate
 from videopose.models.zoo import Weights, weights_for_file
 from videopose.runtime.choice import AUTOMATIC, RuntimeOptions
 from videopose.runtime.network import EXPORTED, Network, load_network
 from videopose.skeletons import skeleton_named
+
+
+def _fits_the_strides(input_hw: tuple[int, int] | None) -> tuple[int, int] | None:
+    if input_hw is not None and any(side < 32 or side % 32 for side in input_hw):
+        raise ValueError("give (height, width) in multiples of 32, the networks' coarsest stride")
+    return input_hw
 
 
 class DetectorOptions(Options):
@@ -33,13 +40,20 @@ class DetectorOptions(Options):
     weights: InputPath = ""
     """A checkpoint to use instead of the model's own."""
     pixels: int = Field(default=416 * 416, ge=1024)
-    """Input pixels a frame is scaled to; more finds smaller people and takes longer."""
+    """Input pixels a frame is scaled to with `resize: shape`; more finds smaller people and takes longer."""
+    resize: Literal["", Resize] = ""
+    """How a frame is brought into the input, if not as the weights ask for: `shape` gives the input the frame's own
+    shape; `letterbox`, `letterbox_down`, `letterbox_middle` and `stretch` are ways of releases (`docs/models.md`)."""
+    input_hw: tuple[int, int] | None = None
+    """(height, width) of the input, multiples of 32, with any `resize` but `shape`, if not the weights' own."""
     min_score: float = Field(default=0.37, ge=0, le=1)
     nms_iou: float = Field(default=0.6, ge=0, le=1)
     max_people: int = Field(default=50, ge=1)
     every: int = Field(default=1, ge=1)
     """Run on every so many frames; between them boxes come from the last poses."""
     batch_size: int = Field(default=4, ge=1)
+
+    _input_fits_the_strides = field_validator("input_hw")(_fits_the_strides)
 
     @model_validator(mode="after")
     def _names_its_boxes(self) -> Self:
@@ -70,12 +84,7 @@ class PoseOptions(Options):
     batch_size: int = Field(default=8, ge=1)
     """People per call of the network; on a CPU several calls run side by side."""
 
-    @field_validator("input_hw")
-    @classmethod
-    def _fits_the_strides(cls, input_hw: tuple[int, int] | None) -> tuple[int, int] | None:
-        if input_hw is not None and any(side < 32 or side % 32 for side in input_hw):
-            raise ValueError("give (height, width) in multiples of 32, the networks' coarsest stride")
-        return input_hw
+    _input_fits_the_strides = field_validator("input_hw")(_fits_the_strides)
 
 
 def create_detector(
@@ -94,6 +103,7 @@ def create_detector(
         WeightsError: its weights are missing, damaged or do not fit.
     """
     weights = describe_detector(options)
+    resize = _resize(options, weights)
     return AnchorFreeDetector(
         load_network(weights, device, precision=runtime.precision, runtime=runtime.runtime),
         device=device,
@@ -105,7 +115,25 @@ def create_detector(
         nms_iou=options.nms_iou,
         max_people=options.max_people,
         batch_size=options.batch_size,
+        resize=resize,
+        input_hw=options.input_hw or weights.input_hw,
+        clamps=weights.architecture not in ARCHITECTURES or ARCHITECTURES[weights.architecture].clamps,
     )
+
+
+def _resize(options: DetectorOptions, weights: Weights) -> Resize:
+    """Return how frames are brought into the input.
+
+    Raises:
+        ConfigError: an input is asked for that would not be used.
+    """
+    resize = options.resize or weights.resize
+    if resize == "shape" and options.input_hw is not None:
+        raise ConfigError(
+            f"detector.input_hw = {options.input_hw}: does nothing with resize: shape, whose input has the frame's own "
+            "shape; set detector.pixels, or detector.resize=letterbox"
+        )
+    return resize
 
 
 def create_estimator(

@@ -91,14 +91,3 @@ def crop_from_box(xyxy: ArrayLike, input_hw: tuple[int, int], *, padding: float,
     matrix[..., :2, 2] = np.array([width / 2, height / 2]) - scale[..., None] * (center @ turn.T)
     matrix[..., 2, 2] = 1
     return matrix
-
-
-def letterbox(image_hw: tuple[int, int], input_hw: tuple[int, int]) -> F64:
-    """Build `input_from_image`: fit an image into an input, anchored at the top left corner.
-
-    The image keeps its shape but for the rounding of its new size to whole pixels. Pixel areas are aligned (edges, not
-    centres), so that boxes scale exactly: by `matrix[0, 0]` along x and `matrix[1, 1]` along y.
-    """
-    scale = min(input_hw[0] / image_hw[0], input_hw[1] / image_hw[1])
-    along_y, along_x = (max(1, round(side * scale)) / side for side in image_hw)
-    return translation((along_x - 1) / 2, (along_y - 1) / 2) @ scaling(along_x, along_y)

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from videopose.errors import check_shape
-from videopose.geometry.affine import invert, letterbox, scaling, translation
+from videopose.geometry.affine import invert, scaling, translation
+from videopose.geometry.placement import Resize, place
 from videopose.types import F64, U8
 
 
@@ -68,13 +69,14 @@ def warp_images(
     return torch.from_numpy(out).permute(0, 3, 1, 2)
 
 
-def letterbox_images(images: Sequence[Tensor], size_hw: tuple[int, int], *, fill: int) -> Tensor:
-    """Scale whole images into one batch, each as `geometry.affine.letterbox` says, and fill what they leave free.
+def place_images(images: Sequence[Tensor], size_hw: tuple[int, int], resize: Resize = "shape", *, fill: int) -> Tensor:
+    """Scale whole images into one batch, each as `geometry.placement` says, and fill what they leave free.
 
     Args:
         images: N of (3, H, W) uint8, on one device; sizes may differ.
         size_hw: (height, width) of the output.
-        fill: level of every channel to the right of and below an image.
+        resize: how an image is brought there.
+        fill: level of every channel around an image.
 
     Returns:
         (N, 3, h, w) uint8 on the images' device, channels last.
@@ -82,14 +84,17 @@ def letterbox_images(images: Sequence[Tensor], size_hw: tuple[int, int], *, fill
     device = images[0].device
     out = torch.full((len(images), *size_hw, 3), fill, dtype=torch.uint8, device=device).permute(0, 3, 1, 2)
     for row, image in zip(out, images, strict=True):
-        matrix = letterbox((image.shape[1], image.shape[2]), size_hw)
-        height, width = round(image.shape[1] * matrix[1, 1]), round(image.shape[2] * matrix[0, 0])
+        placed = place((image.shape[1], image.shape[2]), size_hw, resize)
+        height, width = placed.size_hw
+        matrix = placed._replace(top=0, left=0).input_from_image
+        rows, columns = slice(placed.top, placed.top + height), slice(placed.left, placed.left + width)
         if device.type == "cpu":
             array: U8 = image.permute(1, 2, 0).numpy()
-            part: U8 = row.permute(1, 2, 0).numpy()[:height, :width]
-            cv2.resize(_shrunk(array, _shrink(matrix)), (width, height), dst=part, interpolation=cv2.INTER_LINEAR)
+            part: U8 = row.permute(1, 2, 0).numpy()[rows, columns]
+            factor = _shrink(matrix) if resize == "shape" else 1
+            cv2.resize(_shrunk(array, factor), (width, height), dst=part, interpolation=cv2.INTER_LINEAR)
         else:
-            row[:, :height, :width] = warp_affine(image, matrix, (height, width))
+            row[:, rows, columns] = warp_affine(image, matrix, (height, width), antialias=resize == "shape")
     return out
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from videopose.errors import UnknownNameError, nearest_name
@@ -31,6 +31,8 @@ class Architecture:
             `similarity` (two poses to whether they are one person).
         takes_input_hw: whether the builder needs `input_hw`, because parameters depend on it.
         flops: how its paper counts, a key of `complexity.CONVENTIONS`.
+        normalised: whether pixels are normalised before it, by ImageNet's statistics; else it takes 0..255.
+        clamps: of a detector, whether its release keeps boxes inside the input before it suppresses overlapping ones.
     """
 
     module: str
@@ -43,6 +45,8 @@ class Architecture:
     task: str = "pose"
     takes_input_hw: bool = False
     flops: str = "macs"
+    normalised: bool = True
+    clamps: bool = True
 
 
 def _vitpose(width: int, depth: int, heads: int, *, simple: bool = False) -> Architecture:
@@ -100,6 +104,19 @@ def _hrnet3d(width: int) -> Architecture:
 
 def _fusion(module: str, builder: str) -> Architecture:
     return Architecture(module, builder, {"num_keypoints": 19}, codec="spatial", skeleton="body19", task="fusion")
+
+
+def _detector(
+    module: str, builder: str, width: float, depth: float, *, side: int = 640, **options: Any
+) -> Architecture:
+    options = {"width": width, "depth": depth, **options}  # the builder's own, hence `Any`
+    return Architecture(
+        module, builder, options, (side, side), codec="", skeleton="", convert="convert_names", task="detector"
+    )
+
+
+def _yolox(width: float, depth: float, *, side: int = 640) -> Architecture:
+    return replace(_detector("yolox", "YOLOX", width, depth, side=side), normalised=False, clamps=False)
 
 
 _SMALL_HRNET = {"width": 16, "modules": (1, 1, 1), "blocks": 2, "stem_blocks": 1, "stem_width": 32}
@@ -174,16 +191,17 @@ ARCHITECTURES: dict[str, Architecture] = {
     "score_fusion": _fusion("score_fusion", "ScoreFusion"),
     "joint_messages": _fusion("joint_messages", "JointMessages"),
     "fpn_detector": Architecture("fpn_detector", "FpnDetector", codec="", skeleton="", task="detector"),
-    "rtmdet_nano": Architecture(
-        "rtmdet",
-        "RTMDet",
-        {"width": 0.25, "depth": 0.33},
-        input_hw=(320, 320),
-        codec="",
-        skeleton="",
-        convert="convert_names",
-        task="detector",
-    ),
+    "rtmdet_nano": _detector("rtmdet", "RTMDet", 0.25, 0.33, side=320),
+    "rtmdet_tiny": _detector("rtmdet", "RTMDet", 0.375, 0.167, separable=False),
+    "rtmdet_s": _detector("rtmdet", "RTMDet", 0.5, 0.33, separable=False),
+    "rtmdet_m": _detector("rtmdet", "RTMDet", 0.75, 0.67, separable=False, exponential=True),
+    "rtmdet_l": _detector("rtmdet", "RTMDet", 1.0, 1.0, separable=False, exponential=True),
+    "rtmdet_x": _detector("rtmdet", "RTMDet", 1.25, 1.33, separable=False, exponential=True),
+    "yolox_tiny": _yolox(0.375, 0.33, side=416),
+    "yolox_s": _yolox(0.5, 0.33),
+    "yolox_m": _yolox(0.75, 0.67),
+    "yolox_l": _yolox(1.0, 1.0),
+    "yolox_x": _yolox(1.25, 1.33),
     "refiner": Architecture("refiner", "PoseRefiner", input_hw=(1, 1), codec="", skeleton="", task="refiner"),
     "pose_entailment": Architecture(
         "entailment", "PoseEntailment", input_hw=(1, 1), codec="", skeleton="posetrack15", task="similarity"

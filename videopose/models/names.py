@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Value = TypeVar("Value")
 Rule = tuple[str, str]
@@ -55,3 +58,13 @@ def convert_flat(state: Mapping[str, Value]) -> dict[str, Value]:
     if is_mmpose(names):
         names = rename(from_mmpose(names), [(r"backbone\.", ""), (r"head\.", "")])
     return names
+
+
+def keep_person(state: Mapping[str, Tensor], scores: str) -> dict[str, Tensor]:
+    """Keep, of a detector of many classes, the layers' part that scores class 0, which is `person` in COCO's order.
+
+    Args:
+        state: names and values.
+        scores: a regular expression that must match from the start of the names of the layers that score classes.
+    """
+    return {name: value[:1] if re.match(scores, name) else value for name, value in state.items()}

@@ -4,94 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from videopose.models.blocks import ConvUnit, SeparableConv
+from videopose.models.cross_stage import Trunk, next_block, unit
 from videopose.models.names import from_mmpose, strip_wrapper
 
-_STAGES = ((128, 3, True), (256, 6, True), (512, 6, True), (1024, 3, False))
-"""Width, blocks and whether blocks have an identity, before scaling."""
+_WIDTHS, _BLOCKS = (64, 128, 256, 512, 1024), (3, 6, 6, 3)
+"""Channels after the stem and each stage, and each stage's blocks, before scaling."""
 _ATTENTION_WIDTH = 128
 _TOKEN_WIDTH = 256
 _NORM_EPS = 1e-5
 
 
-def unit(inner: int, outer: int, kernel: int = 1, *, stride: int = 1, depthwise: bool = False) -> nn.Module:
-    """Build a convolution with batch norm and SiLU, or a depthwise and a 1x1 one, each with both."""
-    if depthwise:
-        inside, activation = nn.SiLU(inplace=True), nn.SiLU(inplace=True)
-        return SeparableConv(inner, outer, kernel, stride=stride, inside=inside, activation=activation)
-    return ConvUnit(inner, outer, kernel, stride=stride, activation=nn.SiLU(inplace=True))
-
-
-class _NextBlock(nn.Module):
-    def __init__(self, width: int, *, identity: bool, depthwise: bool) -> None:
-        super().__init__()
-        self.conv1 = unit(width, width, 3, depthwise=depthwise)
-        self.conv2 = unit(width, width, 5, depthwise=True)
-        self.identity = identity
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.conv2(self.conv1(x))
-        return out + x if self.identity else out
-
-
-class _ChannelAttention(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.fc = nn.Conv2d(width, width, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * functional.hardsigmoid(self.fc(x.mean((2, 3), keepdim=True)))
-
-
-class CrossStage(nn.Module):
-    """Half of the channels go through the blocks, half pass by; both are weighted and merged.
-
-    Args:
-        inner: input channels.
-        outer: output channels.
-        blocks: number of blocks.
-        identity: whether blocks have an identity.
-        depthwise: whether the blocks' 3x3 convolution is separable, as in the smallest networks.
-        attention: whether the merged channels are weighted.
-    """
-
-    def __init__(
-        self, inner: int, outer: int, blocks: int, *, identity: bool, depthwise: bool = False, attention: bool = True
-    ) -> None:
-        super().__init__()
-        half = outer // 2
-        self.main_conv = unit(inner, half)
-        self.short_conv = unit(inner, half)
-        self.final_conv = unit(2 * half, outer)
-        self.blocks = nn.Sequential(*(_NextBlock(half, identity=identity, depthwise=depthwise) for _ in range(blocks)))
-        self.attention = _ChannelAttention(2 * half) if attention else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, inner, H, W) to (N, outer, H, W)."""
-        merged = torch.cat([self.blocks(self.main_conv(x)), self.short_conv(x)], 1)
-        out: Tensor = self.final_conv(self.attention(merged))
-        return out
-
-
-class _PyramidPooling(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.conv1 = unit(width, width // 2)
-        self.conv2 = unit(width * 2, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.conv1(x)
-        pooled = [functional.max_pool2d(x, size, 1, size // 2) for size in (5, 9, 13)]
-        out: Tensor = self.conv2(torch.cat([x, *pooled], 1))
-        return out
-
-
-class CSPNeXt(nn.Module):
+class CSPNeXt(Trunk):
     """The convolutional trunk of RTMDet and RTMPose.
 
     Args:
@@ -104,33 +33,11 @@ class CSPNeXt(nn.Module):
     """
 
     def __init__(self, *, width: float, depth: float, depthwise: bool = False) -> None:
-        super().__init__()
-        inner = int(64 * width)
-        self.stem = nn.Sequential(
-            unit(3, inner // 2, 3, stride=2), unit(inner // 2, inner // 2, 3), unit(inner // 2, inner, 3)
-        )
-        for index, (channels, count, identity) in enumerate(_STAGES):
-            outer = int(channels * width)
-            layers = [unit(inner, outer, 3, stride=2, depthwise=depthwise)]
-            if index == len(_STAGES) - 1:
-                layers.append(_PyramidPooling(outer))
-            blocks = max(round(count * depth), 1)
-            layers.append(CrossStage(outer, outer, blocks, identity=identity, depthwise=depthwise))
-            self.add_module(f"stage{index + 1}", nn.Sequential(*layers))
-            inner = outer
-        self.num_features = inner
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map crops (N, 3, H, W) to features (N, 1024 width, H / 32, W / 32)."""
-        return self.levels(x)[-1]
-
-    def levels(self, x: Tensor) -> list[Tensor]:
-        """Map images (N, 3, H, W) to each stage's features, at strides 4, 8, 16 and 32."""
-        x, out = self.stem(x), []
-        for index in range(len(_STAGES)):
-            x = self.get_submodule(f"stage{index + 1}")(x)
-            out.append(x)
-        return out
+        widths = [int(channels * width) for channels in _WIDTHS]
+        half = widths[0] // 2
+        stem = nn.Sequential(unit(3, half, 3, stride=2), unit(half, half, 3), unit(half, widths[0], 3))
+        blocks = [max(round(count * depth), 1) for count in _BLOCKS]
+        super().__init__(stem, widths, blocks, partial(next_block, depthwise=depthwise), depthwise=depthwise)
 
 
 class _ScaleNorm(nn.Module):

@@ -314,6 +314,11 @@ def save_weights(path: Path, state: Mapping[str, Tensor], weights: Weights) -> N
     """
     assert weights.architecture in ARCHITECTURES, weights.architecture
     tensors = {name: state[name].detach().cpu().contiguous() for name in sorted(state)}
+    seen: set[int] = set()
+    for name, value in tensors.items():  # one tensor may have several names, each of which is written
+        if value.data_ptr() in seen:
+            tensors[name] = value.clone()
+        seen.add(value.data_ptr())
     part = path.with_name(path.name + ".part")
     try:
         save_file(tensors, part, metadata={_CARD: to_card(replace(weights, file=path.name, sha256="", bytes=0))})

@@ -7,17 +7,21 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic_core
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from videopose.errors import UnknownNameError, WeightsError, nearest_name
+from videopose.geometry.placement import Resize
 from videopose.models import ARCHITECTURES, architecture_named
 from videopose.skeletons import SKELETONS, skeleton_named
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+NO_MEAN = (0.0, 0.0, 0.0)
+OF_BYTES = (1 / 255, 1 / 255, 1 / 255)
+"""With `NO_MEAN`, of networks that take 0..255."""
 _LISTED = Path(__file__).parents[1] / "assets" / "published.json"
 
 
@@ -71,6 +75,10 @@ class Weights:
         antialias: whether crops were averaged before they were shrunk; published networks were trained without.
         padding: factor by which boxes grew before crops were cut.
         bfloat16: whether the scores hold in that arithmetic too, so that `precision: auto` may choose it.
+        resize: of a detector, how images were brought into its input; see `geometry.placement`.
+        channels: which colour comes first in what the network takes.
+        outputs: of a detector, what its outputs say, a key of `estimators.detector_outputs.READERS`; empty = what this
+            package's own networks say.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -94,6 +102,15 @@ class Weights:
     antialias: bool = False
     padding: _Positive = 1.25
     bfloat16: bool = False
+    resize: Resize = "shape"
+    channels: Literal["rgb", "bgr"] = "rgb"
+    outputs: str = ""
+
+    @property
+    def task(self) -> str:
+        """What they are for: see `Architecture`; a graph from elsewhere is a pose network or a detector."""
+        entry = ARCHITECTURES.get(self.architecture)
+        return entry.task if entry else "pose" if self.skeleton else "detector"
 
     @property
     def architecture(self) -> str:
@@ -238,14 +255,23 @@ def weights_for_file(architecture: str, path: Path) -> Weights:
         UnknownNameError: there is no such architecture.
     """
     entry = architecture_named(architecture)
+    mean, std = normalisation(architecture)
     return Weights(
         f"{architecture}.{path.stem}",
         str(path),
         skeleton=entry.skeleton,
         input_hw=entry.input_hw,
+        mean=mean,
+        std=std,
         codec=entry.codec,
         convert=True,
+        resize="letterbox" if entry.task == "detector" else "shape",
     )
+
+
+def normalisation(architecture: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Return mean and standard deviation, of pixels in [0, 1], that an architecture's inputs are normalised by."""
+    return (IMAGENET_MEAN, IMAGENET_STD) if architecture_named(architecture).normalised else (NO_MEAN, OF_BYTES)
 
 
 def to_card(weights: Weights) -> str:

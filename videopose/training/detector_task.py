@@ -22,7 +22,7 @@ from videopose.estimators.detector import AnchorFreeDetector
 from videopose.metrics.person_boxes import detector_numbers, person_box_outcomes, quiet_threshold
 from videopose.models import create_model
 from videopose.models.anchor_points import AnchorPoints, DistributionOutput
-from videopose.models.zoo import IMAGENET_MEAN, IMAGENET_STD, Weights
+from videopose.models.zoo import Weights, normalisation
 from videopose.runtime.torch import TorchNetwork
 from videopose.skeletons import skeleton_named
 from videopose.training.assignment import assign, giou_loss
@@ -74,8 +74,7 @@ class DetectorTask:
         self._images = [load_source(folder, source, skeleton) for source in options.sources]
         shares = [source.share for source in options.sources]
         self._mixture = MixtureSampler([len(images) for images in self._images], shares, seed=loop.seed)
-        self._mean = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
-        self._std = torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
+        self._mean, self._std = (torch.tensor(each).view(1, 3, 1, 1) for each in normalisation(options.architecture))
 
     def build(self) -> nn.Module:
         """Build the network; see `Task`."""
@@ -142,11 +141,14 @@ class DetectorTask:
     def describe(self, name: str) -> Weights:
         """Describe the trained weights; see `Task`."""
         side = max(self.options.sizes)
+        mean, std = normalisation(self.options.architecture)
         return Weights(
             f"{self.options.architecture}.{name}",
             "",
             skeleton="",
             input_hw=(side, side),
+            mean=mean,
+            std=std,
             codec="",
             options=self.options.model,
             bfloat16=True,
@@ -158,11 +160,12 @@ class DetectorTask:
         `quiet_recall` is the recall at the threshold at which 15 % of the set's person-free images get a box.
         """
         usual = DetectorOptions()
+        mean, std = normalisation(self.options.architecture)
         detector = AnchorFreeDetector(
             TorchNetwork(model.eval()),
             device=device,
-            mean=IMAGENET_MEAN,
-            std=IMAGENET_STD,
+            mean=mean,
+            std=std,
             pixels=self.options.validation_pixels,
             min_score=0.02,
             nms_iou=usual.nms_iou,

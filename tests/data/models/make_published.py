@@ -84,21 +84,75 @@ def row(entry):
     }
 
 
-DETECTORS = [
-    {
-        "name": "rtmdet_nano.coco-obj365_320x320",
-        "file": "rtmdet_nano_8xb32-100e_coco-obj365-person-05d8511e.pth",
-        "sha256": "05d8511e",
+BYTES = {"mean": [0.0, 0.0, 0.0], "std": [1 / 255] * 3}
+"""Networks that take 0..255."""
+MMDET = "https://download.openmmlab.com/mmdetection"
+MEGVII = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
+
+
+def detector(name, side, address, **facts):
+    checksum = re.search(r"-([0-9a-f]{8})\.pth$", address)
+    family = name.partition("_")[0]
+    return {
+        "name": name,
+        "file": address.rsplit("/", 1)[-1],
+        "sha256": checksum[1] if checksum else "",
         "licence": "Apache-2.0",
-        "origin": f"{MMPOSE}/projects/rtmpose/rtmdet_nano_8xb32-100e_coco-obj365-person-05d8511e.pth",
-        "paper": "Lyu et al., 2022",
+        "origin": address,
+        "paper": {"rtmdet": "Lyu et al., 2022", "yolox": "Ge et al., 2021"}[family],
         "skeleton": "",
-        "input_hw": [320, 320],
+        "input_hw": [side, side],
         "codec": "",
         "convert": True,
-        "scores": {},
+        "scores": facts.pop("scores", {}),
+        "resize": "letterbox",
+        **(BYTES if family == "yolox" else {}),
+        **facts,
     }
-]
+
+
+def ap(value, of="coco_box_ap"):
+    return {"scores": {of: value}}
+
+
+RTMPOSE = f"{MMPOSE}/projects/rtmpose"
+HUMANART = f"{MMPOSE}/projects/rtmposev1"
+DETECTORS = [
+    detector("rtmdet_nano.person_320", 320, f"{RTMPOSE}/rtmdet_nano_8xb32-100e_coco-obj365-person-05d8511e.pth",
+             **ap(0.403, "coco_person_ap")),
+    detector("rtmdet_m.person_640", 640, f"{RTMPOSE}/rtmdet_m_8xb32-100e_coco-obj365-person-235e8209.pth",
+             **ap(0.625, "coco_person_ap")),
+    *(
+        detector(f"rtmdet_{size}.coco", 640, f"{MMDET}/v3.0/rtmdet/rtmdet_{size}_8xb32-300e_coco/"
+                 f"rtmdet_{size}_8xb32-300e_coco_{file}.pth", **ap(value))
+        for size, file, value in (
+            ("tiny", "20220902_112414-78e30dcc", 0.411), ("s", "20220905_161602-387a891e", 0.446),
+            ("m", "20220719_112220-229f527c", 0.494), ("l", "20220719_112030-5a0be7c4", 0.515),
+            ("x", "20220715_230555-cc79b9ae", 0.528),
+        )
+    ),
+    *(
+        detector(f"yolox_{size}.coco", side, f"{MMDET}/v2.0/yolox/yolox_{size}_8x8_300e_coco/"
+                 f"yolox_{size}_8x8_300e_coco_{file}.pth", **ap(value))
+        for size, side, file, value in (
+            ("tiny", 416, "20211124_171234-b4047906", 0.318), ("s", 640, "20211121_095711-4592a793", 0.405),
+            ("l", 640, "20211126_140236-d3bd2b23", 0.494), ("x", 640, "20211126_140254-1ef88d67", 0.509),
+        )
+    ),
+    detector("yolox_m.coco", 640, f"{MEGVII}/yolox_m.pth", resize="letterbox_down", **ap(0.469)),
+    *(
+        detector(f"{name}.humanart", side, f"{HUMANART}/{name}_{file}.pth", **ap(value, "humanart_person_ap"))
+        for name, side, file, value in (
+            ("rtmdet_tiny", 640, "8xb32-300e_humanart-7da5554e", 0.466),
+            ("rtmdet_s", 640, "8xb32-300e_humanart-af5bd52d", 0.506),
+            ("yolox_tiny", 416, "8xb8-300e_humanart-6f3252f9", 0.477),
+            ("yolox_s", 640, "8xb8-300e_humanart-3ef259a7", 0.546),
+            ("yolox_m", 640, "8xb8-300e_humanart-c2c7a14a", 0.591),
+            ("yolox_l", 640, "8xb8-300e_humanart-ce1d7a62", 0.602),
+            ("yolox_x", 640, "8xb8-300e_humanart-a39d44ed", 0.613),
+        )
+    ),
+]  # fmt: skip
 """What the listing, which is of pose networks, leaves out."""
 
 

@@ -244,3 +244,30 @@ def test_of_too_many_candidates_the_best_are_looked_at():
 
     assert len(found) == MAX_CANDIDATES
     assert found.score.min() == pytest.approx(scores[1], abs=1e-5)
+
+
+def test_a_published_detector_gets_the_input_of_its_release(tmp_path):
+    torch.save(create_model("rtmdet_nano").state_dict(), tmp_path / "own.pth")
+    plain = RuntimeOptions(runtime="torch", precision="float32")
+    seen = []
+
+    def watch(values):
+        options = validate(
+            DetectorOptions, {"model": "rtmdet_nano", "weights": str(tmp_path / "own.pth"), **values}, source="test"
+        )
+        detector = create_detector(options, CPU, plain)
+        detector._model.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape[2:])))
+        detector.detect(_images((90, 160)))
+
+    watch({})
+    watch({"input_hw": (160, 96)})
+    watch({"resize": "shape", "pixels": 96 * 160})
+
+    assert seen == [(320, 320), (160, 96), (96, 160)]
+
+
+def test_an_input_that_would_not_be_used_is_refused():
+    with pytest.raises(ConfigError, match=r"detector.input_hw = \(320, 320\): does nothing with resize: shape"):
+        create_detector(DetectorOptions(input_hw=(320, 320)), CPU)
+    with pytest.raises(ConfigError, match="multiples of 32"):
+        validate(DetectorOptions, {"input_hw": [50, 64]}, source="test")

@@ -25,6 +25,8 @@ DETECTOR = {
     "model": {"model": "rtmdet_nano.default"},
     "weights": {"model": "fpn_detector", "weights": "{folder}/detector.safetensors"},
     "pixels": {"pixels": 192 * 192},
+    "resize": {"resize": "stretch"},
+    "input_hw": {"resize": "letterbox", "input_hw": (128, 192)},
     "min_score": {"min_score": 0.7},
     "nms_iou": {"nms_iou": 0.05},
     "max_people": {"max_people": 2},

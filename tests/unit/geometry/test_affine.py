@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videopose.errors import ShapeError
-from videopose.geometry.affine import apply, crop_from_box, invert, letterbox, mirror, rotation, translation
+from videopose.geometry.affine import apply, crop_from_box, invert, mirror, rotation, translation
 
 FAR = st.floats(-2000, 2000)
 SIZE = st.floats(4, 2000)
@@ -51,12 +51,6 @@ def test_positive_rotation_turns_clockwise_on_the_screen():
 def test_mirroring_twice_changes_nothing():
     assert np.allclose(mirror(640) @ mirror(640), np.eye(3))
     assert apply(mirror(640), [0, 5]) == pytest.approx([639, 5])
-
-
-def test_a_letterbox_keeps_edges_on_edges():
-    edges = apply(letterbox((100, 200), (256, 480)), [[-0.5, -0.5], [199.5, 99.5]])
-
-    assert edges == pytest.approx(np.array([[-0.5, -0.5], [479.5, 239.5]]))
 
 
 def test_a_box_without_area_still_has_a_crop():

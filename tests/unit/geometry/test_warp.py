@@ -5,7 +5,8 @@ import torch
 
 from videopose.errors import ShapeError
 from videopose.geometry import warp
-from videopose.geometry.affine import apply, letterbox, rotation, scaling, translation
+from videopose.geometry.affine import apply, rotation, scaling, translation
+from videopose.geometry.placement import place
 
 ROUNDING = 1.0  # levels: OpenCV interpolates in fixed point
 CELL_ROUNDING = 3.0  # levels: each halving rounds, and cells of odd images do not divide
@@ -95,10 +96,10 @@ def test_a_letterboxed_image_lies_where_its_map_says(size):
     blurred = cv2.GaussianBlur(_noise_image(*size), (0, 0), 12)
     image = torch.from_numpy(blurred).permute(2, 0, 1)
 
-    out = warp.letterbox_images([image], (96, 160), fill=114)[0]
+    out = warp.place_images([image], (96, 160), fill=114)[0]
 
-    matrix = letterbox(size, (96, 160))
-    height, width = round(size[0] * matrix[1, 1]), round(size[1] * matrix[0, 0])
+    placed = place(size, (96, 160), "shape")
+    matrix, (height, width) = placed.input_from_image, placed.size_hw
     assert height == 96 or width == 160
     assert (out[:, height:] == 114).all()
     assert (out[:, :, width:] == 114).all()

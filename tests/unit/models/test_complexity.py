@@ -9,7 +9,8 @@ from videopose.models.complexity import CONVENTIONS, count, count_model, gflops
 
 # name, input, parameters in millions, GFLOPs, unit of the last printed digit of each. Sources: HRNet (CVPR 2019) table
 # 1 for HRNet and SimpleBaseline, Lite-HRNet (CVPR 2021) table 1, RTMPose (2023) table 3, MMPose's inference summary
-# for CPM and MSPN, ViTPose (NeurIPS 2022) for its trunks, a count of MMDetection 3.3.0 for RTMDet with one class
+# for CPM and MSPN, ViTPose (NeurIPS 2022) for its trunks, a count of MMDetection 3.3.0 for RTMDet and of the release
+# for YOLOX with one class
 PUBLISHED = [
     ("hrnet_w32", (256, 192), 28.5, 7.10, 0.1, 0.01),
     ("hrnet_w32", (384, 288), 28.5, 16.0, 0.1, 0.1),
@@ -27,6 +28,11 @@ PUBLISHED = [
     ("rtmpose_m", (256, 192), 13.59, 1.93, 0.01, 0.01),
     ("rtmpose_l", (256, 192), 27.66, 4.16, 0.01, 0.01),
     ("rtmdet_nano", (320, 320), 0.994, 0.308, 0.001, 0.001),
+    ("rtmdet_tiny", (640, 640), 4.873, 8.04, 0.001, 0.3),
+    ("rtmdet_s", (640, 640), 8.856, 14.8, 0.001, 0.3),
+    ("rtmdet_m", (640, 640), 24.66, 38.95, 0.01, 0.01),
+    ("yolox_m", (256, 320), 25.281, 7.328, 0.001, 0.001),
+    ("yolox_x", (640, 640), 98.995, 141.0, 0.001, 0.5),
     ("cpm", (256, 192), 31.3, 63.81, 0.1, 0.01),
     ("cpm", (384, 288), 31.3, 143.57, 0.1, 0.01),
     ("mspn_1", (256, 192), 25.11, 5.11, 0.01, 0.01),

@@ -22,6 +22,10 @@ FAMILIES = [
 ]  # fmt: skip
 
 
+NO_CHECKSUM = ("yolox_m.coco",)
+"""Whose publisher gives none."""
+
+
 def on_meta(name, **options):
     with torch.device("meta"):
         return create_model(name, **options)
@@ -142,7 +146,7 @@ def test_weights_are_described_completely(weights):
     assert weights.skeleton in (*SKELETONS, "")
     assert weights.codec in (*CODECS, "")
     assert weights.licence
-    assert weights.is_shipped or len(weights.sha256) in (8, 64)
+    assert weights.is_shipped or len(weights.sha256) in (8, 64) or weights.name in NO_CHECKSUM
     assert weights.is_shipped or weights.origin.startswith("https://")
 
 

@@ -7,6 +7,7 @@ from videopose.models import create_model, name_converter
 from videopose.models.anchor_points import cell_points
 from videopose.models.weights import describe, read_card, save_weights
 from videopose.models.zoo import from_card, to_card
+from videopose.runtime.folding import fold_batch_norm
 
 
 def test_points_lie_at_the_corners_of_their_cells_on_every_level():
@@ -57,3 +58,33 @@ def test_the_shipped_detector_says_what_its_scores_mean():
     ((factor, _),) = describe("rtmdet_nano.default").calibration
 
     assert factor > 0
+
+
+def test_levels_share_the_convolutions_of_the_larger_networks_but_not_their_norms():
+    head, nano = create_model("rtmdet_tiny").bbox_head, create_model("rtmdet_nano").bbox_head
+
+    assert head.cls_convs[0][1].conv is head.cls_convs[2][1].conv
+    assert head.cls_convs[0][1].bn is not head.cls_convs[2][1].bn
+    assert nano.cls_convs[0][1].depthwise_conv.conv is not nano.cls_convs[2][1].depthwise_conv.conv
+
+
+def test_of_many_classes_the_first_is_people():
+    own = create_model("rtmdet_tiny").state_dict()
+    layers = [name for name in own if "rtm_cls" in name]
+    coco = {**own, **{name: torch.cat([own[name], torch.full((79, *own[name].shape[1:]), 9.0)]) for name in layers}}
+
+    ours = name_converter("rtmdet_tiny")(coco)
+
+    assert all(torch.equal(ours[name], own[name]) for name in layers)
+
+
+def test_folding_norms_into_shared_convolutions_changes_no_answer():
+    torch.manual_seed(0)
+    model = create_model("rtmdet_tiny")
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_var, 0.5, 2)
+    image = torch.rand(1, 3, 64, 64)
+
+    with torch.inference_mode():
+        assert torch.allclose(model(image).score, fold_batch_norm(model)(image).score, atol=1e-4)

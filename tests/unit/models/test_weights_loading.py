@@ -54,13 +54,27 @@ def test_saving_twice_gives_the_same_bytes(tmp_path, tiny, described, saved):
     assert again.read_bytes() == saved.read_bytes()
 
 
-def test_nothing_is_left_of_a_save_that_failed(tmp_path, described):
-    shared = torch.zeros(2)
+def test_nothing_is_left_of_a_save_that_failed(tmp_path, described, monkeypatch):
+    def full(tensors, path, metadata):
+        path.write_bytes(b"half of it")
+        raise OSError("No space left on device")
 
-    with pytest.raises(RuntimeError, match="share memory"):
-        save_weights(tmp_path / "x.safetensors", {"a": shared, "b": shared}, described)
+    monkeypatch.setattr("videopose.models.weights.save_file", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        save_weights(tmp_path / "x.safetensors", {"a": torch.zeros(2)}, described)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tensor_of_several_names_is_written_under_each(tmp_path):
+    model = create_model("rtmdet_tiny")
+    save_weights(tmp_path / "x.safetensors", model.state_dict(), Weights("rtmdet_tiny.x", "", skeleton="", codec=""))
+
+    loaded, _ = load_model("rtmdet_tiny", checkpoint=tmp_path / "x.safetensors")
+
+    names = [f"bbox_head.cls_convs.{level}.1.conv.weight" for level in range(3)]
+    assert len({loaded.state_dict()[name].data_ptr() for name in names}) == 1
+    assert all(torch.equal(loaded.state_dict()[name], model.state_dict()[name]) for name in names)
 
 
 def test_missing_and_unexpected_names_are_listed_and_nothing_is_loaded(tiny):

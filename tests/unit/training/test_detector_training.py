@@ -11,6 +11,7 @@ from training_toy import steps_on_one_batch
 
 from videopose.config import validate
 from videopose.models import create_model
+from videopose.models.weights import load_model, read_card
 from videopose.training.checkpoint import load_state
 from videopose.training.optim import freeze_norm_statistics
 from videopose.training.run import TrainOptions, create_task, run_training
@@ -32,11 +33,11 @@ def with_empty(data, tmp_path):
     return tmp_path
 
 
-def _options(**loop):
+def _options(architecture="rtmdet_nano", **loop):
     values = {
         "task": "detector",
         "detector": {
-            "architecture": "rtmdet_nano",
+            "architecture": architecture,
             "sizes": [64],
             "sources": [SET, EMPTY],
             "validation": [{**SET, "annotations": "both.json"}],
@@ -81,3 +82,17 @@ def test_freezing_leaves_other_layers_in_training():
     freeze_norm_statistics(model)
 
     assert [layer.training for layer in model] == [True, False, True]
+
+
+@pytest.mark.parametrize(("name", "largest"), [("rtmdet_tiny", 5), ("yolox_tiny", 255)])
+def test_larger_detectors_learn_on_pixels_as_their_releases_take_them(with_empty, tmp_path, name, largest):
+    options = _options(name, steps=1, evaluate_every=1)
+    task = create_task(options, with_empty)
+    batch = task.batch(0, range(2), torch.device("cpu"), progress=0.0)
+    run_training(options, with_empty, tmp_path / "run")
+    card = read_card(tmp_path / "run/weights.safetensors")
+
+    assert largest / 3 < batch["images"].max() <= largest
+    assert card.resize == "shape"
+    assert card.std[0] == pytest.approx(1 / 255 if largest == 255 else 0.229)
+    assert load_model(name, checkpoint=tmp_path / "run/weights.safetensors")[1].architecture == name
