@@ -8,7 +8,7 @@ from typing import Self
 import torch
 from pydantic import model_validator
 
-from videopose.estimators.build import used_weights
+from videopose.estimators.build import Needed
 from videopose.estimators.build_fused import (
     PARAMETER_FREE_HEADS,
     TemporalOptions,
@@ -53,12 +53,12 @@ class Temporal(topdown.TopDown):
             return self.networks_around(device, single, PropagateStates(estimator))
         return self.networks_around(device, single, FuseNeighbors(estimator, self.options.window))
 
-    def weights(self) -> list[dict[str, str]]:
-        """Return what `TopDown.weights` returns, and the temporal head if it has parameters."""
-        used, temporal = super().weights(), self.options.temporal
+    def needed(self) -> list[Needed]:
+        """Return what `TopDown.needed` returns, and the temporal head if it has parameters."""
+        used, temporal = super().needed(), self.options.temporal
         if is_whole(self.options.pose) or (temporal.head in PARAMETER_FREE_HEADS and not temporal.weights):
             return used
-        return [*used, used_weights(describe_head(temporal), "temporal.head", temporal.weights)]
+        return [*used, Needed(describe_head(temporal), "temporal.head", temporal.weights)]
 
 
 RECIPE = Temporal

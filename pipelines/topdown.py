@@ -11,12 +11,12 @@ from pydantic import Field
 from videopose.estimators.base import Estimator
 from videopose.estimators.build import (
     DetectorOptions,
+    Needed,
     PoseOptions,
     create_detector,
     create_estimator,
     describe_detector,
     describe_pose,
-    used_weights,
 )
 from videopose.io.boxes_file import check_boxes, read_boxes
 from videopose.io.result import JsonObject
@@ -106,19 +106,22 @@ class TopDown:
         """Build the cheap half: everything after the journal."""
         return Pipeline((TrackAndSmooth(self.options.tracker, self.options.smoothing, self.skeleton),))
 
-    def weights(self) -> list[dict[str, str]]:
-        """List the weights and their checksums, for the result's provenance."""
-        pose = describe_pose(self.options.pose)
-        used = [used_weights(pose, "pose.model", self.options.pose.weights)]
+    def needed(self) -> list[Needed]:
+        """List the weights of both halves, which need not be here yet."""
+        used = [Needed(describe_pose(self.options.pose), "pose.model", self.options.pose.weights)]
         if self.options.detector.source == "network":
             detector = describe_detector(self.options.detector)
-            used.insert(0, used_weights(detector, "detector.model", self.options.detector.weights))
+            used.insert(0, Needed(detector, "detector.model", self.options.detector.weights))
         if self.options.tracker.similarity == "entailment":
-            used.append(used_weights(describe_entailment(), "tracker.similarity"))
+            used.append(Needed(describe_entailment(), "tracker.similarity"))
         if self.options.smoothing.method == "learned":
             refiner = describe_refiner(self.options.smoothing.weights)
-            used.append(used_weights(refiner, "smoothing.method", self.options.smoothing.weights))
+            used.append(Needed(refiner, "smoothing.method", self.options.smoothing.weights))
         return used
+
+    def weights(self) -> list[dict[str, str]]:
+        """List the weights and their checksums, for the result's provenance."""
+        return [each.facts() for each in self.needed()]
 
     def split(self) -> tuple[JsonObject, JsonObject]:
         """Return the values the costly half depends on, and those that only the cheap half reads."""

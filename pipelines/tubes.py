@@ -8,7 +8,7 @@ from typing import Self
 import torch
 from pydantic import model_validator
 
-from videopose.estimators.build import used_weights
+from videopose.estimators.build import Needed
 from videopose.estimators.build_tubes import create_tubes, describe_tube_head
 from videopose.io.result import JsonObject
 from videopose.stages.features import MeasureFeatures
@@ -72,11 +72,11 @@ class Tubes(topdown.TopDown):
         """Build the cheap half: tubes merged into poses first."""
         return Pipeline((MergeTubes(self.options.tubes, self.skeleton), *super().tracks().stages))
 
-    def weights(self) -> list[dict[str, str]]:
-        """Return what `TopDown.weights` returns, and the tubes' head if there is one."""
+    def needed(self) -> list[Needed]:
+        """Return what `TopDown.needed` returns, and the tubes' head if there is one."""
         head = describe_tube_head(self.options.tubes)
-        used = super().weights()
-        return used if head is None else [*used, used_weights(head, "tubes.head", self.options.tubes.weights)]
+        used = super().needed()
+        return used if head is None else [*used, Needed(head, "tubes.head", self.options.tubes.weights)]
 
     def split(self) -> tuple[JsonObject, JsonObject]:
         """Return the values of the costly and of the cheap half; how tubes are merged belongs to the latter."""

@@ -33,6 +33,9 @@ def _networks_of_tests(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
             patch.setenv(name, str(tmp_path_factory.mktemp("cache")))
+        for name in ("VIDEOPOSE_HOME", "VIDEOPOSE_STORES"):
+            patch.delenv(name, raising=False)
+        patch.setenv("VIDEOPOSE_OFFLINE", "1")  # `file_server` plays the internet where one is needed
         yield
 
 

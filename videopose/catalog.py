@@ -9,6 +9,9 @@ from types import ModuleType
 
 from videopose.errors import UnknownNameError, VideoPoseError, nearest_name
 
+PUBLISHED = "published"
+"""Folder of configs whose networks are fetched when they are first used."""
+
 
 def recipe(name: str) -> ModuleType:
     """Import the recipe `pipelines/<name>.py`.
@@ -48,27 +51,50 @@ def evaluation(name: str) -> ModuleType:
 
 
 def config_file(kind: str, name: str) -> Path:
-    """Find `configs/<kind>/<name>.yaml`, or take `name` as a path if it ends in .yaml or .yml.
+    """Find `configs/<kind>/<name>.yaml`, or take `name` as a path if it ends in .yaml or .yml, or is a folder.
 
     Args:
         kind: `pipelines`, `train` or `models`.
-        name: of a shipped config, or a path.
+        name: of a shipped config, those of published networks included; or a path. A folder holds one YAML file, or
+            one of them is called `pipeline.yaml`.
 
     Raises:
-        UnknownNameError: there is no such shipped config.
+        UnknownNameError: there is no such shipped config, or it cannot be told which file of the folder is meant.
     """
     if name.endswith((".yaml", ".yml")):
         return Path(name)
-    known = config_names(kind)
-    if name not in known:
-        hint = nearest_name(name, known)
-        raise UnknownNameError(f"no config named {name!r} in {kind}. {hint} A path must end in .yaml.")
-    return _folder("videopose.configs") / kind / f"{name}.yaml"
+    shipped = {**_configs(f"{kind}/{PUBLISHED}"), **_configs(kind)}
+    if name in shipped:
+        return shipped[name]
+    if Path(name).is_dir():
+        return _only_yaml(Path(name))
+    hint = nearest_name(name, shipped)
+    raise UnknownNameError(f"no config named {name!r} in {kind}. {hint} A path must end in .yaml, or be a folder.")
+
+
+def _only_yaml(folder: Path) -> Path:
+    if (folder / "pipeline.yaml").is_file():
+        return folder / "pipeline.yaml"
+    files = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+    if len(files) != 1:
+        raise UnknownNameError(
+            f"{folder}: holds {len(files)} YAML files; name one of them, or call the one that is meant pipeline.yaml"
+        )
+    return files[0]
 
 
 def config_names(kind: str) -> list[str]:
-    """List the shipped configs of a kind."""
-    return sorted(path.stem for path in (_folder("videopose.configs") / kind).glob("*.yaml"))
+    """List the shipped configs of a kind, those of published networks left out; see `published_names`."""
+    return sorted(_configs(kind))
+
+
+def published_names() -> list[str]:
+    """List the pipelines of published networks."""
+    return sorted(_configs(f"pipelines/{PUBLISHED}"))
+
+
+def _configs(kind: str) -> dict[str, Path]:
+    return {path.stem: path for path in (_folder("videopose.configs") / kind).glob("*.yaml")}
 
 
 def asset(name: str) -> Path:

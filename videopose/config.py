@@ -73,6 +73,26 @@ def _paths_in(options: BaseModel, prefix: str) -> Iterator[tuple[str, Path]]:
             yield f"{prefix}{name}", Path(value)
 
 
+def beside(folder: Path, model: type[BaseModel], values: Mapping[str, Value]) -> dict[str, Value]:
+    """Find the files a config names in its own folder; names of files that are not there stay as they are.
+
+    Args:
+        folder: of the config.
+        model: the config's type, whose `NamesFile` options name files.
+        values: of the config, unchecked.
+    """
+    out = dict(values)
+    for name, field in model.model_fields.items():
+        value, section = out.get(name), _model_in(field.annotation)
+        if section is not None and isinstance(value, Mapping):
+            out[name] = beside(folder, section, value)
+        elif isinstance(value, str) and value and any(isinstance(mark, NamesFile) for mark in field.metadata):
+            words = next(mark.words for mark in field.metadata if isinstance(mark, NamesFile))
+            there = folder / value
+            out[name] = str(there) if value not in words and there.is_file() else value
+    return out
+
+
 Model = TypeVar("Model", bound=BaseModel)
 
 

@@ -104,6 +104,9 @@ class FakeRecipe:
     def tracks(self) -> Pipeline:
         return Pipeline((NumberPeople(self.options.numbers.first),))
 
+    def needed(self):
+        return []
+
     def weights(self):
         return [{"option": "people", "name": "fake", "sha256": "0" * 64}]
 

@@ -24,7 +24,7 @@ def test_flipping_a_skeleton_twice_changes_nothing(skeleton):
     index = skeleton.flip_index
 
     assert (index[index] == np.arange(len(skeleton))).all()
-    for left, right in skeleton.flip_pairs:
+    for left, right in set(skeleton.flip_pairs) - set(skeleton.pairs):
         assert skeleton.keypoints[left].replace("left", "right") == skeleton.keypoints[right]
     assert (skeleton.sigmas > 0).all()
 

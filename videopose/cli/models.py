@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,26 +22,53 @@ def command() -> None:
 
 @command.command("list")
 @click.argument("pattern", default="")
+@click.option("--pipelines", is_flag=True, help="Pipelines of published networks instead: made of what, how good.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_models(pattern: str, as_json: bool) -> None:
+def list_models(pattern: str, pipelines: bool, as_json: bool) -> None:
     """List architectures and their weights; PATTERN keeps names that contain it."""
-    from videopose.models import ARCHITECTURES
-    from videopose.models.weights import weights_folder
-    from videopose.models.zoo import weights_table
+    from videopose.models import ARCHITECTURES, GRAPHS, architecture_named
+    from videopose.models.store import find
+    from videopose.models.zoo import own_weights, weights_table
 
+    if pipelines:
+        _list_pipelines(pattern, as_json=as_json)
+        return
+    own = own_weights()
     table = [weights for name, weights in weights_table().items() if pattern in name]
-    kept = {name: [w for w in table if w.architecture == name] for name in ARCHITECTURES}
-    kept = {name: rows for name, rows in kept.items() if rows or pattern in name}
+    table += [weights for name, weights in own.items() if pattern in name or pattern in weights.name]
+    kept = {name: [w for w in table if w.architecture == name] for name in (*ARCHITECTURES, *GRAPHS)}
+    kept = {name: rows for name, rows in kept.items() if rows or (pattern in name and name in ARCHITECTURES)}
     if as_json:
         click.echo(json.dumps({name: [weights.name for weights in rows] for name, rows in kept.items()}, indent=1))
         return
+    short = {weights.name: name for name, weights in own.items()}
     for name, rows in kept.items():
-        click.echo(f"{name}  ({ARCHITECTURES[name].task})")
+        click.echo(f"{name}  ({architecture_named(name).task})")
         for weights in rows:
-            there = weights.is_shipped or (weights_folder() / weights.file).is_file()
+            there = weights.is_shipped or find(weights) is not None
             scores = "  ".join(f"{key} {value:g}" for key, value in list(weights.scores.items())[:1])
+            scores = f"added as {short[weights.name]}" if weights.name in short else scores
             click.echo(f"  {'*' if there else ' '} {weights.name:44s} {weights.licence:12s} {scores}".rstrip())
     click.echo("* = ready to use; fetch others with `videopose models fetch NAME`", err=True)
+
+
+def _list_pipelines(pattern: str, *, as_json: bool) -> None:
+    from videopose.workflows.published import published_pipelines
+
+    rows = [row for row in published_pipelines() if pattern in row.name]
+    if as_json:
+        click.echo(json.dumps([row.facts() for row in rows], indent=1))
+        return
+    for row in rows:
+        click.echo(
+            f"{'*' if row.is_here else ' '} {row.name:21s} {row.accuracy:5.1f} {row.measure:30s} "
+            f"{row.gflops_text:>13s} GFLOPs  {row.size_text:>9s}  {row.licence_text:20s} {' + '.join(row.weights)}"
+        )
+    click.echo(
+        "* = ready to use; others are fetched by the first run, or by `videopose models fetch NAME`. Accuracy in per "
+        "cent and GFLOPs (of the detector for a frame and the pose network for a person) as published",
+        err=True,
+    )
 
 
 @command.command("info")
@@ -112,21 +137,72 @@ def _readable(value: object) -> str:
 
 @command.command("fetch")
 @click.argument("names", nargs=-1, required=True)
-def fetch(names: tuple[str, ...]) -> None:
-    """Download weights, resuming what broke off, and check them against their checksum."""
+@click.option("--to", "folder", type=click.Path(path_type=Path), help="Also copy them there, for another machine.")
+@click.option("--accept-licence", is_flag=True, help="Take weights that may not be used commercially.")
+def fetch(names: tuple[str, ...], folder: Path | None, accept_licence: bool) -> None:
+    """Download weights, or all that a pipeline needs; resumed where it broke off, checked against the checksum."""
+    from videopose.cli.downloads import shown_on_stderr
     from videopose.models.fetch import fetch as fetch_weights
-    from videopose.models.zoo import weights_named
+    from videopose.models.store import copy_out
 
-    for weights in [weights_named(name) for name in names]:
-        quiet = not sys.stderr.isatty()
-        with click.progressbar(length=1000, label=weights.name, file=sys.stderr, hidden=quiet) as bar:
-            path = fetch_weights(weights, progress=partial(_show, bar))
-        click.echo(str(path))
+    options = shown_on_stderr(accept_licence=accept_licence)
+    for weights in [each for name in names for each in _meant(name)]:
+        path = fetch_weights(weights, options)
+        click.echo(str(path if folder is None else copy_out(path, folder)))
 
 
-def _show(bar: Any, done: int, total: int | None) -> None:  # Any: click does not export its bar's type
-    if total:
-        bar.update(done * 1000 // total - bar.pos)
+def _meant(name: str) -> list[Weights]:
+    """Return the weights of a name, or those that the pipeline of a name has to have fetched."""
+    from videopose import catalog
+    from videopose.errors import UnknownNameError, nearest_name
+    from videopose.models.zoo import weights_named, weights_table
+    from videopose.workflows.pipelines import load_pipeline
+
+    pipelines = [*catalog.config_names("pipelines"), *catalog.published_names()]
+    if name in pipelines or name.endswith((".yaml", ".yml")) or Path(name).is_dir():
+        needed = [each.weights for each in load_pipeline(name).needed()]
+        return [weights for weights in needed if not weights.is_shipped]
+    try:
+        return [weights_named(name)]
+    except UnknownNameError as error:
+        if "." in name or name in str(error).split():
+            raise
+        hint = nearest_name(name, [*pipelines, *weights_table()])
+        raise UnknownNameError(f"no pipeline and no weights are named {name!r}. {hint}") from error
+
+
+@command.command("add")
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--arch", metavar="NAME", help="The architecture a checkpoint is of; an ONNX file has none.")
+@click.option("--skeleton", help="What it predicts; a detector has none.")
+@click.option("--input", "size", type=int, nargs=2, metavar="H W", help="Its input size, pixels.")
+@click.option("--codec", help="What its output means, if not the usual [simcc for ONNX].")
+@click.option("--licence", default="unknown", help="Of the weights.")
+@click.option("--replace", is_flag=True, help="Let NAME stand for FILE from now on, whatever it stood for.")
+def add(
+    name: str,
+    file: Path,
+    arch: str | None,
+    skeleton: str | None,
+    size: Size | None,
+    codec: str | None,
+    licence: str,
+    replace: bool,
+) -> None:
+    """Put an ONNX file or a checkpoint into the store under a name: `--pipeline NAME`, `--set pose.model=NAME`.
+
+    NAME may also be one of the table whose file has to be fetched by hand.
+    """
+    from videopose.codecs import create_codec
+    from videopose.models.adding import add_network
+
+    if codec is not None:
+        create_codec(codec, size or (256, 192))  # an unknown name is an error before anything is read
+    path = add_network(
+        name, file, architecture=arch, skeleton=skeleton, input_hw=size, codec=codec, licence=licence, replaces=replace
+    )
+    click.echo(str(path))
 
 
 @command.command("import")

@@ -41,7 +41,9 @@ class FrameRange(click.ParamType[tuple[int, int | None]]):
 @click.option(
     "--save", type=click.Choice(["video"]), is_flag=False, flag_value="video", help="Also draw <result>.overlay.mp4."
 )
-@click.option("--pipeline", default="default", show_default=True, help="fast, default, accurate, or a YAML file.")
+@click.option(
+    "--pipeline", default="default", show_default=True, help="fast, default, accurate, rtmpose-m …, or a YAML file."
+)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the pipeline.")
 @click.option("--print-config", is_flag=True, help="Print the whole config and stop.")
 @click.option("--boxes", type=click.Path(path_type=Path), help="Boxes from a file: MOT det.txt, COCO, PoseTrack json.")
@@ -87,6 +89,7 @@ def command(
     CLIP is a video, a folder of images or a quoted glob. A run that was interrupted goes on when the same command is
     typed again.
     """
+    from videopose.cli.downloads import shown_on_stderr
     from videopose.cli.progress import ProgressBar
     from videopose.config import dump
     from videopose.errors import AlreadyFinishedError, InputError
@@ -117,7 +120,8 @@ def command(
     try:
         begun = api.run(
             clip, result, pipeline=pipeline, overrides=overrides, device=device, backend=backend, start=start, end=end,
-            frames=frames, every=every, strict=strict, overwrite=overwrite, restart=restart, **reading,
+            frames=frames, every=every, strict=strict, overwrite=overwrite, restart=restart, fetching=shown_on_stderr(),
+            **reading,
         )  # fmt: skip
     except AlreadyFinishedError as done:
         click.echo(str(done), err=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
 
@@ -17,7 +17,8 @@ from videopose.estimators.detector import AnchorFreeDetector
 from videopose.estimators.topdown import TopDownEstimator
 from videopose.geometry.placement import Resize
 from videopose.models import ARCHITECTURES
-from videopose.models.weights import describe, file_sha256, locate
+from videopose.models.store import file_sha256
+from videopose.models.weights import describe, locate
 from videopose.models.zoo import Weights, weights_for_file
 from videopose.runtime.choice import AUTOMATIC, RuntimeOptions
 from videopose.runtime.network import EXPORTED, Network, load_network
@@ -152,7 +153,7 @@ def create_estimator(
         WeightsError: its weights are missing, damaged or do not fit.
     """
     weights = describe_pose(options)
-    if ARCHITECTURES[weights.architecture].task != "pose":
+    if weights.task != "pose":
         raise ConfigError(f"pose.model = {options.model}: looks at several frames; use a pipeline such as posewarper")
     network = load_network(
         weights, device, precision=runtime.precision, runtime=runtime.runtime, input_hw=options.input_hw
@@ -194,7 +195,7 @@ def describe_pose(options: PoseOptions) -> Weights:
         WeightsError: the checkpoint is missing or of another architecture.
     """
     weights = _describe(options.model, options.weights)
-    task = ARCHITECTURES[weights.architecture].task
+    task = weights.task
     if task not in ("pose", "temporal", "tube"):
         raise ConfigError(f"pose.model = {options.model}: is a {task}; a pose network is needed")
     if not weights.skeleton:
@@ -246,6 +247,25 @@ def used_weights(weights: Weights, section: str, checkpoint: str = "") -> dict[s
     """
     option = f"{section.rpartition('.')[0]}.weights" if checkpoint else section
     return {"option": option, **weights_facts(weights)}
+
+
+@dataclass(frozen=True)
+class Needed:
+    """Weights a pipeline needs, and the option that chose them.
+
+    Attributes:
+        weights: what is known of them.
+        section: the option that names them, as `pose.model`.
+        checkpoint: the file that was given by the option `weights` beside it; empty = none.
+    """
+
+    weights: Weights
+    section: str
+    checkpoint: str = ""
+
+    def facts(self) -> dict[str, str]:
+        """Return them by option, name and checksum; see `used_weights`."""
+        return used_weights(self.weights, self.section, self.checkpoint)
 
 
 def _data_beside(path: Path) -> Path | None:

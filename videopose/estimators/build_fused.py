@@ -107,7 +107,7 @@ def _whole_network(
 
 def is_whole(pose: PoseOptions) -> bool:
     """Check whether the pose network is itself one over several frames."""
-    return ARCHITECTURES[describe_pose(pose).architecture].task == "temporal"
+    return describe_pose(pose).task == "temporal"
 
 
 def checked_window(head: nn.Module, name: str, options: TemporalOptions) -> nn.Module:
@@ -166,7 +166,7 @@ def describe_head(options: TemporalOptions) -> Weights:
         WeightsError: the checkpoint is missing or of another architecture.
     """
     weights = describe(options.head, checkpoint=Path(options.weights) if options.weights else None)
-    if ARCHITECTURES[weights.architecture].task != "fusion":
+    if weights.task != "fusion":
         heads = ", ".join(name for name, entry in ARCHITECTURES.items() if entry.task == "fusion")
         raise ConfigError(f"temporal.head = {options.head}: is no head over heatmaps; heads are {heads}")
     return weights

@@ -9,7 +9,6 @@ from videopose.estimators.build import PoseOptions, create_estimator, describe_p
 from videopose.estimators.build_fused import PARAMETER_FREE_HEADS, TemporalOptions, create_head, describe_head
 from videopose.estimators.heads import as_fusion_head
 from videopose.estimators.tubes import TubeEstimator
-from videopose.models import ARCHITECTURES
 from videopose.models.weights import load_weights
 from videopose.models.zoo import Weights
 from videopose.runtime.choice import AUTOMATIC, RuntimeOptions
@@ -28,7 +27,7 @@ def create_tubes(
         WeightsError: weights are missing, damaged or do not fit.
     """
     weights = describe_pose(pose)
-    if ARCHITECTURES[weights.architecture].task != "tube":
+    if weights.task != "tube":
         single = create_estimator(pose, device, runtime)
         head = None
         if options.head:

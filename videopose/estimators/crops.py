@@ -59,12 +59,17 @@ class CropNetwork:
     def output(self, crops: Tensor) -> Tensor:
         """Return what the codec decodes, (N, K, ...), for a batch of crops as in `__call__`."""
         images = network_input(crops, self.mean, self.std, self.model)
-        (output,) = self.model(images)
+        output = joined(self.model(images))
         if self.flip_test:
             flip_index = torch.tensor(self.skeleton.flip_index, device=crops.device)
-            (mirrored,) = self.model(images.flip(-1))
+            mirrored = joined(self.model(images.flip(-1)))
             output = (output + self.codec.flip_back(mirrored, flip_index)) / 2
         return output
+
+
+def joined(outputs: tuple[Tensor, ...]) -> Tensor:
+    """Join what a network gives: published graphs keep the bins of x and those of y (N, K, bins) apart."""
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
 
 
 def calibrated(keypoints: Tensor, calibration: tuple[tuple[float, float], ...]) -> Tensor:

@@ -118,8 +118,9 @@ class TopDownEstimator:
         if len(poses) < 2:
             return np.arange(len(poses))
         area = (poses.xyxy[:, 2:] - poses.xyxy[:, :2]).prod(1)
-        labelled = np.concatenate([poses.keypoints[..., :2], np.full((*poses.keypoints.shape[:2], 1), 2)], -1)
-        similarity = oks(poses.keypoints[..., :2], labelled, area, self.skeleton.sigmas)
+        body = poses.keypoints[:, : self.skeleton.num_body, :2]
+        labelled = np.concatenate([body, np.full((*body.shape[:2], 1), 2)], -1)
+        similarity = oks(body, labelled, area, self.skeleton.sigmas[: self.skeleton.num_body])
         return np.sort(nms(similarity, poses.score, self._nms_oks))
 
 

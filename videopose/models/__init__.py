@@ -154,6 +154,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "rtmpose_s": _rtmpose(0.5, 0.33),
     "rtmpose_m": _rtmpose(0.75, 0.67),
     "rtmpose_l": _rtmpose(1.0, 1.0),
+    "rtmpose_x": _rtmpose(1.25, 1.33),
     **{f"hourglass_{stacks}": _hourglass(stacks) for stacks in range(1, 9)},
     "cpm": Architecture("cpm", "CPM", codec="msra8", convert="convert_names", flops="mmengine"),
     "cpn_50": Architecture("cpn", "CPN", {"depth": 50}, codec="megvii", convert="convert_names"),
@@ -209,14 +210,29 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 
 
+def _graph(task: str, codec: str, skeleton: str, input_hw: tuple[int, int]) -> Architecture:
+    return Architecture("", "", input_hw=input_hw, codec=codec, skeleton=skeleton, task=task)
+
+
+GRAPHS: dict[str, Architecture] = {
+    "rtmw_m": _graph("pose", "simcc", "wholebody133", (256, 192)),
+    "rtmw_l": _graph("pose", "simcc", "wholebody133", (384, 288)),
+    "onnx_pose": _graph("pose", "simcc", "coco17", (256, 192)),
+    "onnx_detector": _graph("detector", "", "", (640, 640)),
+}
+"""Networks that are ONNX graphs alone, without a module here: published ones, and those users add by name."""
+
+
 def architecture_named(name: str) -> Architecture:
     """Return the architecture of a name.
 
     Raises:
         UnknownNameError: there is none of that name.
     """
+    if name in GRAPHS:
+        return GRAPHS[name]
     if name not in ARCHITECTURES:
-        raise UnknownNameError(f"no architecture is named {name!r}. {nearest_name(name, ARCHITECTURES)}")
+        raise UnknownNameError(f"no architecture is named {name!r}. {nearest_name(name, [*ARCHITECTURES, *GRAPHS])}")
     return ARCHITECTURES[name]
 
 
@@ -235,6 +251,8 @@ def create_model(
         UnknownNameError: there is no such architecture.
     """
     entry = architecture_named(name)
+    if not entry.module:
+        raise UnknownNameError(f"{name} is known as an ONNX graph alone; give the architecture of a checkpoint")
     arguments: dict[str, Any] = {**entry.options, **options}
     if num_keypoints is not None:
         arguments["num_keypoints"] = num_keypoints

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from videopose.errors import WeightsError
 from videopose.models import create_model, name_converter
-from videopose.models.weights import file_sha256, load_into, read_state, save_weights
+from videopose.models.store import file_sha256
+from videopose.models.weights import load_into, read_state, save_weights
 from videopose.models.zoo import Weights, weights_for_file
 from videopose.skeletons import skeleton_named
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import hashlib
-import os
 import pickle
 import struct
 import warnings
@@ -22,6 +20,8 @@ from torch import Tensor, nn
 
 from videopose.errors import WeightsError
 from videopose.models import ARCHITECTURES, create_model, name_converter
+from videopose.models.home import weights_folder
+from videopose.models.store import expected_sha256, file_sha256, find
 from videopose.models.zoo import Weights, from_card, to_card, weights_for_file, weights_named
 
 _CARD = "videopose"
@@ -40,12 +40,6 @@ _BROKEN = (
 """What torch's own unpickler raises on damaged bytes."""
 
 
-def weights_folder() -> Path:
-    """Return the folder fetched weights live in: `$VIDEOPOSE_HOME/weights`, by default under `~/.cache`."""
-    home = os.environ.get("VIDEOPOSE_HOME")
-    return (Path(home) if home else Path.home() / ".cache" / "videopose") / "weights"
-
-
 def locate(weights: Weights) -> Path:
     """Return the path of a file of weights.
 
@@ -54,42 +48,54 @@ def locate(weights: Weights) -> Path:
     """
     if weights.is_shipped:
         path = Path(__file__).parents[1] / "assets" / weights.file
-    else:
-        path = weights_folder() / weights.file  # an absolute `file` stands for itself
-    if path.is_file():
-        return path
-    if weights.is_shipped:
+        if path.is_file():
+            return path
         raise WeightsError(f"{path}: the package's own weights are missing; install videopose again")
+    if Path(weights.file).is_absolute():
+        if Path(weights.file).is_file():
+            return Path(weights.file)
+        raise WeightsError(f"{weights.file}: no such checkpoint; check the path")
+    found = find(weights)
+    if found is not None:
+        return found
+    where = weights_folder() / weights.file
     if weights.origin:
-        fetch = f"run `videopose models fetch {weights.name}`, or put {weights.origin} there"
-        raise WeightsError(f"{path}: no weights there; {fetch}")
-    raise WeightsError(f"{path}: no such checkpoint; check the path")
+        raise WeightsError(
+            f"{where}: no weights there; run `videopose models fetch {weights.name}`, or put {weights.origin} there"
+        )
+    if weights.page:
+        raise WeightsError(
+            f"{where}: no weights there; their authors offer them at {weights.page}: download them, then "
+            f"`videopose models add {weights.name} FILE`"
+        )
+    raise WeightsError(f"{where}: no such checkpoint; check the path")
 
 
 def verify(path: Path, weights: Weights) -> None:
-    """Check a file against what the table says about it; a file the user brought has nothing to be checked.
+    """Check a file against what the table and the store say about it.
+
+    A file the user brought has nothing to be checked.
 
     Raises:
         WeightsError: size or checksum differ.
     """
-    size = path.stat().st_size
-    if weights.bytes and size != weights.bytes:
-        raise WeightsError(f"{path}: {size} bytes, but {weights.name} has {weights.bytes}; {_again(weights)}")
-    if not weights.sha256:
+    known = expected_sha256(path)
+    if not weights.member:
+        size = path.stat().st_size
+        if weights.bytes and size != weights.bytes:
+            raise WeightsError(f"{path}: {size} bytes, but {weights.name} has {weights.bytes}; {_again(weights)}")
+        if not known.startswith(weights.sha256):
+            known = weights.sha256
+    if not known:
         return
     actual = file_sha256(path)
-    if not actual.startswith(weights.sha256):
-        raise WeightsError(f"{path}: sha256 {actual[:12]}… is not {weights.sha256[:12]}…; {_again(weights)}")
+    if not actual.startswith(known):
+        more = "" if len(known) == len(actual) else "…"
+        raise WeightsError(f"{path}: its sha256 is {actual}, but must be {known}{more}; {_again(weights)}")
 
 
 def _again(weights: Weights) -> str:
     return "install videopose again" if weights.is_shipped else "delete the file and fetch it again"
-
-
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_card(path: Path) -> Weights | None:

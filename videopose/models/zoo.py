@@ -14,7 +14,8 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 
 from videopose.errors import UnknownNameError, WeightsError, nearest_name
 from videopose.geometry.placement import Resize
-from videopose.models import ARCHITECTURES, architecture_named
+from videopose.models import ARCHITECTURES, GRAPHS, architecture_named
+from videopose.models.home import shared_folders, weights_folder
 from videopose.skeletons import SKELETONS, skeleton_named
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -22,7 +23,10 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 NO_MEAN = (0.0, 0.0, 0.0)
 OF_BYTES = (1 / 255, 1 / 255, 1 / 255)
 """With `NO_MEAN`, of networks that take 0..255."""
-_LISTED = Path(__file__).parents[1] / "assets" / "published.json"
+_LISTED = tuple(Path(__file__).parents[1] / "assets" / name for name in ("pipelines.json", "published.json"))
+"""Tables of what others published; of two rows of one name the later counts."""
+NAMES = "names"
+"""Folder of a store that holds the descriptions of networks users gave a name."""
 
 
 _LARGEST = 4096
@@ -60,6 +64,9 @@ class Weights:
         bytes: size of the file; 0 = not known.
         licence: of the weights.
         origin: address they can be fetched from; `package` for shipped ones.
+        mirrors: other addresses of the same file, asked in this order where the first fails.
+        member: where the published file is a zip, name of the network in it; `file`, `sha256`, `bytes` are the zip's.
+        page: where their authors offer them, if there is no address that lasts.
         paper: where the network is described.
         skeleton: name of the skeleton they predict; empty for detectors.
         input_hw: (height, width) of the input, pixels.
@@ -105,6 +112,9 @@ class Weights:
     resize: Resize = "shape"
     channels: Literal["rgb", "bgr"] = "rgb"
     outputs: str = ""
+    mirrors: tuple[str, ...] = ()
+    member: str = ""
+    page: str = ""
 
     @property
     def task(self) -> str:
@@ -225,11 +235,41 @@ SHIPPED: tuple[Weights, ...] = (
 """The defaults. Their cards are in the files themselves and go before these lines."""
 
 
+def is_non_commercial(licence: str) -> bool:
+    """Check whether a licence, by its name, forbids commercial use.
+
+    Example:
+        >>> [is_non_commercial(name) for name in ("Apache-2.0", "CC-BY-NC-4.0", "non-commercial")]
+        [False, True, True]
+    """
+    words = licence.lower().replace("-", " ").split()
+    return "nc" in words or "noncommercial" in words or " ".join(words).find("non commercial") >= 0
+
+
 @cache
 def weights_table() -> dict[str, Weights]:
     """List every known file of weights by name: the shipped ones first, then those published by others."""
-    rows: list[dict[str, Any]] = json.loads(_LISTED.read_text(encoding="utf-8"))["weights"]
-    return {weights.name: weights for weights in (*SHIPPED, *map(_CARD.validate_python, rows))}
+    tables = [json.loads(path.read_text(encoding="utf-8")) for path in _LISTED]
+    rows: list[dict[str, Any]] = [row for table in tables for row in table["weights"]]
+    mirrors: dict[str, list[str]] = {file: each for table in tables for file, each in table.get("mirrors", {}).items()}
+    listed = (_CARD.validate_python({"mirrors": mirrors.get(row["file"], []), **row}) for row in rows)
+    return {weights.name: weights for weights in (*SHIPPED, *listed)}
+
+
+def own_weights() -> dict[str, Weights]:
+    """List the networks users gave a name by `videopose models add`, those of shared stores first.
+
+    Raises:
+        WeightsError: a description is damaged.
+    """
+    found: dict[str, Weights] = {}
+    for store in (*shared_folders(), weights_folder()):
+        for path in sorted((store / NAMES).glob("*.json")):
+            try:
+                found.setdefault(path.stem, _CARD.validate_json(path.read_bytes()))
+            except (OSError, ValidationError) as error:
+                raise WeightsError(f"{path}: is no description of a network; add the network again") from error
+    return found
 
 
 def weights_named(name: str) -> Weights:
@@ -241,11 +281,15 @@ def weights_named(name: str) -> Weights:
     table = weights_table()
     if name in table:
         return table[name]
-    if name in ARCHITECTURES:
+    own = own_weights()
+    for known, weights in own.items():
+        if name in (known, weights.name):
+            return weights
+    if name in ARCHITECTURES or name in GRAPHS:
         tags = [known for known in table if known.partition(".")[0] == name]
         listed = f"choose one of {', '.join(tags)}, or " if tags else ""
         raise UnknownNameError(f"{name} is an architecture without default weights; {listed}give a checkpoint by path")
-    raise UnknownNameError(f"no weights are named {name!r}. {nearest_name(name, [*table, *ARCHITECTURES])}")
+    raise UnknownNameError(f"no weights are named {name!r}. {nearest_name(name, [*table, *own, *ARCHITECTURES])}")
 
 
 def weights_for_file(architecture: str, path: Path) -> Weights:
@@ -275,8 +319,9 @@ def normalisation(architecture: str) -> tuple[tuple[float, float, float], tuple[
 
 
 def to_card(weights: Weights) -> str:
-    """Write a description as the JSON text that travels inside the file."""
-    return json.dumps(asdict(weights), sort_keys=True)
+    """Write a description as the JSON text that travels inside the file, without where it is to be had."""
+    facts = {name: value for name, value in asdict(weights).items() if name not in ("mirrors", "member", "page")}
+    return json.dumps(facts, sort_keys=True)
 
 
 def from_card(text: str, path: Path) -> Weights:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -17,7 +16,9 @@ import torch
 from videopose import __version__
 from videopose.errors import VideoPoseError
 from videopose.io.result import atomic_write
-from videopose.models.weights import file_sha256, locate
+from videopose.models.home import home_folder
+from videopose.models.store import file_sha256
+from videopose.models.weights import locate
 from videopose.models.zoo import Weights
 
 MOST_BYTES = 2 << 30
@@ -29,16 +30,7 @@ _log = logging.getLogger(__name__)
 
 def cache_folder() -> Path:
     """Return where converted networks are kept: `$VIDEOPOSE_HOME/networks`, or the platform's cache folder."""
-    home = os.environ.get("VIDEOPOSE_HOME")
-    if home:
-        return Path(home) / "networks"
-    if sys.platform == "win32":
-        place = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        place = Path.home() / "Library" / "Caches"
-    else:
-        place = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return place / "videopose" / "networks"
+    return home_folder() / "networks"
 
 
 def network_key(weights: Weights, runtime: str, version: str, input_hw: tuple[int, int] | None) -> str:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from videopose.errors import ConfigError
-from videopose.models import ARCHITECTURES
-from videopose.models.weights import load_weights
+from videopose.models.store import network_file
+from videopose.models.weights import load_weights, locate, verify
 from videopose.models.zoo import Weights
 from videopose.runtime.choice import Choice, Precision, RuntimeName, RuntimeOptions, choose
 from videopose.runtime.memory import keep_freed_memory
@@ -77,12 +77,12 @@ def load_network(
     options = RuntimeOptions(runtime=runtime, precision=precision)
     if device.type == "cpu":
         keep_freed_memory()
-    if Path(weights.file).suffix in EXPORTED:
-        return _open_exported(Path(weights.file), options, device)
+    if Path(network_file(weights)).suffix in EXPORTED:
+        return _open_exported(_verified(weights), options, device)
     choice = choose(options, device)
     chosen = choice.precision if weights.bfloat16 else choice.published_precision
     model = load_weights(weights)
-    if choice.runtime != "torch" and ARCHITECTURES[weights.architecture].task not in CONVERTED:
+    if choice.runtime != "torch" and weights.task not in CONVERTED:
         _log.info("%s stays in torch: %s takes pose networks and detectors", weights.name, choice.runtime)
     elif choice.runtime != "torch":
         found = _converted(model, weights, choice, chosen, input_hw)
@@ -91,11 +91,20 @@ def load_network(
     return TorchNetwork(fold_and_place(model, device, getattr(torch, chosen)))
 
 
+def _verified(weights: Weights) -> Path:
+    """Return the path of an exported network; one of the store is checked against its checksum."""
+    path = Path(weights.file)
+    if not path.is_absolute():
+        path = locate(weights)
+        verify(path, weights)
+    return path
+
+
 def _converted(
     model: nn.Module, weights: Weights, choice: Choice, precision: str, input_hw: tuple[int, int] | None
 ) -> Network | None:
     """Return the network in another runtime; None if that cannot take it."""
-    is_detector = ARCHITECTURES[weights.architecture].task == "detector"
+    is_detector = weights.task == "detector"
     size_hw = None if is_detector else input_hw or weights.input_hw
     convert = convert_to_openvino if choice.runtime == "openvino" else convert_to_onnx
     try:

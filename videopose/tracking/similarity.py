@@ -54,7 +54,7 @@ class PoseOks:
     """OKS over the keypoints both sides see, with box IoU where they share too few.
 
     Attributes:
-        sigmas: (K,) the skeleton's OKS falloff constants.
+        sigmas: (B,) OKS falloff constants of the first B keypoints, which are the body; the others are not compared.
         tolerance: factor on the falloff; 1 measures whether it is the same pose, more allows for motion between frames.
         min_score: keypoints below it are not seen.
         min_keypoints: with fewer seen on both sides, IoU of the boxes stands in.
@@ -75,7 +75,8 @@ class PoseOks:
         rows, columns = np.nonzero(are_near(tracks.xyxy, poses.xyxy))
         if not len(rows):
             return similarity
-        a, b = tracks.keypoints[rows], poses.keypoints[columns]
+        body = len(self.sigmas)
+        a, b = tracks.keypoints[rows, :body], poses.keypoints[columns, :body]
         seen = (a[..., 2] >= self.min_score) & (b[..., 2] >= self.min_score)
         area = (boxes.area(tracks.xyxy)[rows] + boxes.area(poses.xyxy)[columns]) / 2
         falloff = (2 * self.tolerance * self.sigmas) ** 2

@@ -50,7 +50,9 @@ def create_similarity(options: TrackerOptions, skeleton: Skeleton) -> Similarity
     Raises:
         InputError: the options name a learned one.
     """
-    oks = PoseOks(skeleton.sigmas, options.tolerance, options.min_keypoint_score, options.min_keypoints)
+    oks = PoseOks(
+        skeleton.sigmas[: skeleton.num_body], options.tolerance, options.min_keypoint_score, options.min_keypoints
+    )
     if options.similarity == "iou":
         return BoxIou()
     if options.similarity == "oks-iou":

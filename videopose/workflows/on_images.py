@@ -12,13 +12,22 @@ from videopose import catalog
 from videopose.config import parse_overrides, validate
 from videopose.errors import InputError, UnknownNameError, nearest_name
 from videopose.estimators.base import Detector, Estimator
-from videopose.estimators.build import DetectorOptions, PoseOptions, create_detector, create_estimator
+from videopose.estimators.build import (
+    DetectorOptions,
+    PoseOptions,
+    create_detector,
+    create_estimator,
+    describe_detector,
+    describe_pose,
+)
 from videopose.images import Image, as_images, is_one_image
-from videopose.models.zoo import weights_table
+from videopose.models.fetch import SAID
+from videopose.models.zoo import own_weights, weights_table
 from videopose.runtime.choice import Precision, RuntimeName, RuntimeOptions
 from videopose.runtime.device import choose_device
 from videopose.skeletons import Skeleton
 from videopose.types import Detections, Poses
+from videopose.workflows.fetching import ensure
 from videopose.workflows.pipelines import load_pipeline
 
 
@@ -64,6 +73,7 @@ class PersonDetector:
             WeightsError: the weights are missing, damaged or do not fit.
         """
         options = _options(name, "detector", DetectorOptions, weights, overrides)
+        ensure(describe_detector(options), SAID)
         chosen = choose_device(device)
         return cls(create_detector(options, chosen, RuntimeOptions(runtime=runtime, precision=precision)), chosen)
 
@@ -129,6 +139,7 @@ class PoseEstimator:
             WeightsError: the weights are missing, damaged or do not fit.
         """
         options = _options(name, "pose", PoseOptions, weights, overrides)
+        ensure(describe_pose(options), SAID)
         chosen = choose_device(device)
         return cls(create_estimator(options, chosen, RuntimeOptions(runtime=runtime, precision=precision)), chosen)
 
@@ -168,12 +179,12 @@ _Section = TypeVar("_Section", DetectorOptions, PoseOptions)
 def _options(name: str, section: str, kind: type[_Section], weights: str | Path, overrides: Iterable[str]) -> _Section:
     """Return a section of a pipeline's options, or those of one model, with overrides laid over them."""
     values: dict[str, Any] = {}  # Any: as the section's model takes them
-    if name in catalog.config_names("pipelines"):
+    if name in (*catalog.config_names("pipelines"), *catalog.published_names()):
         values = getattr(load_pipeline(name).options, section).model_dump()
-    elif name in weights_table() or weights:
+    elif name in weights_table() or name in own_weights() or weights:
         values["model"] = name
     else:
-        known = [*catalog.config_names("pipelines"), *weights_table()]
+        known = [*catalog.config_names("pipelines"), *catalog.published_names(), *weights_table(), *own_weights()]
         raise UnknownNameError(f"no pipeline or network is named {name!r}. {nearest_name(name, known)}")
     if weights:
         values["weights"] = str(weights)

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import cast
 
 from videopose import catalog
-from videopose.config import merge, parse_overrides, read_yaml, validate
+from videopose.config import beside, merge, parse_overrides, read_yaml, validate
 from videopose.errors import ConfigError
+from videopose.models.zoo import own_weights
 from videopose.workflows.recipe import Recipe
 
 
@@ -15,16 +16,26 @@ def load_pipeline(name: str, overrides: Iterable[str] = ()) -> Recipe:
     """Find a pipeline's config, lay overrides over it and check it against its recipe.
 
     Args:
-        name: of a shipped config, or a path to a YAML file.
+        name: of a shipped config or of a network added to the store, or a path to a YAML file or to a folder with one.
+            Files it names are looked for beside it first.
         overrides: `dotted.key=value` texts.
 
     Raises:
         ConfigError: a key or a value is wrong; the message names the nearest valid key.
         UnknownNameError: there is no such config or recipe.
     """
-    path = catalog.config_file("pipelines", name)
+    own = own_weights().get(name)
+    path = catalog.config_file("pipelines", "default" if own is not None else name)
     overrides = list(overrides)
-    values = merge(read_yaml(path), parse_overrides(overrides))
+    values = read_yaml(path)
+    if own is not None:
+        section = "pose" if own.skeleton else "detector"
+        values = merge(values, {section: {"model": name}})
+    asked = parse_overrides(overrides)
+    recipe = merge(values, asked).get("recipe")
+    if isinstance(recipe, str):
+        values = beside(path.parent, catalog.recipe(recipe).PipelineOptions, values)
+    values = merge(values, asked)
     if not isinstance(values.get("recipe"), str):
         raise ConfigError(f"{path}: `recipe` must name a recipe in pipelines/, as in `recipe: topdown`")
     module = catalog.recipe(values["recipe"])

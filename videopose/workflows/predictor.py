@@ -9,9 +9,11 @@ from typing import Unpack, overload
 
 from videopose.estimators.build import create_detector, create_estimator
 from videopose.images import Image, as_images, is_one_image
+from videopose.models.fetch import SAID
 from videopose.runtime.device import choose_device
 from videopose.skeletons import Skeleton
 from videopose.types import Poses
+from videopose.workflows.fetching import fetch_missing
 from videopose.workflows.on_images import PersonDetector, PoseEstimator
 from videopose.workflows.pipelines import load_pipeline
 from videopose.workflows.recipe import LoadedNetworks, load_networks
@@ -39,7 +41,8 @@ class Predictor:
         """Choose a pipeline.
 
         Args:
-            pipeline: a shipped one (fast, default, accurate), or a YAML file.
+            pipeline: a shipped one (fast, default, accurate), one of published networks (rtmpose-m …), which are
+                fetched when they are first needed, or a YAML file or a folder with one.
             overrides: `dotted.key=value` texts laid over its config.
             device: auto, cpu, cuda, cuda:1 …
 
@@ -59,10 +62,12 @@ class Predictor:
 
     @cached_property
     def _networks(self) -> LoadedNetworks:
+        fetch_missing(self._recipe, SAID)
         return load_networks(self._recipe, self.device)
 
     @cached_property
     def _on_images(self) -> tuple[PersonDetector, PoseEstimator]:
+        fetch_missing(self._recipe, SAID)
         detector = create_detector(self.options.detector, self.device)  # type: ignore[attr-defined] # every recipe's
         estimator = create_estimator(self.options.pose, self.device)  # type: ignore[attr-defined] # options have both
         return PersonDetector(detector, self.device), PoseEstimator(estimator, self.device)

@@ -9,6 +9,7 @@ import torch
 
 from videopose.config import Options
 from videopose.errors import InputError
+from videopose.estimators.build import Needed
 from videopose.io.identity import difference
 from videopose.io.provenance import describe_run, networks_identity
 from videopose.io.result import JsonObject
@@ -37,6 +38,10 @@ class Recipe(Protocol):
 
     def tracks(self) -> Pipeline:
         """Build the cheap half, behind the journal."""
+        ...
+
+    def needed(self) -> list[Needed]:
+        """Return the weights of both halves, which need not be here yet."""
         ...
 
     def weights(self) -> list[dict[str, str]]:

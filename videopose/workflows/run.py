@@ -15,7 +15,9 @@ from videopose.io.provenance import stored_header, stored_provenance
 from videopose.io.reader import check_is_path, open_video
 from videopose.io.result import JsonObject
 from videopose.io.results import check_suffix
+from videopose.models.fetch import SAID, FetchOptions
 from videopose.runtime.device import choose_device
+from videopose.workflows.fetching import fetch_missing
 from videopose.workflows.outputs import check_length, check_output
 from videopose.workflows.pipelines import load_pipeline
 from videopose.workflows.recipe import LoadedNetworks
@@ -61,6 +63,7 @@ def run(
     restart: bool = False,
     progress: Progress | None = None,
     networks: LoadedNetworks | None = None,
+    fetching: FetchOptions = SAID,
     **reading: Unpack[ReadingOptions],
 ) -> Run:
     """Find everybody in a video: boxes, keypoints and ids. Iterate over the answer to do the work.
@@ -74,13 +77,15 @@ def run(
         clip: a video file, a folder of images or a glob.
         output: write the result here too, `.json`, `.parquet` or `.csv`; such a run can be interrupted and goes on
             when it is asked for again.
-        pipeline: name of a shipped pipeline (fast, default, accurate), or a YAML file.
+        pipeline: name of a shipped pipeline (fast, default, accurate), of one of published networks (rtmpose-m …),
+            which are fetched the first time, or of a network added to the store; or a YAML file, or a folder with one.
         overrides: `dotted.key=value` texts laid over the pipeline's config.
         device: auto, cpu, cuda, cuda:1 …
         overwrite: replace a result that is there.
         restart: throw away what an unfinished run has left.
         progress: called with (frames done, all frames), first with 0, when the networks are loaded.
         networks: of that pipeline on that device, if they are loaded already (`Predictor`).
+        fetching: how fetching published weights is shown.
         **reading: which frames, and how they are read; see `ReadingOptions`.
 
     Raises:
@@ -94,6 +99,7 @@ def run(
     watched = WatchedClip(clip)
     reader = open_video(clip, **reading)
     recipe.check_inputs(reader.info)
+    fetch_missing(recipe, fetching)
     request: JsonObject = {"video": watched.identify(), **_as_asked(reading)}
     return Run(
         clip, output, reader, recipe, chosen,

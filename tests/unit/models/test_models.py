@@ -8,7 +8,7 @@ import torch
 
 from videopose.codecs import CODECS, create_codec
 from videopose.errors import UnknownNameError
-from videopose.models import ARCHITECTURES, create_model, name_converter
+from videopose.models import ARCHITECTURES, GRAPHS, create_model, name_converter
 from videopose.models.regression import soft_argmax
 from videopose.models.zoo import SHIPPED, weights_named, weights_table
 from videopose.skeletons import SKELETONS
@@ -142,12 +142,16 @@ def test_the_tables_load_no_torch():
 
 @pytest.mark.parametrize("weights", weights_table().values(), ids=lambda weights: weights.name)
 def test_weights_are_described_completely(weights):
-    assert weights.architecture in ARCHITECTURES
+    assert weights.architecture in (*ARCHITECTURES, *GRAPHS)
     assert weights.skeleton in (*SKELETONS, "")
     assert weights.codec in (*CODECS, "")
     assert weights.licence
-    assert weights.is_shipped or len(weights.sha256) in (8, 64) or weights.name in NO_CHECKSUM
-    assert weights.is_shipped or weights.origin.startswith("https://")
+    known = (
+        weights.is_shipped or weights.member or weights.page or weights.name in NO_CHECKSUM
+    )  # of zips and by hand: pinned as they come
+    assert known or len(weights.sha256) in (8, 64)
+    assert weights.is_shipped or (weights.origin or weights.page).startswith("https://")
+    assert all(mirror.startswith("https://") for mirror in weights.mirrors)
 
 
 def test_published_scores_stand_beside_the_weights():
