@@ -157,6 +157,7 @@ _RIGHT_FIRST_LEG_ARM = [
 
 _HALPE_HEAD = {"head_top": 0.026, "head_bottom": 0.026, "pelvis": 0.066}
 _FEET = _sides(("ankle", "big_toe"), ("ankle", "small_toe"), ("ankle", "heel"))
+_HEAD = [("left_eye", "right_eye"), *_sides(("ear", "shoulder"))]
 
 
 def _halpe26() -> Skeleton:
@@ -165,7 +166,7 @@ def _halpe26() -> Skeleton:
         "halpe26",
         [*_COCO17, "head_top", "head_bottom", "pelvis", *_both("big_toe", "small_toe", "heel")],
         [*_sides(("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle")), *_FACE, *_NECK,
-         ("head_bottom", "pelvis"), ("pelvis", "left_hip"), ("pelvis", "right_hip"), *_FEET],
+         ("head_bottom", "pelvis"), ("pelvis", "left_hip"), ("pelvis", "right_hip"), *_HEAD, *_FEET],
     )  # fmt: skip
     sigmas = [_HALPE_HEAD.get(name, sigma) for name, sigma in zip(plain.keypoints, plain.oks_sigmas, strict=True)]
     return replace(plain, oks_sigmas=tuple(sigmas))
@@ -207,7 +208,7 @@ def _wholebody133() -> Skeleton:
         for finger in _FINGERS
         for edge in (("wrist", f"{finger}1"), *((f"{finger}{low}", f"{finger}{low + 1}") for low in range(1, 4)))
     ]
-    plain = make_skeleton("wholebody133", keypoints, [*_TRUNK, *_FACE, *_FEET, *_sides(*fingers)])
+    plain = make_skeleton("wholebody133", keypoints, [*_TRUNK, *_FACE, *_HEAD, *_FEET, *_sides(*fingers)])
     first_face = keypoints.index("face-0")
     feet = (0.068, 0.066, 0.066, 0.092, 0.094, 0.094)
     return replace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from videopose.config import Options
 from videopose.errors import DatasetError, UnknownNameError, nearest_name
 from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.exchange.table import PoseTable
-from videopose.metrics.ap import Outcomes, average_precision, join_ranges, pose_numbers, pose_outcomes
+from videopose.metrics.ap import POSE_AREAS, Outcomes, average_precision, join_ranges, pose_numbers, pose_outcomes
+from videopose.skeletons import skeleton_named
 from videopose.types import F64, I64
 
 from . import base
@@ -39,6 +40,10 @@ class CocoOptions(Options):
     """Whose numbers."""
 
     protocol: str = Field(default="coco", description="coco or crowdpose.")
+    skeleton: str = Field(
+        default="",
+        description="Keypoints to score, if not the truth's own; wholebody133: body, foot, face, hands and all.",
+    )
 
 
 @dataclass(frozen=True)
@@ -50,16 +55,18 @@ class Scored(base.ScoredImages):
         crowd_index: (F,) of the images; NaN = not given.
         explanation: where the errors come from; None if it was not asked for.
         keypoints: names of the truth's keypoints.
+        parts: names of the parts that are scored besides, as COCO-WholeBody's kit does; empty = none.
     """
 
     protocol: str
     crowd_index: F64
     explanation: Explanation | None = None
     keypoints: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
     def numbers_of(self, rows: I64, /) -> base.Numbers:
         """Count the protocol's numbers over chosen images."""
-        return numbers([self.images[row] for row in rows], self.protocol, self.crowd_index[rows])
+        return numbers([self.images[row] for row in rows], self.protocol, self.crowd_index[rows], self.parts)
 
     def explained(self) -> dict[str, Any]:  # Any: a JSON object
         """Return where the errors come from; empty if it was not asked for."""
@@ -67,7 +74,13 @@ class Scored(base.ScoredImages):
 
 
 def score_files(
-    truth: Path, predictions: Path, protocol: str = "coco", *, origin: str | None = None, explain: bool = False
+    truth: Path,
+    predictions: Path,
+    protocol: str = "coco",
+    *,
+    origin: str | None = None,
+    explain: bool = False,
+    skeleton: str = "",
 ) -> Scored:
     """Score a file of results against annotations.
 
@@ -77,30 +90,45 @@ def score_files(
         protocol: `coco` or `crowdpose`.
         origin: format of the truth, recognised by default.
         explain: count where the errors come from.
+        skeleton: see `score_tables`.
 
     Raises:
-        UnknownNameError: there is no such protocol.
+        UnknownNameError: there is no such protocol or skeleton.
         DatasetError: a file breaks its format, or a prediction has no score.
     """
-    return score_tables(*read_pair(truth, predictions, origin), protocol, explain=explain)
+    return score_tables(*read_pair(truth, predictions, origin), protocol, explain=explain, skeleton=skeleton)
 
 
-def score_tables(truth: PoseTable, predicted: PoseTable, protocol: str = "coco", *, explain: bool = False) -> Scored:
+def score_tables(
+    truth: PoseTable, predicted: PoseTable, protocol: str = "coco", *, explain: bool = False, skeleton: str = ""
+) -> Scored:
     """Score predictions against annotations on the same frames.
 
+    Args:
+        truth: the annotations.
+        predicted: people with scores.
+        protocol: `coco` or `crowdpose`.
+        explain: count where the errors come from.
+        skeleton: whose keypoints count; of `wholebody133` each part is scored besides. Empty = the truth's own, of
+            which only the body, as COCO's tool does.
+
     Raises:
-        UnknownNameError: there is no such protocol.
+        UnknownNameError: there is no such protocol or skeleton.
         DatasetError: a prediction has no score.
     """
     if protocol not in PROTOCOLS:
         raise UnknownNameError(f"no protocol is named {protocol!r}. {nearest_name(protocol, PROTOCOLS)}")
     check_entries(truth)
+    body = skeleton_named("coco17") if truth.skeleton.parts else truth.skeleton
+    target = skeleton_named(skeleton) if skeleton else body
+    truth = to_skeleton(truth, target, derive=False)
     truth, predicted = in_order_of_ids(truth, to_skeleton(predicted, truth.skeleton))
     score, extent = person_scores(predicted), _extents(predicted)
+    score_image = _whole_body if target.parts and protocol == "coco" else _image
     images = tuple(
-        _image(
+        score_image(
             truth[truth.rows_of(position)],
-            predicted.xy[rows],
+            predicted[rows],
             score[rows],
             None if extent is None else extent[rows],
             protocol,
@@ -108,11 +136,11 @@ def score_tables(truth: PoseTable, predicted: PoseTable, protocol: str = "coco",
         for position in range(len(truth.frames))
         for rows in (predicted.rows_of(position),)
     )
+    parts = tuple(name for name, _ in target.parts) if score_image is _whole_body else ()
     crowding = np.array([np.nan if frame.crowd_index is None else frame.crowd_index for frame in truth.frames])
     explanation = explain_sequence(truth[~truth.crowd], predicted) if explain else None
-    return Scored(
-        images, numbers(images, protocol, crowding), protocol, crowding, explanation, truth.skeleton.keypoints
-    )
+    counted = numbers(images, protocol, crowding, parts)
+    return Scored(images, counted, protocol, crowding, explanation, truth.skeleton.keypoints, parts)
 
 
 def person_scores(predicted: PoseTable) -> F64:
@@ -162,22 +190,60 @@ def _extents(predicted: PoseTable) -> F64 | None:
     return np.asarray(size.prod(axis=1)) if len(size) and np.isfinite(size).all() else None
 
 
-def _image(truth: PoseTable, predicted: F64, score: F64, extent: F64 | None, protocol: str) -> Mapping[str, Outcomes]:
+def _whole_body(
+    truth: PoseTable, predicted: PoseTable, score: F64, extent: F64 | None, protocol: str
+) -> Mapping[str, Outcomes]:
+    """Score an image as COCO-WholeBody's kit does: all keypoints together, then each part by itself.
+
+    A person counts for a part if a keypoint of it is labelled, a prediction if one of its scores is above 0; how large
+    a prediction is goes by its box or its body, whatever the part.
+    """
+    skeleton = truth.skeleton
+    if extent is None:
+        body = np.nan_to_num(predicted.xy[:, skeleton.slices["body"]])
+        extent = (body.max(axis=1) - body.min(axis=1)).prod(axis=1) if len(body) else np.zeros(0)
+    outcomes: dict[str, Outcomes] = {}
+    for prefix, rows in (("", slice(None)), *((f"{name}/", rows) for name, rows in skeleton.slices.items())):
+        part = skeleton.part(prefix[:-1]) if prefix else skeleton
+        there = ~(predicted.keypoint_score[:, rows] <= 0).all(axis=1)
+        asked = replace(
+            truth, skeleton=part, xy=truth.xy[:, rows], keypoint_score=truth.keypoint_score[:, rows],
+            visibility=truth.visibility[:, rows],
+        )  # fmt: skip
+        asked = replace(asked, blank=np.asarray((visible_truth(asked)[..., 2] == 0).all(axis=1)))
+        found = replace(
+            predicted[there], skeleton=part, xy=predicted.xy[there][:, rows],
+            keypoint_score=predicted.keypoint_score[there][:, rows], visibility=predicted.visibility[there][:, rows],
+        )  # fmt: skip
+        ranges = _image(asked, found, score[there], extent[there], protocol)
+        outcomes |= {f"{prefix}{name}": each for name, each in ranges.items()}
+    return outcomes
+
+
+def _image(
+    truth: PoseTable, predicted: PoseTable, score: F64, extent: F64 | None, protocol: str
+) -> Mapping[str, Outcomes]:
     boxes = np.nan_to_num(truth.boxes())
     box_area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     area = CROWD_AREA * box_area if protocol == "crowdpose" else np.where(np.isnan(truth.area), box_area, truth.area)
     outcomes = pose_outcomes(
-        np.nan_to_num(predicted), score, visible_truth(truth), area, boxes, truth.skeleton.oks_sigmas,
+        np.nan_to_num(predicted.xy), score, visible_truth(truth), area, boxes, truth.skeleton.oks_sigmas,
         crowd=truth.crowd, blank=truth.blank, void=truth.zero_id, extent=extent,
     )  # fmt: skip
     return {"all": outcomes["all"]} if protocol == "crowdpose" else outcomes
 
 
-def numbers(images: Sequence[Mapping[str, Outcomes]], protocol: str, crowd_index: F64) -> dict[str, float]:
-    """Convert outcomes to the protocol's numbers in [0, 1]."""
+def numbers(
+    images: Sequence[Mapping[str, Outcomes]], protocol: str, crowd_index: F64, parts: Sequence[str] = ()
+) -> dict[str, float]:
+    """Convert outcomes to the protocol's numbers in [0, 1]; those of parts are called `face AP` and so on."""
     joined = join_ranges(images)
     if protocol == "coco":
-        return pose_numbers(joined)
+        out = pose_numbers({name: joined[name] for name in POSE_AREAS})
+        for part in parts:
+            own = pose_numbers({name: joined[f"{part}/{name}"] for name in POSE_AREAS})
+            out |= {f"{part} {name}": value for name, value in own.items()}
+        return out
     everyone = pose_numbers({"all": joined["all"], "medium": joined["all"], "large": joined["all"]})
     out = {name: everyone[name] for name in ("AP", "AP50", "AP75", "AR", "AR50", "AR75")}
     for title, (least, most) in CROWD_SPLITS.items():
@@ -189,7 +255,7 @@ def numbers(images: Sequence[Mapping[str, Outcomes]], protocol: str, crowd_index
 def _score(
     truth: Path, predictions: Path, options: CocoOptions, /, *, origin: str | None = None, explain: bool = False
 ) -> Scored:
-    return score_files(truth, predictions, options.protocol, origin=origin, explain=explain)
+    return score_files(truth, predictions, options.protocol, origin=origin, explain=explain, skeleton=options.skeleton)
 
 
 PROTOCOL = base.Protocol(

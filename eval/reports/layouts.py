@@ -118,10 +118,19 @@ def _coco(scored: coco.Scored) -> Layout:
     joined = join_ranges(scored.images)["all"]
     recall, precision = precision_recall(joined)
     levels = (("0.50", 0), ("0.75", 5)) if len(joined.score) else ()
+    whole = {name: value for name, value in scored.numbers.items() if " " not in name}
+    table = _one_row(scored.protocol, whole, scored.factor)
+    if scored.parts:
+        rows = (
+            (part, tuple(scored.factor * scored.numbers[f"{part} {name}"] for name in whole)) for part in scored.parts
+        )
+        table = Table(
+            "COCO-WholeBody", tuple(whole), (*rows, ("whole body", tuple(scored.factor * n for n in whole.values())))
+        )
     return Layout(
         f"{scored.protocol} keypoints",
         {"protocol": scored.protocol, "images": len(scored.images), **scored.numbers},
-        (_one_row(scored.protocol, scored.numbers, scored.factor),),
+        (table,),
         {f"OKS {level}": _sampled(recall[row], precision[row]) for level, row in levels},
     )
 

@@ -34,6 +34,30 @@ def test_crowdpose_numbers_equal_xtcocotools():
     _compare(scored.numbers, EXPECTED["crowdpose"]["stats_in_printed_order"], [TOLERANCE] * 6 + [ROUNDED] * 3)
 
 
+@pytest.mark.parametrize("part", ["body", "foot", "face", "lefthand", "righthand", ""])
+def test_whole_body_numbers_equal_the_official_kit_s(part):
+    expected = json.loads((DATA / "wholebody_expected.json").read_text())[part]
+
+    scored = coco.score_files(DATA / "wholebody_gt.json", DATA / "wholebody_dt.json", skeleton="wholebody133")
+
+    prefix = f"{part} " if part else ""
+    own = {name: value for name, value in scored.numbers.items() if name.rpartition(" ")[0] == part}
+    assert next(iter(own)) == f"{prefix}AP"
+    assert scored.numbers_of(np.arange(len(scored.images)))[f"{prefix}AP"] == own[f"{prefix}AP"]
+    _compare(own, expected, [TOLERANCE] * 10)
+
+
+def test_whole_body_files_are_scored_by_the_body_unless_more_is_asked_for():
+    files = DATA / "wholebody_gt.json", DATA / "wholebody_dt.json"
+    whole = coco.score_files(*files, skeleton="wholebody133").numbers
+
+    plain = coco.score_files(*files).numbers
+
+    assert set(plain) == {name for name in whole if " " not in name}
+    assert coco.score_files(*files, skeleton="coco17").numbers == plain
+    assert plain["AP"] != whole["AP"]
+
+
 def test_similarities_of_an_image_equal_pycocotools():
     truth = [each for each in json.loads((DATA / "coco_gt.json").read_text())["annotations"] if each["image_id"] == 1]
     found = [each for each in json.loads((DATA / "coco_dt.json").read_text()) if each["image_id"] == 1]

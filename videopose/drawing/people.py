@@ -20,6 +20,11 @@ _SUBPIXEL_BITS = 4
 _GOLDEN = 0.618034
 """Steps of this share of the colour circle keep any run of ids far apart in hue."""
 
+_THIN = {"face": 0.4, "lefthand": 0.5, "righthand": 0.5}
+"""Part -> share of the body's thickness, at most."""
+_PARTS_OF_EXTENT = 30
+"""Lines of a face or a hand take at most this part of its extent."""
+
 _HIDDEN_BELOW = 0.15
 _SOLID_FROM = 0.5
 _FAINTEST = 0.25
@@ -125,16 +130,39 @@ def draw_people(image: U8, poses: Poses, skeleton: Skeleton) -> None:
 
 
 def _draw_skeleton(image: U8, keypoints: F32, colour: Colour, skeleton: Skeleton, pen: DrawStyle) -> None:
+    width = _widths(keypoints, skeleton, pen)
     limbs = [
-        (keypoints[a, :2], keypoints[b, :2], opacity(min(keypoints[a, 2], keypoints[b, 2])), _side(skeleton, a, b))
+        (
+            keypoints[a, :2],
+            keypoints[b, :2],
+            opacity(min(keypoints[a, 2], keypoints[b, 2])) * min(1.0, width[a], width[b]),
+            _side(skeleton, a, b),
+            max(1.0, min(width[a], width[b])),
+        )
         for a, b in skeleton.edges
     ]
-    for start, end, strength, _ in limbs:  # a dark rim under all limbs keeps them readable on any background
-        _blend_line(image, start, end, (20, 20, 20), pen.line + max(1.0, pen.line * 0.6), strength * 0.55)
-    for start, end, strength, side in limbs:
-        _blend_line(image, start, end, _tint(colour, side), pen.line, strength)
-    for x, y, score in keypoints:
-        _blend_dot(image, np.array([x, y], np.float32), _tint(colour, 0.55), pen.line * 0.95, opacity(score))
+    for start, end, strength, _, line in limbs:  # a dark rim under all limbs keeps them readable on any background
+        _blend_line(image, start, end, (20, 20, 20), line + max(1.0, line * 0.6), strength * 0.55)
+    for start, end, strength, side, line in limbs:
+        _blend_line(image, start, end, _tint(colour, side), line, strength)
+    for (x, y, score), own in zip(keypoints, width, strict=True):
+        strength = opacity(score) * min(1.0, own)
+        _blend_dot(image, np.array([x, y], np.float32), _tint(colour, 0.55), max(own, 0.5) * 0.95, strength)
+
+
+def _widths(keypoints: F32, skeleton: Skeleton, pen: DrawStyle) -> list[float]:
+    """Return how thick each keypoint is drawn: those of faces and hands finer, the more so the smaller they are.
+
+    Below 1 it is drawn with one pixel and fainter, so that a hand of ten pixels does not become a blob.
+    """
+    width = [pen.line] * len(skeleton)
+    for name, rows in skeleton.slices.items():
+        if name in _THIN:
+            places = keypoints[rows][keypoints[rows, 2] >= _HIDDEN_BELOW, :2]
+            extent = float(np.ptp(places, axis=0).max()) if len(places) else 0.0
+            fine = min(pen.line * _THIN[name], extent / _PARTS_OF_EXTENT)
+            width[rows] = [fine] * (rows.stop - rows.start)
+    return width
 
 
 def _side(skeleton: Skeleton, a: int, b: int) -> float:

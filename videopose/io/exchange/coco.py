@@ -1,4 +1,4 @@
-"""COCO keypoints: annotation files (CrowdPose's too) and result lists, with `track_id` where people are tracked.
+"""COCO keypoints: annotation files (CrowdPose's and COCO-WholeBody's too) and result lists, also of tracked people.
 
 The annotations are what CVAT and FiftyOne import: `track_id` stands beside the keypoints and among the `attributes`,
 and frames of a video, which have no file names, are called as CVAT calls them.
@@ -14,6 +14,8 @@ import numpy as np
 from videopose.errors import DatasetError
 from videopose.geometry.boxes import area as box_area
 from videopose.io.exchange.coco_people import annotated_people, listed_people, skeleton_by_count
+from videopose.io.exchange.coco_wholebody import SKELETON as WHOLE_BODY
+from videopose.io.exchange.coco_wholebody import are_wholebody, keypoint_keys, read_triples
 from videopose.io.exchange.cursor import Cursor, Json, read_json
 from videopose.io.exchange.frames import frame_indices
 from videopose.io.exchange.head import Head
@@ -60,6 +62,8 @@ def annotations_from_json(top: Cursor) -> PoseTable:
         DatasetError: the file is not of this format; entry and key are named.
     """
     people, skeleton, category = annotated_people(top)
+    whole = are_wholebody(people)
+    skeleton = WHOLE_BODY if whole else skeleton
     frames, position = image_entries(top)
     k = len(skeleton)
     rows: dict[str, list[Json]] = {
@@ -68,7 +72,9 @@ def annotations_from_json(top: Cursor) -> PoseTable:
     for entry in people:
         rows["frame"].append(position_of(entry, position))
         listed = entry.get("keypoints")
-        rows["triples"].append(np.zeros(3 * k) if listed is None or listed.value == [] else listed.numbers(3 * k))
+        nothing = listed is None or listed.value == []
+        plain = np.zeros(3 * k) if listed is None or nothing or whole else listed.numbers(3 * k)
+        rows["triples"].append(read_triples(entry) if whole else plain)
         rows["box"].append(_box(entry, "bbox"))
         rows["head"].append(_box(entry, "bbox_head"))
         size, crowd = entry.get("area"), entry.get("iscrowd")
@@ -86,7 +92,7 @@ def annotations_from_json(top: Cursor) -> PoseTable:
         visibility=np.where(labelled, np.ceil(triples[..., 2]).clip(1, 2), 0).astype(np.int64),
         xyxy=np.array(rows["box"]).reshape(-1, 4), head_xyxy=np.array(rows["head"]).reshape(-1, 4), area=rows["area"],
         crowd=rows["crowd"], track_id=rows["track_id"], score=rows["score"], zero_id=rows["zero_id"],
-        blank=_blank(people, labelled.sum(axis=1)), unscorable=_repeated(top),
+        blank=_blank(people, labelled[:, : skeleton.num_body].sum(axis=1)), unscorable=_repeated(top),
     )  # fmt: skip
 
 
@@ -137,14 +143,17 @@ def results_from_json(top: Cursor, skeleton: Skeleton | None = None, *, category
         DatasetError: the file is not of this format; entry and key are named.
     """
     rows: list[tuple[int, F64, float, F64, int]] = []
-    for entry in listed_people(top, category):
+    people = listed_people(top, category)
+    whole = skeleton is None and are_wholebody(people)
+    for entry in people:
         listed = entry.get("keypoints")
         if listed is None:
             count = 0
         else:
-            skeleton = skeleton or skeleton_by_count(listed)
+            skeleton = skeleton or (WHOLE_BODY if whole else skeleton_by_count(listed))
             count = 3 * len(skeleton)
-        triples = np.zeros(0) if listed is None else listed.numbers(count)
+        plain = np.zeros(0) if listed is None or whole else listed.numbers(count)
+        triples = read_triples(entry) if whole and listed is not None else plain
         score = entry.get("score")
         rows.append(
             (
@@ -261,9 +270,11 @@ def annotations_to_json(table: PoseTable) -> Json:
     images = [_image(*each) for each in zip(table.frames, identity, indices, strict=True)]
     boxes = np.nan_to_num(table.boxes())
     annotations = [_annotation(table, row, identity[int(table.frame[row])], boxes[row]) for row in range(len(table))]
+    whole = table.skeleton.keypoints == WHOLE_BODY.keypoints
+    listed = table.skeleton.part("body") if whole else table.skeleton
     category = {
-        "id": 1, "name": "person", "supercategory": "person", "keypoints": list(table.skeleton.keypoints),
-        "skeleton": [[a + 1, b + 1] for a, b in table.skeleton.edges],
+        "id": 1, "name": "person", "supercategory": "person", "keypoints": list(listed.keypoints),
+        "skeleton": [[a + 1, b + 1] for a, b in listed.edges],
     }  # fmt: skip
     return {"images": images, "annotations": annotations, "categories": [category]}
 
@@ -291,9 +302,9 @@ def _annotation(table: PoseTable, row: int, image_id: int, box: F64) -> Json:
     size = float(table.area[row]) if np.isfinite(table.area[row]) else float(box_area(box))
     triples = _triples(table, row, np.where(table.visibility[row] >= 0, table.visibility[row], 2))
     entry: Json = {
-        "id": row + 1, "image_id": image_id, "category_id": 1, "keypoints": triples,
-        "num_keypoints": sum(flag > 0 for flag in triples[2::3]), "bbox": _xywh(box), "area": size,
-        "iscrowd": int(table.crowd[row]),
+        "id": row + 1, "image_id": image_id, "category_id": 1, **keypoint_keys(triples, table.skeleton),
+        "num_keypoints": sum(flag > 0 for flag in triples[2::3][: table.skeleton.num_body]), "bbox": _xywh(box),
+        "area": size, "iscrowd": int(table.crowd[row]),
     }  # fmt: skip
     if np.isfinite(table.head_xyxy[row]).all():
         entry["bbox_head"] = _xywh(table.head_xyxy[row])
@@ -340,7 +351,7 @@ def results_to_json(table: PoseTable) -> Json:
             overall = float(scores[known].mean())
         entry: Json = {
             "image_id": identity[int(table.frame[row])], "category_id": 1,
-            "keypoints": _triples(table, row, np.where(known, scores, 1.0)), "score": overall,
+            **keypoint_keys(_triples(table, row, np.where(known, scores, 1.0)), table.skeleton), "score": overall,
         }  # fmt: skip
         if np.isfinite(table.xyxy[row]).all():
             entry["bbox"] = _xywh(table.xyxy[row])

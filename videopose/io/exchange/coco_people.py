@@ -10,11 +10,21 @@ from videopose.skeletons import SKELETONS, Skeleton, make_skeleton
 
 _log = logging.getLogger(__name__)
 
+_HALPE = 26
 PERSON = 1
 """COCO's number for people, where a file has no names."""
 
-_ALIASES = {"neck": "head_bottom", "head": "head_top", "top_head": "head_top"}  # CrowdPose's names
-_BY_COUNT = {17: "coco17", 14: "crowdpose14", 19: "body19", 15: "posetrack15", 16: "mpii16", 13: "penn13"}
+_ALIASES = {"neck": "head_bottom", "head": "head_top", "top_head": "head_top"}  # CrowdPose's names, and Halpe's
+_BY_COUNT = {
+    133: "wholebody133",
+    26: "halpe26",
+    17: "coco17",
+    14: "crowdpose14",
+    19: "body19",
+    15: "posetrack15",
+    16: "mpii16",
+    13: "penn13",
+}
 
 
 def annotated_people(top: Cursor) -> tuple[list[Cursor], Skeleton, int | None]:
@@ -111,6 +121,8 @@ def _skeleton(category: Cursor | None, people: list[Cursor]) -> Skeleton:
         posed = next((entry.key("keypoints") for entry in people if _has_keypoints(entry)), None)
         return make_skeleton("boxes", [], []) if posed is None else skeleton_by_count(posed)
     names = tuple(_ALIASES.get(each.text(), each.text()) for each in listed.items())
+    if len(names) == _HALPE:
+        names = tuple("pelvis" if name == "hip" else name for name in names)
     for skeleton in SKELETONS.values():
         if skeleton.keypoints == names:
             return skeleton
