@@ -9,7 +9,7 @@ import click
 
 @click.group(name="annotate")
 def command() -> None:
-    """Propagate labels drawn by hand."""
+    """Propagate labels drawn by hand, and apply corrections."""
 
 
 @command.command(name="propagate")
@@ -50,4 +50,20 @@ def propagate_command(
         allow_references=allow_references, keep_holes=keep_holes,
     )  # fmt: skip
     click.echo(summary, err=True)
+    click.echo(str(output))
+
+
+@command.command(name="apply")
+@click.argument("result", type=click.Path(path_type=Path))
+@click.argument("edits", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Result to write.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+def apply_command(result: Path, edits: Path, output: Path, overwrite: bool) -> None:
+    """Write RESULT with the corrections of EDITS, the .edits.jsonl of `videopose desk`.
+
+    RESULT stays as it is. What is written says the checksum of EDITS and which keypoints were placed by hand.
+    """
+    from videopose.workflows.edit import apply_edits
+
+    click.echo(apply_edits(result, edits, output, overwrite=overwrite), err=True)
     click.echo(str(output))

@@ -22,7 +22,10 @@ from videopose import __version__
 from videopose.cli.memory import reuse_memory
 from videopose.errors import VideoPoseError, nearest_name
 
-COMMANDS = ("run", "track", "annotate", "render", "eval", "convert", "submission", "models", "train", "bench", "env")
+COMMANDS = (
+    "run", "track", "desk", "edit", "annotate", "render", "report", "eval", "convert", "submission", "models", "train",
+    "bench", "env",
+)  # fmt: skip
 """In the order in which `--help` lists them; each lives in `cli/<name>.py` as `command`."""
 
 TRACEBACKS = "VIDEOPOSE_TRACEBACKS"

@@ -1,0 +1,1 @@
+"""Corrections of a result as a log of operations; the result itself is never touched."""
