@@ -70,7 +70,7 @@ class History:
         self.seq = -1
 
     def plan(self, op: str, args: Mapping[str, Any], where: str) -> Change:
-        """Say what the next line changes; nothing is done yet.
+        """Plan what the next line changes; nothing is done yet.
 
         Args:
             op: name of an operation, `undo` or `redo`.

@@ -131,7 +131,7 @@ class Move(Operation):
 
 
 class SetVisibility(Operation):
-    """Say of keypoints whether they are seen, hidden behind something, or absent, over a span."""
+    """Mark keypoints as to whether they are seen, hidden behind something, or absent, over a span."""
 
     op = "visibility"
     track_id: Id
@@ -140,14 +140,14 @@ class SetVisibility(Operation):
 
 
 class CopyPrevious(Operation):
-    """Give a person in frame `first` the pose of the last frame before it in which they are there."""
+    """Assign a person in frame `first` the pose of the last frame before it in which they are there."""
 
     op = "copy_previous"
     track_id: Id
 
 
 class Interpolate(Operation):
-    """Put a person between the two ends of a span on straight lines, by time."""
+    """Interpolate a person between the two ends of a span on straight lines, by time."""
 
     op = "interpolate"
     track_id: Id
@@ -162,7 +162,7 @@ class PlacedPose(Options):
 
 
 class Propagate(Operation):
-    """Give a person the poses that were carried between the two ends of a span, forwards and backwards."""
+    """Assign a person the poses that were carried between the two ends of a span, forwards and backwards."""
 
     op = "propagate"
     track_id: Id
@@ -170,7 +170,7 @@ class Propagate(Operation):
 
 
 class Place(Operation):
-    """Take people from labels: each replaces whoever has its id in its frame, and is accepted."""
+    """Replace people by labels: each replaces whoever has its id in its frame, and is accepted."""
 
     op = "place"
     source: Annotated[str, StringConstraints(max_length=300)] = ""
@@ -178,7 +178,7 @@ class Place(Operation):
 
 
 class Accept(Operation):
-    """Say that a person (None: everybody) is right over a span."""
+    """Confirm that a person (None: everybody) is right over a span."""
 
     op = "accept"
     track_id: Id | None = None

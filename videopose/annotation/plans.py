@@ -61,7 +61,7 @@ def present(sheet: Sheet, track_id: int, first: int, last: int | None) -> I64:
 
 
 def renamed(sheet: Sheet, rows: I64, new_id: I64) -> list[Delta]:
-    """Give rows other ids.
+    """Assign rows other ids.
 
     Raises:
         InputError: a frame would hold two people of one id.
@@ -137,7 +137,7 @@ def merge(sheet: Sheet, do: Merge) -> list[Delta]:
 
 
 def split(sheet: Sheet, do: Split) -> list[Delta]:
-    """Give the rest of a person a name that nobody has."""
+    """Assign the rest of a person a name that nobody has."""
     rows = present(sheet, do.track_id, do.first, do.last)
     if len(sheet.rows(do.new_id)):
         raise InputError(f"somebody is called {do.new_id} already. Split into an id that nobody has")
@@ -146,7 +146,7 @@ def split(sheet: Sheet, do: Split) -> list[Delta]:
 
 
 def rename(sheet: Sheet, do: Rename) -> list[Delta]:
-    """Give a person another name, in frames where nobody else has it."""
+    """Assign a person another name, in frames where nobody else has it."""
     rows = present(sheet, do.track_id, do.first, do.last)
     places = [do.first, *_after(sheet, do.last)] if do.first or do.last is not None else []
     return [*renamed(sheet, rows, np.full(len(rows), do.new_id)), *locks(sheet, (do.track_id, do.new_id), places)]

@@ -51,7 +51,7 @@ def template(skeleton: Skeleton, x: float, y: float, height: float) -> F32:
 def put(
     sheet: Sheet, track_id: int, frames: I64, keypoints: F32, visibility: I64 | None = None, *, accepted: bool = False
 ) -> list[Delta]:
-    """Give a person a pose in each of some frames: the one who is there gets it, else they are added.
+    """Assign a person a pose in each of some frames: the one who is there gets it, else they are added.
 
     Args:
         sheet: the state.
@@ -174,7 +174,7 @@ def _ends(sheet: Sheet, track_id: int, first: int, last: int | None) -> tuple[F3
 
 
 def interpolate(sheet: Sheet, do: Interpolate) -> list[Delta]:
-    """Put a person on straight lines between two frames; a keypoint that one end lacks is absent between them."""
+    """Interpolate a person on straight lines by time; a keypoint that one end lacks is absent between them."""
     a, b, frames, late = _ends(sheet, do.track_id, do.first, do.last)
     share = late[:, None, None].astype(np.float32)
     poses = (1 - share) * a + share * b
@@ -183,7 +183,7 @@ def interpolate(sheet: Sheet, do: Interpolate) -> list[Delta]:
 
 
 def propagate(sheet: Sheet, do: Propagate) -> list[Delta]:
-    """Take carried poses; their scores lie between those of the ends."""
+    """Use carried poses; their scores lie between those of the ends."""
     a, b, frames, late = _ends(sheet, do.track_id, do.first, do.last)
     carried = {pose.frame: pose for pose in do.poses}
     if sorted(carried) != frames.tolist() or any(pose.track_id != do.track_id for pose in do.poses):
@@ -209,7 +209,7 @@ def _arrays(sheet: Sheet, poses: Sequence[PlacedPose]) -> tuple[F32, I64]:
 
 
 def place(sheet: Sheet, do: Place) -> list[Delta]:
-    """Take labels, person by person."""
+    """Replace people by labels, person by person."""
     deltas: list[Delta] = []
     ordered = sorted(do.poses, key=lambda pose: (pose.track_id, pose.frame))
     for track_id, group in groupby(ordered, key=lambda pose: pose.track_id):
@@ -223,7 +223,7 @@ def place(sheet: Sheet, do: Place) -> list[Delta]:
 
 
 def plan(sheet: Sheet, do: Operation) -> list[Delta]:
-    """Say what an operation changes; the sheet stays as it is.
+    """Plan what an operation changes; the sheet stays as it is.
 
     Raises:
         InputError: it cannot be done here.

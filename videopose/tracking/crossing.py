@@ -10,7 +10,7 @@ from videopose.geometry import boxes
 from videopose.tracking.endpoints import TrackletEndpoints, link_cost, measure_endpoints
 from videopose.tracking.options import LinkingOptions
 from videopose.tracking.track_table import TrackTable
-from videopose.types import F64, I64
+from videopose.types import F64, I64, Bool
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Crossing:
     end: int
 
 
-def resolve_swaps(table: TrackTable, options: LinkingOptions) -> TrackTable:
+def resolve_swaps(table: TrackTable, options: LinkingOptions, locked: I64 | None = None) -> TrackTable:
     """Split and rejoin tracks at crossings where keeping the ids explains the motion clearly worse than exchanging.
 
     Each crossing is judged once, in order of time, by the cost of linking what lies before it to what lies after it,
@@ -39,17 +39,29 @@ def resolve_swaps(table: TrackTable, options: LinkingOptions) -> TrackTable:
     Args:
         table: tracked poses.
         options: of linking; `swap_margin` is the cost an exchange must save.
+        locked: (M,) whom each row is known to be of, -1 = nobody knows; nobody is joined with another who is known.
     """
     track_id = table.track_id.copy()
     for crossing in find_crossings(table, options.crossing_overlap):
         current = replace(table, track_id=track_id)
         # An exchange further up may have renamed either; what overlaps here is judged under today's names.
-        saved = _saving(current, crossing, options)
+        saved = saving(current, crossing, options)
         if saved > options.swap_margin:
             after = table.frame > (crossing.begin + crossing.end) // 2
             one, other = after & (track_id == crossing.first), after & (track_id == crossing.second)
+            if locked is not None and _is_barred(locked, track_id, crossing, after):
+                continue
             track_id[one], track_id[other] = crossing.second, crossing.first
     return replace(table, track_id=track_id)
+
+
+def _is_barred(locked: I64, track_id: I64, crossing: Crossing, after: Bool) -> bool:
+    """Check whether an exchange would make one person of two who are known to be different."""
+    for before, behind in ((crossing.first, crossing.second), (crossing.second, crossing.first)):
+        rows = (~after & (track_id == before)) | (after & (track_id == behind))
+        if len(np.unique(locked[rows & (locked >= 0)])) > 1:
+            return True
+    return False
 
 
 def find_crossings(table: TrackTable, overlap: float) -> list[Crossing]:
@@ -83,7 +95,7 @@ _SAME_CROSSING = 5
 _IMPOSSIBLE = 100.0
 
 
-def _saving(table: TrackTable, crossing: Crossing, options: LinkingOptions) -> float:
+def saving(table: TrackTable, crossing: Crossing, options: LinkingOptions) -> float:
     """Return how much cheaper it is to exchange the two than to keep them."""
     before, after = [], []
     reach = 2 * options.window_frames  # an end is measured on its last frames, so no others need be looked at

@@ -21,7 +21,9 @@ _PAIRS_AT_ONCE = 20_000
 """Candidate pairs whose poses are compared in one go; bounds memory."""
 
 
-def link(table: TrackTable, options: LinkingOptions, handovers: I64 | None = None) -> TrackTable:
+def link(
+    table: TrackTable, options: LinkingOptions, handovers: I64 | None = None, locked: I64 | None = None
+) -> TrackTable:
     """Join the tracklets of a table; ids become those of the earliest piece.
 
     Args:
@@ -29,6 +31,7 @@ def link(table: TrackTable, options: LinkingOptions, handovers: I64 | None = Non
         options: gap limits and what counts as agreement.
         handovers: (H, 2) the last row of a tracklet and the first one of another that took over its person: they cost
             `handover_gain` less, because boxes on one place say more than a change of pose or size says against it.
+        locked: (M,) whom each row is known to be of, -1 = nobody knows; pieces of different people are never joined.
     """
     pairs = np.zeros((0, 2), np.int64) if handovers is None else handovers
     rounds = [limit for limit in (0.2, 0.6, 1.5) if limit < options.max_gap] + [options.max_gap]
@@ -39,10 +42,35 @@ def link(table: TrackTable, options: LinkingOptions, handovers: I64 | None = Non
         (heads, tails), whole = measure_endpoints(table, order, edges, options)
         listed = candidates(heads, tails, max_gap, options, whole)
         end, start, cost = _with_handovers(listed, heads, tails, _open_handovers(pairs, order, edges), options)
+        label = None if locked is None else piece_labels(locked, order, edges)
+        if label is not None:
+            fits = (label[end] < 0) | (label[start] < 0) | (label[end] == label[start])
+            end, start, cost = end[fits], start[fits], cost[fits]
         eager = options.open_cost * np.minimum(tails.time - heads.time, 1.0)  # a second box is short, a person is not
         successor = solve(len(edges) - 1, end, start, cost - eager[end] - eager[start], options.max_cost)
+        if label is not None:
+            successor = _of_one_label(successor, label, table.frame[order[edges[:-1]]])
         table = _renamed(table, order, edges, successor)
     return table
+
+
+def piece_labels(locked: I64, order: I64, edges: I64) -> I64:
+    """Return whom each tracklet is known to be of, (T,), -1 = nobody knows."""
+    return np.asarray(np.maximum.reduceat(locked[order], edges[:-1]), np.int64)
+
+
+def _of_one_label(successor: I64, label: I64, begins: I64) -> I64:
+    """Cut chains of tracklets where they would join two people who are known to be different."""
+    label, successor = label.copy(), successor.copy()
+    for piece in np.argsort(begins, kind="stable").tolist():  # predecessors begin earlier, so they are done before
+        after = int(successor[piece])
+        if after < 0 or label[piece] < 0:
+            continue
+        if label[after] >= 0 and label[after] != label[piece]:
+            successor[piece] = -1
+        else:
+            label[after] = label[piece]
+    return successor
 
 
 def _open_handovers(handovers: I64, order: I64, edges: I64) -> I64:
