@@ -13,5 +13,5 @@ for folder in ("pipelines", "configs", "eval"):
 setup(
     packages=packages,
     package_dir=package_dir,
-    package_data={"": ["*.yaml"], "videopose": ["py.typed", "assets/*", "io/*.json"]},
+    package_data={"": ["*.yaml"], "videopose": ["py.typed", "assets/*", "io/*.json", "desk/page/*"]},
 )

@@ -11,7 +11,7 @@ import numpy as np
 from videopose.annotation.steps import MIN_SCORE, DoubtOptions, Found, Steps
 from videopose.skeletons import Skeleton
 from videopose.tracking.track_table import TrackTable
-from videopose.types import F32, F64
+from videopose.types import F32, F64, I64
 
 _FACE = ("nose", "eye", "ear", "face")
 
@@ -52,12 +52,20 @@ def _usual(table: TrackTable, steps: Steps) -> F64:
 def _jumps(table: TrackTable, steps: Steps, options: DoubtOptions) -> Iterator[Found]:
     usual = _usual(table, steps)
     far = (steps.frames <= 2) & (steps.length > options.jump) & (steps.length > options.jump_factor * usual)
-    for at in np.flatnonzero(far).tolist():
-        row = int(steps.after[at])
-        frame, track_id = _at(table, row)
-        length = float(steps.length[at])
-        text = f"{track_id} goes {length:.2f} of its size in a frame, usually {usual[at]:.2f}"
-        yield Found("jump", frame, frame, (track_id,), (row,), 3 + min(length, 3) / 3, text)
+    for first, last in _runs(far, steps.frames.cumsum()):
+        for at in _parts(table.track_id[steps.after[first : last + 1]], first):
+            worst = int(at[steps.length[at].argmax()])
+            rows = tuple(steps.after[at[far[at]]].tolist())
+            (frame, track_id), end = _at(table, int(steps.after[worst])), int(table.frame[steps.after[at[-1]]])
+            length = float(steps.length[worst])
+            text = f"{track_id} goes {length:.2f} of its size in a frame, usually {usual[worst]:.2f}"
+            yield Found("jump", frame, max(frame, end), (track_id,), rows, 3 + min(length, 3) / 3, text)
+
+
+def _parts(ids: I64, first: int) -> list[I64]:
+    """Cut a run of steps where another person's begin; places count from `first`."""
+    cuts = np.flatnonzero(np.diff(ids)) + 1
+    return [np.asarray(part + first, np.int64) for part in np.split(np.arange(len(ids)), cuts)]
 
 
 def _flips(table: TrackTable, steps: Steps, skeleton: Skeleton, options: DoubtOptions) -> Iterator[Found]:
@@ -118,7 +126,7 @@ def _keypoints(table: TrackTable, steps: Steps, skeleton: Skeleton, options: Dou
             yield Found("keypoint", frame, frame, (track_id,), (row,), 2 + min(value, 1.0), text, worst, move)
 
 
-def _against_body(shift: F32) -> F32:
+def _against_body(shift: F32 | F64) -> F32:
     """Return how far (P, K, 2) shifts are from those of the body as a whole, (P, K)."""
     return np.asarray(np.linalg.norm(shift - np.median(shift, axis=1, keepdims=True), axis=2))
 

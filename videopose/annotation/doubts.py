@@ -26,8 +26,8 @@ TITLES: dict[str, str] = {
     "brief": "in one frame only",
     "jump": "person jumps",
     "flip": "left and right exchanged?",
-    "keypoint": "keypoint away from its neighbours in time",
-    "limb": "limb of unusual length",
+    "keypoint": "keypoint leaves and comes back",
+    "limb": "unusual limb length",
     "low": "low score",
 }
 """Each kind in words."""

@@ -7,8 +7,8 @@ the old values back, so a result of millions of poses costs an edit no more than
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -23,6 +23,9 @@ NOT_GIVEN, ABSENT, HIDDEN, SEEN = -1, 0, 1, 2
 """Visibility of a keypoint as an annotator says it, COCO's numbers."""
 
 Column = Literal["track_id", "keypoints", "score", "xyxy", "alive", "edited", "visibility", "accepted", "locked"]
+
+
+_COLUMNS = ("frame", *get_args(Column))
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +154,12 @@ class Sheet:
             raise InputError(f"frame {frame} is not in the result: nobody was looked for there. Choose another frame")
         return place
 
+    def copy(self) -> Sheet:
+        """Return a sheet of its own, which may be read while this one is edited."""
+        added = {frame: list(rows) for frame, rows in self._added.items()}
+        columns = {name: getattr(self, name)[: self._used].copy() for name in _COLUMNS}
+        return replace(self, **columns, _added=added)
+
     def append(self, frames: I64) -> I64:
         """Make room for people in frames, one each; they are not there until a delta says so."""
         count = len(frames)
@@ -165,8 +174,7 @@ class Sheet:
 
     def _grow(self, count: int) -> None:
         fill = {"track_id": UNTRACKED, "visibility": NOT_GIVEN}
-        for name in ("frame", "track_id", "keypoints", "score", "xyxy", "alive", "edited", "visibility", "accepted",
-                     "locked"):  # fmt: skip
+        for name in _COLUMNS:
             column = getattr(self, name)
             room = np.full((count, *column.shape[1:]), fill.get(name, 0), column.dtype)
             setattr(self, name, np.concatenate([column, room]))

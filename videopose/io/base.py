@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -158,6 +159,28 @@ class VideoReader(ABC):
             raise InputError(f"frame {index} is not in {self._path}: it has frames 0-{count - 1}")
         return self._frame(index % count)
 
+    def with_those_before(self, index: int, count: int) -> list[Frame]:
+        """Return a frame and up to `count` of those before it, as far as they are decoded on the way to it anyway.
+
+        Raises:
+            InputError: the video has no such frame.
+            VideoError: the frame is there but cannot be decoded.
+        """
+        if not 0 <= index < len(self._timeline):
+            raise InputError(f"frame {index} is not in {self._path}: it has frames 0-{len(self._timeline) - 1}")
+        start = self._nearest_start(index)
+        if self._cursor is None or not start <= self._next <= index:
+            self._cursor, self._next = self._images_at(start), start
+        kept: deque[tuple[int, LazyImage]] = deque(maxlen=count + 1)
+        for found, image in self._cursor:
+            self._next = found + 1
+            kept.append((found, image))
+            if found >= index:
+                break
+        if not kept or kept[-1][0] != index:
+            raise self._undecodable(index)
+        return [Frame(found, self._timeline.time(found), _tensor_from(image())) for found, image in kept]
+
     def at(self, seconds: float) -> Frame:
         """Return the frame that is shown at a time.
 
@@ -181,10 +204,13 @@ class VideoReader(ABC):
                 return Frame(index, self._timeline.time(index), _tensor_from(image()))
             if found > index:
                 break
+        raise self._undecodable(index)
+
+    def _undecodable(self, index: int) -> VideoError:
         self._cursor = None
         reason = self._reason or self._timeline.damage.get(index) or "the decoder gave no image"
         time = self._timeline.time(index)
-        raise VideoError(f"{self._path}: frame {index} ({time:.2f} s) cannot be decoded: {reason}. Take another")
+        return VideoError(f"{self._path}: frame {index} ({time:.2f} s) cannot be decoded: {reason}. Take another")
 
     @property
     def time_base(self) -> Fraction:
