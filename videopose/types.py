@@ -31,6 +31,11 @@ Bool = NDArray[np.bool_]
 UNTRACKED = -1
 """The `track_id` of a person no tracker has seen yet."""
 
+SEEN, FILLED, CORRECTED = 0, 1, 2
+SOURCES = ("seen", "filled", "corrected")
+"""Where a keypoint comes from, by its number in `Poses.source`: a network saw it, it was put between others that were
+seen, or somebody placed it by hand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:
@@ -136,6 +141,7 @@ class Poses(ShowsShapes):
         track_id: (N,) -1 = not tracked.
         skeleton: whose K keypoints these are, None if whoever made them does not say. A pointer: it is not written with
             every frame.
+        source: (N, K) where each keypoint comes from, SEEN, FILLED or CORRECTED; None = all are seen.
     """
 
     keypoints: F32
@@ -143,6 +149,7 @@ class Poses(ShowsShapes):
     xyxy: F32
     track_id: I64
     skeleton: Skeleton | None = field(default=None, kw_only=True)
+    source: U8 | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         n = len(self.keypoints)
@@ -154,6 +161,9 @@ class Poses(ShowsShapes):
         check_dtype("Poses.score", self.score, np.float32)
         check_dtype("Poses.xyxy", self.xyxy, np.float32)
         check_dtype("Poses.track_id", self.track_id, np.int64)
+        if self.source is not None:
+            check_shape("Poses.source", self.source, n, self.keypoints.shape[1])
+            check_dtype("Poses.source", self.source, np.uint8)
         if self.skeleton is not None and len(self.skeleton) != self.keypoints.shape[1]:
             raise InputError(
                 f"Poses.skeleton: {self.skeleton.name} has {len(self.skeleton)} keypoints, Poses.keypoints "
@@ -167,8 +177,18 @@ class Poses(ShowsShapes):
         """Choose people; a number gives one row, because a container always holds rows."""
         rows = _as_rows(rows)
         return Poses(
-            self.keypoints[rows], self.score[rows], self.xyxy[rows], self.track_id[rows], skeleton=self.skeleton
+            self.keypoints[rows],
+            self.score[rows],
+            self.xyxy[rows],
+            self.track_id[rows],
+            skeleton=self.skeleton,
+            source=None if self.source is None else self.source[rows],
         )
+
+    @property
+    def sources(self) -> U8:
+        """(N, K) `source`, also where all keypoints are seen."""
+        return np.zeros(self.keypoints.shape[:2], np.uint8) if self.source is None else self.source
 
     def _repr_html_(self) -> str:
         """Show people as a table in a notebook: id, score, box in image pixels."""
@@ -216,7 +236,27 @@ class Poses(ShowsShapes):
             np.concatenate([part.xyxy for part in parts]),
             np.concatenate([part.track_id for part in parts]),
             skeleton=skeleton,
+            source=_joined_sources(parts),
         )
+
+
+def _joined_sources(parts: Sequence[Poses]) -> U8 | None:
+    if all(part.source is None for part in parts):
+        return None
+    return np.concatenate([part.sources for part in parts])
+
+
+def pose_source(source: U8) -> U8:
+    """Find where whole poses come from: corrected where a keypoint is, filled where all keypoints are.
+
+    Args:
+        source: (N, K) of their keypoints.
+
+    Returns:
+        (N,) SEEN, FILLED or CORRECTED.
+    """
+    filled = (source == FILLED).all(axis=1) & (source.shape[1] > 0)
+    return np.where((source == CORRECTED).any(axis=1), CORRECTED, np.where(filled, FILLED, SEEN)).astype(np.uint8)
 
 
 def _as_rows(rows: Any) -> Any:  # Any: as numpy takes them

@@ -179,7 +179,7 @@ def test_a_result_becomes_arrays_and_tables(clip, tmp_path):
     assert people == len(arrays.track_id) >= 1
     assert np.isnan(arrays.keypoints).any(-1).any(-1).tolist() == np.isnan(arrays.score).tolist()
     assert table.num_rows == int(np.isfinite(arrays.score).sum()) * 19
-    assert table.column_names == ["frame", "time", "track_id", "person_score", "keypoint", "x", "y", "score"]
+    assert table.column_names == ["frame", "time", "track_id", "person_score", "keypoint", "x", "y", "score", "source"]
     assert "track_id" in result._repr_html_()
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     assert isinstance(result.to_dataframe(), pandas.DataFrame)

@@ -125,7 +125,8 @@ def test_containers_print_their_shapes():
 
     assert repr(Detections.empty()) == "Detections(xyxy=float32(0, 4), score=float32(0,))"
     assert repr(Poses(**fields_of(some_poses(2)), skeleton=COCO)) == (
-        "Poses(keypoints=float32(2, 17, 3), score=float32(2,), xyxy=float32(2, 4), track_id=int64(2,), skeleton=coco17)"
+        "Poses(keypoints=float32(2, 17, 3), score=float32(2,), xyxy=float32(2, 4), track_id=int64(2,), "
+        "skeleton=coco17, source=None)"
     )
     assert "heatmaps=float32(2, 1, 1, 1)" in repr(crops_of(2))
     assert repr(Frame(3, 0.12, image)) == "Frame(index=3, time=0.12, image=uint8(3, 8, 6))"

@@ -11,23 +11,38 @@ import click
 
 if TYPE_CHECKING:
     from videopose.io.exchange.table import PoseTable
+    from videopose.io.result import Layout
 
 
 @click.command(name="convert")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File or, for a folder, folder.")
-@click.option("--to", "target", required=True, metavar="FORMAT", help="Format to write; see --list.")
+@click.option("--to", "target", metavar="FORMAT", help="Format to write; see --list [told by the suffix of -o].")
 @click.option("--from", "origin", metavar="FORMAT", help="Format of SOURCE; recognised by default.")
 @click.option("--clip", type=click.Path(path_type=Path), help="The video: its size, frame rate and times are taken.")
 @click.option("--size", metavar="WxH", help="Size of the images in pixels, where SOURCE does not say.")
 @click.option("--first", type=int, metavar="N", help="What the first frame is called in image names [told by them].")
 @click.option("--no-derive", is_flag=True, help="Leave keypoints absent that could be computed from others (a neck).")
+@click.option(
+    "--layout",
+    type=click.Choice(["wide", "long"]),
+    default="wide",
+    show_default=True,
+    help="Of CSV and Parquet: a row per person, or a row per keypoint.",
+)
+@click.option(
+    "--min-score",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="S",
+    help="Leave keypoints out whose score is below: empty, NaN or not labelled.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("--list", "show", is_flag=True, is_eager=True, expose_value=False, callback=lambda *args: _list(*args),
               help="List the formats and exit.")  # fmt: skip
 def command(
-    source: Path, output: Path, target: str, origin: str | None, clip: Path | None, size: str | None, first: int | None,
-    no_derive: bool, overwrite: bool,
+    source: Path, output: Path, target: str | None, origin: str | None, clip: Path | None, size: str | None,
+    first: int | None, no_derive: bool, layout: Layout, min_score: float, overwrite: bool,
 ) -> None:  # fmt: skip
     """Convert SOURCE, a file or a folder of files, to another format.
 
@@ -37,8 +52,10 @@ def command(
     from videopose.cli.main import printable
     from videopose.errors import DatasetError, InputError
     from videopose.io.disk import refusals_said
-    from videopose.io.exchange.formats import format_named, read_table, write_table
+    from videopose.io.exchange.formats import format_named, format_of_suffix, read_table, write_table
 
+    if target is None:
+        target = format_of_suffix(output)
     suffix = format_named(target).suffix
     if source.is_dir():
         pattern = format_named(origin).suffix if origin else ".json"
@@ -58,7 +75,8 @@ def command(
         with refusals_said(written):
             if written.exists() and not overwrite:
                 raise InputError(f"{written}: exists already. Give another -o, or --overwrite")
-        for sentence in write_table(placed(read_table(file, origin)), written, target, derive=not no_derive):
+        table = placed(read_table(file, origin))
+        for sentence in write_table(table, written, target, derive=not no_derive, layout=layout, min_score=min_score):
             if sentence not in said:
                 said.add(sentence)
                 click.echo(f"note: {printable(sentence)}", err=True)

@@ -12,7 +12,7 @@ import pyarrow.json as pa_json
 from videopose.errors import InputError
 from videopose.io.number_text import decimal_texts, fixed_texts, integer_texts, lines
 from videopose.io.rows import PIXEL_DECIMALS, SCORE_DECIMALS, Block
-from videopose.types import F32, Poses
+from videopose.types import F32, SEEN, SOURCES, U8, Poses, pose_source
 
 _NUMBERS = pa.list_(pa.float64())
 _SCHEMA = pa.schema(
@@ -28,6 +28,8 @@ _SCHEMA = pa.schema(
                         ("score", pa.float64()),
                         ("box", _NUMBERS),
                         ("keypoints", pa.list_(_NUMBERS)),
+                        ("source", pa.string()),
+                        ("keypoint_source", pa.list_(pa.string())),
                     ]
                 )
             ),
@@ -89,7 +91,20 @@ def _people_texts(people: Poses) -> list[bytes]:
         decimal_texts(xyxy[:, 3], PIXEL_DECIMALS, b'],"keypoints":['),
         points,
     )
-    return [text.removesuffix(b",") + b"]}" for text in texts]
+    if people.source is None or not people.source.any():
+        return [text.removesuffix(b",") + b"]}" for text in texts]
+    ends = map(source_text, people.source, pose_source(people.source))
+    return [text.removesuffix(b",") + b"]" + end + b"}" for text, end in zip(texts, ends, strict=True)]
+
+
+def source_text(source: U8, of_pose: int) -> bytes:
+    """Write where a pose and its K keypoints come from; nothing where all are seen, as most are."""
+    if not source.any():
+        return b""
+    text = f',"source":"{SOURCES[of_pose]}"'
+    if (source != of_pose).any():
+        text += ',"keypoint_source":[' + ",".join(f'"{SOURCES[each]}"' for each in source.tolist()) + "]"
+    return text.encode()
 
 
 def read(texts: Sequence[bytes], num_keypoints: int) -> Block:
@@ -117,6 +132,7 @@ def read(texts: Sequence[bytes], num_keypoints: int) -> Block:
     lengths = pc.list_value_length(people).to_numpy()
     person = _whole(people.flatten())
     track_id, score, box, points = (_whole(person.field(name)) for name in ("track_id", "score", "box", "keypoints"))
+    source = _sources(person.field("source"), person.field("keypoint_source"), num_keypoints)
     return Block(
         index.to_pylist(),
         time.to_pylist(),
@@ -126,8 +142,25 @@ def read(texts: Sequence[bytes], num_keypoints: int) -> Block:
             np.asarray(score).astype(np.float32),
             _numbers(box, 4),
             np.asarray(track_id),
+            source=source,
         ),
     )
+
+
+def _sources(of_pose: pa.Array, of_keypoint: pa.ListArray, num_keypoints: int) -> U8 | None:
+    """Read where people and their keypoints come from, (N, K); None where the lines do not say."""
+    if of_pose.null_count == len(of_pose) and of_keypoint.null_count == len(of_keypoint):
+        return None
+    whole = _numbers_of(of_pose.fill_null(SOURCES[SEEN]))
+    out = np.repeat(whole[:, None], num_keypoints, axis=1)
+    rows = np.flatnonzero(of_keypoint.is_valid())
+    listed = of_keypoint.take(pa.array(rows))
+    out[rows] = _numbers_of(_entries(listed, num_keypoints)).reshape(len(rows), num_keypoints)
+    return out
+
+
+def _numbers_of(words: pa.StringArray) -> U8:
+    return np.asarray(_whole(pc.index_in(words, pa.array(SOURCES)))).astype(np.uint8)
 
 
 def _whole(array: pa.Array) -> pa.Array:

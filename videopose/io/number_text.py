@@ -6,11 +6,12 @@ NUL; `lines` puts such arrays side by side and takes the NULs out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
-from videopose.types import F64, I64, U8
+from videopose.types import F64, I64, U8, Bool
 
 _WHOLE = 10_000
 """Numbers from here up are rare (no image is as wide) and are written one by one."""
@@ -60,6 +61,26 @@ def integer_texts(values: I64, end: bytes) -> U8:
 def fixed_texts(shape: tuple[int, ...], text: bytes) -> U8:
     """Write the same text everywhere."""
     return np.broadcast_to(np.frombuffer(text, np.uint8), (*shape, len(text)))
+
+
+def emptied(texts: U8, where: Bool, end: bytes) -> U8:
+    """Remove the texts at some places, but not what comes after them.
+
+    Args:
+        texts: (..., W) as the functions above give them.
+        where: (...) True = nothing stands there.
+        end: what comes after each text.
+    """
+    if where.any():
+        texts = texts.copy()
+        texts[where] = 0
+        texts[where, : len(end)] = np.frombuffer(end, np.uint8)
+    return texts
+
+
+def chosen_texts(numbers: U8, names: Sequence[str], end: bytes) -> U8:
+    """Write names by their numbers, (...) -> (..., W) bytes as `decimal_texts` gives them."""
+    return _bytes(np.array([name.encode() + end for name in names])[numbers])
 
 
 def lines(*columns: U8) -> list[bytes]:

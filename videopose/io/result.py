@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Literal, Protocol
 
 from videopose.errors import DatasetError, VideoPoseError
 from videopose.io.header_checks import check_facts
@@ -19,6 +19,9 @@ from videopose.skeletons import SKELETONS, Skeleton
 from videopose.types import Gap, Record, VideoInfo
 
 SCHEMA = "videopose/1"
+
+Layout = Literal["wide", "long"]
+"""A row per person, or a row per keypoint, in the results that are tables."""
 
 JsonObject = dict[str, Any]
 """A JSON object: numbers, texts, lists and objects. What stands in it is checked where it is read."""

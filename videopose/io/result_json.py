@@ -19,7 +19,7 @@ from videopose.errors import DatasetError, check_shape
 from videopose.io import frame_lines
 from videopose.io.result import JsonObject, ResultHeader, ResultWriter, atomic_write, header_facts, header_from
 from videopose.io.rows import Block, FrameBuffer, records_of
-from videopose.types import Poses, Record
+from videopose.types import SEEN, SOURCES, U8, Poses, Record
 
 _FRAMES = '"frames":['
 _BYTES_AT_ONCE = 1 << 20
@@ -180,4 +180,22 @@ def _poses_from(people: list[JsonObject], num_keypoints: int) -> Poses:
         score=np.array([person["score"] for person in people], np.float32),
         xyxy=np.array([person["box"] for person in people], np.float32),
         track_id=np.array([person["track_id"] for person in people], np.int64),
+        source=_sources_from(people, num_keypoints),
     )
+
+
+def _sources_from(people: list[JsonObject], num_keypoints: int) -> U8 | None:
+    if not any("source" in person or "keypoint_source" in person for person in people):
+        return None
+    words = [
+        person.get("keypoint_source") or [person.get("source") or SOURCES[SEEN]] * num_keypoints for person in people
+    ]
+    source = np.array([[_source_from(word) for word in row] for row in words], np.uint8)
+    check_shape("keypoint_source", source, len(people), num_keypoints)
+    return source
+
+
+def _source_from(word: Any) -> int:  # Any: whatever the file holds
+    if word not in SOURCES:
+        raise ValueError(f"source {word!r} is not one of {', '.join(SOURCES)}")
+    return SOURCES.index(word)

@@ -1,7 +1,8 @@
 """What the results that are tables have in common, Parquet and CSV: a row per person and frame, as in the JSON.
 
-A frame in which nobody is seen has one row without a person, so every decoded frame appears. The header stands in the
-Parquet file's metadata under `videopose`, and in the first line of the CSV behind `# `.
+A frame in which nobody is seen has one row without a person, so every decoded frame appears. A keypoint that is absent
+has no numbers. The header stands in the Parquet file's metadata under `videopose`, and in the first line of the CSV
+behind `# `. The other layout, a row per keypoint, is in `result_long`.
 """
 
 from __future__ import annotations
@@ -11,26 +12,45 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from videopose.errors import DatasetError
 from videopose.io.result import ResultHeader, header_facts, header_from
 from videopose.io.rows import Rows
 from videopose.skeletons import Skeleton
+from videopose.types import F64, SEEN, SOURCES, U8
 
-INTEGERS = ("index", "track_id")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_PERSON = ("track_id", "score", "x1", "y1", "x2", "y2")
+_BOX = ("x1", "y1", "x2", "y2")
+_PARTS = ("x", "y", "score", "source")
 
 
-def columns(skeleton: Skeleton) -> list[str]:
-    """List the columns: frame, time, the person's facts, then x, y and score of each keypoint."""
-    points = [f"{name}_{part}" for name in skeleton.keypoints for part in ("x", "y", "score")]
-    return ["index", "time", *_PERSON, *points]
+def columns(skeleton: Skeleton, *, old: bool = False) -> list[str]:
+    """List the columns: frame, time, the person's facts, then x, y, score and source of each keypoint.
+
+    Args:
+        skeleton: of the keypoints.
+        old: as they were before keypoints said where they come from.
+    """
+    if old:
+        return ["index", "time", "track_id", "score", *_BOX, *_points(skeleton, _PARTS[:3])]
+    return ["frame", "time", "track_id", "score", "source", *_BOX, *_points(skeleton, _PARTS)]
 
 
-def schema(skeleton: Skeleton) -> pa.Schema:
+def _points(skeleton: Skeleton, parts: tuple[str, ...]) -> list[str]:
+    return [f"{name}_{part}" for name in skeleton.keypoints for part in parts]
+
+
+def schema(skeleton: Skeleton, *, old: bool = False) -> pa.Schema:
     """Return the columns with their types."""
-    return pa.schema([(name, pa.int64() if name in INTEGERS else pa.float64()) for name in columns(skeleton)])
+    words = set() if old else {"source", *_points(skeleton, _PARTS[3:])}
+    integers = ("index", "frame", "track_id")
+    return pa.schema(
+        [
+            (name, pa.int64() if place < 3 and name in integers else pa.string() if name in words else pa.float64())
+            for place, name in enumerate(columns(skeleton, old=old))
+        ]
+    )
 
 
 def header_text(header: ResultHeader) -> str:
@@ -38,9 +58,9 @@ def header_text(header: ResultHeader) -> str:
     return json.dumps(header_facts(header), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def cell_texts(skeleton: Skeleton) -> list[str]:
-    """List the columns as a CSV's first cells: one that a spreadsheet would compute begins with an apostrophe."""
-    return [f"'{name}" if name[:1] in _FORMULA else name for name in map(_one_line, columns(skeleton))]
+def cell_texts(names: list[str]) -> list[str]:
+    """Write names as a CSV's cells: one that a spreadsheet would compute begins with an apostrophe."""
+    return [f"'{name}" if name[:1] in _FORMULA else name for name in map(_one_line, names)]
 
 
 def _one_line(name: str) -> str:
@@ -62,28 +82,64 @@ def header_from_text(text: str, path: Path) -> ResultHeader:
     return header_from(facts, str(path))
 
 
-def check_columns(found: list[str], wanted: list[str], path: Path) -> None:
-    """Raise `DatasetError` unless the columns are the documented ones."""
-    missing = [name for name in wanted if name not in found]
-    if missing or found != wanted:
-        what = f"column {missing[0]!r} is missing" if missing else "its columns are not in the documented order"
-        raise DatasetError(f"{path}: {what}. Give a result of videopose run")
+def check_columns(found: list[str], known: list[list[str]], path: Path) -> int:
+    """Find which of some lists of columns a file has.
+
+    Returns:
+        Its place among them.
+
+    Raises:
+        DatasetError: it has none of them.
+    """
+    if found in known:
+        return known.index(found)
+    missing = [[name for name in wanted if name not in found] for wanted in known]
+    least = min(missing, key=len)
+    what = f"column {least[0]!r} is missing" if least else "its columns are not in the documented order"
+    raise DatasetError(f"{path}: {what}. Give a result of videopose run")
 
 
 def rows_of(table: pa.RecordBatch | pa.Table) -> Rows:
-    """Split the columns of a file.
+    """Split the columns of a file, of this release or an older one.
 
     Raises:
-        ValueError: a row has no index or no time.
+        ValueError: a row has no frame or no time, or a source is unknown.
     """
-    index, time, track_id, *numbers = table.columns
-    if index.null_count or time.null_count:
-        raise ValueError("a row has no index or no time")
+    frame, time, track_id, *others = table.columns
+    if frame.null_count or time.null_count:
+        raise ValueError("a row has no frame or no time")
     is_person = np.asarray(track_id.is_valid())
+    numbers = _numbers([each for each in others if pa.types.is_floating(each.type)])
+    num_keypoints = (numbers.shape[1] - 5) // 3
+    words = [each for each in others if not pa.types.is_floating(each.type)]
+    source = np.full((len(numbers), num_keypoints), SEEN, np.uint8)
+    if words:
+        source = np.stack([source_numbers(each) for each in words], axis=1)[:, 1:]
     return Rows(
-        np.asarray(index),
-        np.asarray(time),
-        is_person,
-        np.asarray(track_id.fill_null(0)),
-        np.stack([np.asarray(column) for column in numbers], axis=1),  # null becomes NaN
-    )
+        np.asarray(frame), np.asarray(time), is_person, np.asarray(track_id.fill_null(0)), numbers, source
+    )  # fmt: skip
+
+
+def _numbers(columns: list[pa.Array | pa.ChunkedArray]) -> F64:
+    """Stack the columns of numbers; a keypoint without any is absent, and becomes 0, 0 with score 0."""
+    out = np.stack([np.asarray(column) for column in columns], axis=1)  # null becomes NaN
+    points = columns[5:]
+    for place in range(0, len(points), 3):
+        if all(column.null_count for column in points[place : place + 3]):
+            empty = np.logical_and.reduce([~np.asarray(column.is_valid()) for column in points[place : place + 3]])
+            out[empty, 5 + place : 8 + place] = 0.0
+    return out
+
+
+def source_numbers(words: pa.Array | pa.ChunkedArray) -> U8:
+    """Convert the words of a column to numbers; none is `seen`.
+
+    Raises:
+        ValueError: a word is unknown.
+    """
+    given = words.cast(pa.string()).fill_null(SOURCES[SEEN])
+    numbers = pc.index_in(given, pa.array(SOURCES))
+    if numbers.null_count:
+        wrong = given.filter(numbers.is_null())[0].as_py()
+        raise ValueError(f"source {wrong!r} is not one of {', '.join(SOURCES)}")
+    return np.asarray(numbers).astype(np.uint8)

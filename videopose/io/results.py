@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,7 @@ import pyarrow as pa
 
 from videopose.errors import DatasetError, InputError
 from videopose.io import result_csv, result_json, result_parquet
-from videopose.io.result import ResultHeader, ResultWriter
+from videopose.io.result import Layout, ResultHeader, ResultWriter
 from videopose.io.result_arrays import ResultArrays, to_arrays, to_table
 from videopose.types import Record
 
@@ -23,17 +24,22 @@ from videopose.types import Record
 @dataclass(frozen=True)
 class _Format:
     write: Callable[[Path, ResultHeader], AbstractContextManager[ResultWriter]]
+    write_long: Callable[[Path, ResultHeader], AbstractContextManager[ResultWriter]] | None
     read_header: Callable[[Path], ResultHeader]
     read_records: Callable[[Path], Iterator[Record]]
 
 
 FORMATS: dict[str, _Format] = {
-    ".json": _Format(result_json.write_json, result_json.read_json_header, result_json.read_json_records),
+    ".json": _Format(result_json.write_json, None, result_json.read_json_header, result_json.read_json_records),
     ".parquet": _Format(
-        result_parquet.write_parquet, result_parquet.read_parquet_header, result_parquet.read_parquet_records
+        result_parquet.write_parquet, partial(result_parquet.write_parquet, layout="long"),
+        result_parquet.read_parquet_header, result_parquet.read_parquet_records,
     ),
-    ".csv": _Format(result_csv.write_csv, result_csv.read_csv_header, result_csv.read_csv_records),
-}
+    ".csv": _Format(
+        result_csv.write_csv, partial(result_csv.write_csv, layout="long"), result_csv.read_csv_header,
+        result_csv.read_csv_records,
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)
@@ -96,15 +102,25 @@ def check_suffix(path: Path) -> None:
         raise InputError(f"{path}: results are written as {', '.join(FORMATS)}, by the suffix; choose one of them")
 
 
-def write_result(path: Path, header: ResultHeader) -> AbstractContextManager[ResultWriter]:
+def write_result(path: Path, header: ResultHeader, *, layout: Layout = "wide") -> AbstractContextManager[ResultWriter]:
     """Open a result for writing; the file appears when the block ends well.
 
+    Args:
+        path: the suffix chooses the format.
+        header: what stands above the frames.
+        layout: of a table: wide has a row per person, long a row per keypoint.
+
     Raises:
-        InputError: the suffix names no format.
+        InputError: the suffix names no format, or one that has no such layout.
         VideoPoseError: the disk is full, or the folder cannot be written to.
     """
     check_suffix(path)
-    return FORMATS[path.suffix.lower()].write(path, header)
+    chosen = FORMATS[path.suffix.lower()]
+    if layout == "wide":
+        return chosen.write(path, header)
+    if chosen.write_long is None:
+        raise InputError(f"{path}: the long layout is one of tables. Choose .csv or .parquet, or leave out the layout")
+    return chosen.write_long(path, header)
 
 
 def read_result(path: str | Path) -> StoredResult:

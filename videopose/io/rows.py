@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from videopose.errors import DatasetError
 from videopose.io.number_text import rounded
-from videopose.types import F32, F64, I64, Bool, Frame, Poses, Record
+from videopose.types import F32, F64, I64, SEEN, U8, Bool, Frame, Poses, Record
 
 ROWS_AT_ONCE = 4096
 """Rows of a file that are turned into text or back in one go."""
@@ -93,7 +93,9 @@ class Rows:
         time: (R,) of the frame, seconds.
         is_person: (R,) False in a row without a person.
         track_id: (R,) anything in a row without a person.
-        numbers: (R, 5 + 3 K) score, x1, y1, x2, y2, then x, y and score of each keypoint; likewise.
+        numbers: (R, 5 + 3 K) score, x1, y1, x2, y2, then x, y and score of each keypoint; likewise. A keypoint that is
+            absent is 0, 0 with score 0.
+        source: (R, K) where each keypoint comes from; likewise.
     """
 
     index: I64
@@ -101,20 +103,22 @@ class Rows:
     is_person: Bool
     track_id: I64
     numbers: F64
+    source: U8
 
     def __getitem__(self, rows: slice) -> Rows:
-        return Rows(self.index[rows], self.time[rows], self.is_person[rows], self.track_id[rows], self.numbers[rows])
+        return Rows(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    @property
+    def absent(self) -> Bool:
+        """(R, K) keypoints that are absent."""
+        points = self.numbers[:, 5:]
+        return np.asarray(~points.reshape(len(points), points.shape[1] // 3, 3).any(axis=2))
 
     @staticmethod
     def joined(first: Rows, second: Rows) -> Rows:
         """Concatenate the rows of two."""
-        return Rows(
-            np.concatenate([first.index, second.index]),
-            np.concatenate([first.time, second.time]),
-            np.concatenate([first.is_person, second.is_person]),
-            np.concatenate([first.track_id, second.track_id]),
-            np.concatenate([first.numbers, second.numbers]),
-        )
+        pairs = ((getattr(first, each.name), getattr(second, each.name)) for each in fields(first))
+        return Rows(*map(np.concatenate, pairs))
 
 
 def rows_from(block: Block) -> Rows:
@@ -136,7 +140,11 @@ def rows_from(block: Block) -> Rows:
     )
     track_id = np.zeros(len(frame), np.int64)
     track_id[is_person] = people.track_id
-    return Rows(np.array(block.index, np.int64)[frame], np.array(block.time)[frame], is_person, track_id, numbers)
+    source = np.full((len(frame), points.shape[1]), SEEN, np.uint8)
+    if people.source is not None:
+        source[is_person] = people.source
+    index, time = np.array(block.index, np.int64)[frame], np.array(block.time)[frame]
+    return Rows(index, time, is_person, track_id, numbers, source)
 
 
 def rounded_keypoints(keypoints: F32) -> F64:
@@ -164,6 +172,7 @@ def block_from(rows: Rows, edges: I64) -> Block:
         score=numbers[:, 0],
         xyxy=numbers[:, 1:5],
         track_id=rows.track_id[rows.is_person],
+        source=rows.source[rows.is_person] if rows.source.any() else None,
     )
     before = np.concatenate([[0], np.cumsum(rows.is_person)])
     begins = edges[:-1]

@@ -34,4 +34,5 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError):  # another C library
         return False
     settings = {_MMAP_THRESHOLD: _LARGEST, _TRIM_THRESHOLD: _KEPT, _TOP_PAD: 1 << 20}
-    return all([mallopt(name, value) == 1 for name, value in settings.items()])
+    results = [mallopt(name, value) for name, value in settings.items()]
+    return all(result == 1 for result in results)

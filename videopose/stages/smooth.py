@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from videopose.learned_tracking import learned_smoother
 from videopose.skeletons import Skeleton
@@ -44,6 +46,8 @@ class TrackAndSmooth:
             return
         learned = learned_smoother(self.smoothing, self.skeleton)
         table = TrackPoses(self.tracker, self.skeleton).table(records)
+        if table.source is None:  # what is put in the place of outliers is marked here
+            table = replace(table, source=np.zeros(table.keypoints.shape[:2], np.uint8))
         filled, movement = smooth(table, self.smoothing, self.skeleton, learned)
         _log.info("smoothing (%s) %s", self.smoothing.method, movement)
         yield from table.records(filled, keep_untracked=self.tracker.keep_untracked)

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from videopose.skeletons import Skeleton
-from videopose.types import F32, F64, I64, UNTRACKED, Bool, Frame, Gap, Poses, Record
+from videopose.types import F32, F64, I64, U8, UNTRACKED, Bool, Frame, Gap, Poses, Record
 
 _BLOCK = 256
 """Frames whose rows are joined into one array while collecting."""
@@ -40,6 +40,7 @@ class TrackTable:
         camera: (F, 3, 3) from the pixels of the frame before to those of this one, NaN where nothing was measured;
             None = nowhere.
         skeleton: whose K keypoints these are, None if whoever made the poses does not say.
+        source: (M, K) where each keypoint comes from, as in `Poses`; None = all are seen.
     """
 
     index: I64
@@ -55,6 +56,7 @@ class TrackTable:
     shot: I64 | None = None
     camera: F64 | None = None
     skeleton: Skeleton | None = None
+    source: U8 | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -74,7 +76,12 @@ class TrackTable:
 
     def _people(self, rows: slice) -> Poses:
         return Poses(
-            self.keypoints[rows], self.score[rows], self.xyxy[rows], self.track_id[rows], skeleton=self.skeleton
+            self.keypoints[rows],
+            self.score[rows],
+            self.xyxy[rows],
+            self.track_id[rows],
+            skeleton=self.skeleton,
+            source=None if self.source is None else self.source[rows],
         )
 
     def shots(self) -> list[TrackTable]:
@@ -100,6 +107,7 @@ class TrackTable:
             None,
             None if self.camera is None else self.camera[first:last],
             self.skeleton,
+            None if self.source is None else self.source[low:high],
         )
 
     def by_track(self) -> tuple[I64, I64]:
@@ -195,6 +203,7 @@ def collect(records: Iterable[Record]) -> TrackTable:
         np.array(shots, np.int64) if len(set(shots)) > 1 else None,
         _cameras(cameras, len(index)),
         people.skeleton,
+        people.source,
     )
 
 
@@ -210,6 +219,7 @@ def _cameras(parts: dict[int, F64], num_frames: int) -> F64 | None:
 def _assembled(blocks: deque[tuple[I64, Poses]], num_rows: int) -> tuple[I64, Poses]:
     """Join the blocks, letting go of each once it is copied: all poses are never held twice."""
     num_keypoints = blocks[0][1].keypoints.shape[1] if blocks else 0
+    is_marked = any(block.source is not None for _, block in blocks)
     frame = np.empty(num_rows, np.int64)
     people = Poses(
         np.empty((num_rows, num_keypoints, 3), np.float32),
@@ -217,6 +227,7 @@ def _assembled(blocks: deque[tuple[I64, Poses]], num_rows: int) -> tuple[I64, Po
         np.empty((num_rows, 4), np.float32),
         np.empty(num_rows, np.int64),
         skeleton=blocks[0][1].skeleton if blocks else None,
+        source=np.empty((num_rows, num_keypoints), np.uint8) if is_marked else None,
     )
     first = 0
     while blocks:
@@ -225,6 +236,8 @@ def _assembled(blocks: deque[tuple[I64, Poses]], num_rows: int) -> tuple[I64, Po
         frame[rows] = numbers
         people.keypoints[rows], people.score[rows] = block.keypoints, block.score
         people.xyxy[rows], people.track_id[rows] = block.xyxy, block.track_id
+        if people.source is not None:
+            people.source[rows] = block.sources
         first += len(numbers)
     return frame, people
 

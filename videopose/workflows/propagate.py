@@ -42,7 +42,7 @@ from videopose.io.results import check_suffix, write_result
 from videopose.models.zoo import weights_table
 from videopose.skeletons import Skeleton, shared_keypoints, skeleton_named
 from videopose.tracking.assign import assign
-from videopose.types import F32, F64, U8, UNTRACKED, Poses, Record
+from videopose.types import F32, F64, FILLED, U8, UNTRACKED, Poses, Record
 from videopose.workflows.outputs import check_output
 
 HEAD = "posewarper_head.default"
@@ -170,8 +170,10 @@ class PropagateLabels:
                 paths = onward[t], backward[t]
                 keypoints[t] = self.fusion.corrected(image, keypoints[t], paths, drift, boxes[t], seconds)
         scores = (1 - share) * first.score + share * last.score
+        filled = np.full((1, len(self.skeleton)), FILLED, np.uint8)
         return [
-            Poses(keypoints[[t]], scores[[t]].astype(np.float32), boxes[[t]], first.track_id) for t in range(len(share))
+            Poses(keypoints[[t]], scores[[t]].astype(np.float32), boxes[[t]], first.track_id, source=filled)
+            for t in range(len(share))
         ]
 
 

@@ -29,7 +29,7 @@ from videopose.stages.journal import Journal
 from videopose.stages.pipeline import Pipeline, Stage
 from videopose.stages.shots import NumberShots
 from videopose.stages.sink import WriteResult
-from videopose.types import F32, Gap, Record
+from videopose.types import F32, U8, Gap, Record
 from videopose.workflows.recipe import LoadedNetworks, Recipe, describe_recipe
 
 LOOK_AHEAD = 8
@@ -48,12 +48,14 @@ class Person:
         score: in [0, 1].
         box: (4,) x1, y1, x2, y2 in image pixels.
         keypoints: (K, 3) x, y in image pixels and score, in the skeleton's order.
+        source: (K,) where each keypoint comes from: `videopose.types.SEEN`, FILLED or CORRECTED.
     """
 
     track_id: int
     score: float
     box: F32
     keypoints: F32
+    source: U8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -259,8 +261,9 @@ def _frame_result(record: Record) -> FrameResult:
     poses = record.poses
     if poses is None:
         return FrameResult(record.frame.index, record.frame.time, ())
+    source = poses.sources
     people = tuple(
-        Person(int(poses.track_id[row]), float(poses.score[row]), poses.xyxy[row], poses.keypoints[row])
+        Person(int(poses.track_id[row]), float(poses.score[row]), poses.xyxy[row], poses.keypoints[row], source[row])
         for row in range(len(poses))
     )
     return FrameResult(record.frame.index, record.frame.time, people)

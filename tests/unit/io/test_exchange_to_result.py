@@ -57,7 +57,7 @@ def test_the_header_and_the_people_travel_through_every_suffix_in_any_order(seed
     assert json.loads((folder / "last.json").read_text()) == first
 
 
-@pytest.mark.parametrize("target", ["coco", "coco-results", "mot", "posetrack17", "posetrack18"])
+@pytest.mark.parametrize("target", ["coco-results", "mot", "posetrack17", "posetrack18"])
 def test_what_of_the_header_is_lost_is_said(target, tmp_path):
     with write_result(tmp_path / "a.json", a_header(np.random.default_rng(1))) as writer:
         for record in some_records(2):

@@ -242,7 +242,7 @@ def test_a_parquet_row_without_a_time_is_damage(tmp_path):
     table = pq.read_table(path)
     pq.write_table(table.set_column(1, "time", pa.nulls(len(table), pa.float64())), path)
 
-    with pytest.raises(DatasetError, match=r"damaged \(a row has no index or no time\)"):
+    with pytest.raises(DatasetError, match=r"damaged \(a row has no frame or no time\)"):
         list(read_result(path))
 
 
@@ -326,7 +326,7 @@ def test_a_csv_line_with_too_few_values_is_named(tmp_path):
     lines[4] = "3,4"
     path.write_text("\n".join(lines))
 
-    with pytest.raises(DatasetError, match=r"line 5 is damaged \(2 values instead of 59\)"):
+    with pytest.raises(DatasetError, match=r"line 5 is damaged \(2 values instead of 77\)"):
         list(read_result(path))
 
 

@@ -18,6 +18,7 @@ from videopose.tracking.cleaning.track_batches import track_batches
 from videopose.tracking.kalman import kalman_predict, kalman_start, kalman_update
 from videopose.tracking.options import SmoothingOptions, TrackerOptions
 from videopose.tracking.track_table import TrackTable, collect
+from videopose.types import CORRECTED, FILLED
 
 SKELETON = skeleton_named("coco17")
 K = len(SKELETON)
@@ -50,7 +51,8 @@ def poses_of(xy, *, rate=25.0, score=0.8, number=None):
 
 def smoothed(table, options, skeleton):
     """Clean a copy of a table and join what was filled in."""
-    copy = replace(table, keypoints=table.keypoints.copy())
+    source = None if table.source is None else table.source.copy()
+    copy = replace(table, keypoints=table.keypoints.copy(), source=source)
     filled, movement = smooth(copy, options, skeleton)
     return collect(copy.records(filled)), movement
 
@@ -318,3 +320,47 @@ def test_no_more_is_smoothed_at_once_than_is_in_proportion_to_the_video():
     widths = {series.rows.shape[1] for series in track_batches(table, fill_gaps(table, 1.0))}
 
     assert max(widths) == 4  # of 134 pieces
+
+
+def test_what_is_filled_and_what_is_put_back_is_marked():
+    xy = still(40)
+    ankle = SKELETON.index_of("left_ankle")
+    xy[10, ankle] += SIZE  # jumps away for one pose, doubtfully
+    score = np.full((40, K, 1), 0.8)
+    score[10, ankle] = 0.2
+    number = np.array([*range(20), *range(25, 45)])
+    table = replace(poses_of(xy, score=score, number=number), source=np.zeros((40, K), np.uint8))
+
+    records = smoothed(table, SmoothingOptions(), SKELETON)[0]
+
+    source = np.zeros((45, K), np.uint8)
+    source[20:25] = FILLED
+    source[10, ankle] = FILLED
+    np.testing.assert_array_equal(records.source, source)
+
+
+def test_a_keypoint_placed_by_hand_stays_where_it_is_and_is_believed():
+    noisy = still(60) + np.random.default_rng(0).normal(0, JITTER, (60, K, 2))
+    knee = SKELETON.index_of("left_knee")
+    noisy[30, knee] += [0.4 * SIZE, 0]
+    source = np.zeros((60, K), np.uint8)
+    table = replace(poses_of(noisy, score=0.2), source=source.copy())
+    loose = smoothed(table, SmoothingOptions(), SKELETON)[0].keypoints
+    source[30, knee] = CORRECTED
+
+    table = smoothed(replace(table, source=source), SmoothingOptions(), SKELETON)[0]
+
+    np.testing.assert_array_equal(table.keypoints[30, knee, :2], noisy[30, knee].astype(np.float32))
+    assert np.abs(loose[30, knee, 0] - noisy[30, knee, 0]) > 0.2 * SIZE
+    assert table.keypoints[29, knee, 0] > loose[29, knee, 0] + 0.01 * SIZE  # neighbours are drawn to it
+
+
+def test_a_keypoint_that_is_absent_stays_absent():
+    xy = still(30)
+    table = poses_of(xy, number=np.array([*range(10), *range(14, 34)]))
+    table.keypoints[5:, 3] = 0
+
+    found = smoothed(table, SmoothingOptions(), SKELETON)[0].keypoints
+
+    assert not found[5:, 3].any()
+    assert found[:5, 3, 2].all()

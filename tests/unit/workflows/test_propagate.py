@@ -16,7 +16,7 @@ from videopose.image_motion.propagation import blend_paths, follow_points
 from videopose.io.exchange.table import FrameEntry, make_table
 from videopose.io.results import read_result
 from videopose.skeletons import make_skeleton
-from videopose.types import Frame, Poses, Record
+from videopose.types import FILLED, SEEN, Frame, Poses, Record, pose_source
 from videopose.workflows.propagate import PropagateLabels, PropagateOptions, labels_of
 
 TWO = make_skeleton("two", ["left_hand", "right_hand"], [("left_hand", "right_hand")])
@@ -232,3 +232,9 @@ def test_labels_are_of_the_stream_and_the_list_that_are_asked_for(tmp_path, caps
     assert main([*words, str(tmp_path / "list.ffconcat"), str(tmp_path / "labels.json")]) == 1
     assert "--allow-references" in capsys.readouterr().err
     assert main([*words, str(tmp_path / "list.ffconcat"), str(tmp_path / "labels.json"), "--allow-references"]) == 0
+
+
+def test_what_is_carried_between_labels_is_marked_as_filled():
+    out = propagated({0: person(60, 60), 3: person(60, 60)}, moving_records([0] * 4))
+
+    assert [pose_source(record.poses.sources).tolist() for record in out] == [[SEEN], [FILLED], [FILLED], [SEEN]]

@@ -13,6 +13,7 @@ import numpy as np
 
 from videopose.errors import DatasetError
 from videopose.geometry.boxes import area as box_area
+from videopose.io.exchange.coco_marks import file_marks, person_marks, read_header, read_scores, read_source
 from videopose.io.exchange.coco_people import annotated_people, listed_people, skeleton_by_count
 from videopose.io.exchange.coco_wholebody import SKELETON as WHOLE_BODY
 from videopose.io.exchange.coco_wholebody import are_wholebody, keypoint_keys, read_triples
@@ -21,7 +22,7 @@ from videopose.io.exchange.frames import frame_indices
 from videopose.io.exchange.head import Head
 from videopose.io.exchange.table import FrameEntry, PoseTable, make_table
 from videopose.skeletons import Skeleton, make_skeleton
-from videopose.types import F64, I64, UNTRACKED
+from videopose.types import F64, FILLED, I64, UNTRACKED
 
 _log = logging.getLogger(__name__)
 _MAX_NAME = 255
@@ -65,9 +66,23 @@ def annotations_from_json(top: Cursor) -> PoseTable:
     whole = are_wholebody(people)
     skeleton = WHOLE_BODY if whole else skeleton
     frames, position = image_entries(top)
+    header = read_header(top)
     k = len(skeleton)
     rows: dict[str, list[Json]] = {
-        name: [] for name in ("frame", "triples", "box", "head", "area", "crowd", "track_id", "score", "zero_id")
+        name: []
+        for name in (
+            "frame",
+            "triples",
+            "box",
+            "head",
+            "area",
+            "crowd",
+            "track_id",
+            "score",
+            "zero_id",
+            "scores",
+            "source",
+        )
     }
     for entry in people:
         rows["frame"].append(position_of(entry, position))
@@ -84,6 +99,8 @@ def annotations_from_json(top: Cursor) -> PoseTable:
         score = entry.get("score")
         rows["score"].append(np.nan if score is None else score.number())
         rows["zero_id"].append(_identity(entry) == 0)
+        rows["scores"].append(read_scores(entry, k))
+        rows["source"].append(read_source(entry, k))
     triples = np.array(rows["triples"], np.float64).reshape(len(rows["frame"]), k, 3)
     labelled = triples[..., 2] > 0
     return make_table(
@@ -92,7 +109,9 @@ def annotations_from_json(top: Cursor) -> PoseTable:
         visibility=np.where(labelled, np.ceil(triples[..., 2]).clip(1, 2), 0).astype(np.int64),
         xyxy=np.array(rows["box"]).reshape(-1, 4), head_xyxy=np.array(rows["head"]).reshape(-1, 4), area=rows["area"],
         crowd=rows["crowd"], track_id=rows["track_id"], score=rows["score"], zero_id=rows["zero_id"],
-        blank=_blank(people, labelled[:, : skeleton.num_body].sum(axis=1)), unscorable=_repeated(top),
+        blank=_blank(people, labelled[:, : skeleton.num_body].sum(axis=1)), unscorable=_repeated(top), header=header,
+        keypoint_score=np.where(labelled, np.array(rows["scores"], np.float64).reshape(labelled.shape), np.nan),
+        placed=header is not None, keypoint_source=rows["source"],
     )  # fmt: skip
 
 
@@ -264,7 +283,11 @@ def _track_id(entry: Cursor) -> int:
 
 
 def annotations_to_json(table: PoseTable) -> Json:
-    """Write a table as an annotation file. Scores of keypoints are not part of it; visibility is, 2 if not known."""
+    """Write a table as an annotation file.
+
+    Where visibility is not known, a keypoint that was seen or corrected is 2, and one that was filled in is 1, hidden.
+    What COCO has no keys for has keys of our own (`coco_marks`).
+    """
     identity = image_ids(table)
     indices = [0] * len(identity) if all(frame.name for frame in table.frames) else frame_indices(table).tolist()
     images = [_image(*each) for each in zip(table.frames, identity, indices, strict=True)]
@@ -276,7 +299,7 @@ def annotations_to_json(table: PoseTable) -> Json:
         "id": 1, "name": "person", "supercategory": "person", "keypoints": list(listed.keypoints),
         "skeleton": [[a + 1, b + 1] for a, b in listed.edges],
     }  # fmt: skip
-    return {"images": images, "annotations": annotations, "categories": [category]}
+    return {**file_marks(table), "images": images, "annotations": annotations, "categories": [category]}
 
 
 def image_ids(table: PoseTable) -> list[int]:
@@ -300,11 +323,12 @@ def _image(frame: FrameEntry, identity: int, index: int) -> Json:
 
 def _annotation(table: PoseTable, row: int, image_id: int, box: F64) -> Json:
     size = float(table.area[row]) if np.isfinite(table.area[row]) else float(box_area(box))
-    triples = _triples(table, row, np.where(table.visibility[row] >= 0, table.visibility[row], 2))
+    assumed = np.where(table.keypoint_source[row] == FILLED, 1, 2)
+    triples = _triples(table, row, np.where(table.visibility[row] >= 0, table.visibility[row], assumed))
     entry: Json = {
         "id": row + 1, "image_id": image_id, "category_id": 1, **keypoint_keys(triples, table.skeleton),
         "num_keypoints": sum(flag > 0 for flag in triples[2::3][: table.skeleton.num_body]), "bbox": _xywh(box),
-        "area": size, "iscrowd": int(table.crowd[row]),
+        "area": size, "iscrowd": int(table.crowd[row]), "segmentation": [], **person_marks(table, row),
     }  # fmt: skip
     if np.isfinite(table.head_xyxy[row]).all():
         entry["bbox_head"] = _xywh(table.head_xyxy[row])

@@ -13,11 +13,11 @@ from videopose.errors import DatasetError, InputError, UnknownNameError, nearest
 from videopose.io.exchange import ai_challenger, coco, matlab, mot, own_result, posetrack17, posetrack18
 from videopose.io.exchange.cursor import Json, read_json
 from videopose.io.exchange.head import Head
-from videopose.io.exchange.mapping import to_skeleton
+from videopose.io.exchange.mapping import to_skeleton, without_doubtful
 from videopose.io.exchange.table import PoseTable
-from videopose.io.result import atomic_write
+from videopose.io.result import Layout, atomic_write
 from videopose.skeletons import Skeleton, skeleton_named
-from videopose.types import UNTRACKED
+from videopose.types import SEEN, UNTRACKED
 
 FACTS: dict[str, str] = {
     "keypoints": "keypoints",
@@ -35,6 +35,7 @@ FACTS: dict[str, str] = {
     "name": "image names",
     "empty": "images without people",
     "crowd_index": "crowd indices",
+    "source": "marks of what was filled in or corrected",
     "header": "frame rate, duration, rotation, gaps and provenance",
 }
 """What a table can hold beyond bare frames, in words for messages."""
@@ -92,15 +93,25 @@ _ANNOLIST = frozenset(
 )
 _COCO = frozenset(
     {"keypoints", "visibility", "score", "xyxy", "head_xyxy", "track_id", "area", "crowd", "size_hw", "time", "name",
-     "empty", "crowd_index"}
+     "empty", "crowd_index", "keypoint_score", "source", "header"}
 )  # fmt: skip
-_OWN = frozenset({"keypoints", "keypoint_score", "score", "xyxy", "track_id", "size_hw", "time", "empty", "header"})
+_OWN = frozenset(
+    {"keypoints", "keypoint_score", "score", "xyxy", "track_id", "size_hw", "time", "empty", "source", "header"}
+)
 _MATLAB = frozenset({"keypoints", "visibility", "xyxy", "head_xyxy", "size_hw", "name", "empty", "track_id"})
 
 FORMATS: dict[str, Format] = {
     "videopose": Format(
         "a result of videopose run", ".json", own_result.read, own_result.write, _OWN, needs_boxes=True,
         fit=own_result.fitted, matches=own_result.matches,
+    ),
+    "csv": Format(
+        "the same as a table of text, wide or long", ".csv", own_result.read, own_result.write, _OWN,
+        needs_boxes=True, fit=own_result.fitted, matches=lambda head: own_result.is_table(head, ".csv"),
+    ),
+    "parquet": Format(
+        "the same as a Parquet table, wide or long", ".parquet", own_result.read, own_result.write, _OWN,
+        needs_boxes=True, fit=own_result.fitted, matches=lambda head: own_result.is_table(head, ".parquet"),
     ),
     "posetrack17": Format(
         "PoseTrack 2017", ".json", posetrack17.read, _as_json(posetrack17.to_json), _ANNOLIST | {"head_xyxy"},
@@ -161,6 +172,18 @@ def format_named(name: str) -> Format:
     return FORMATS[name]
 
 
+def format_of_suffix(path: Path) -> str:
+    """Return the first format whose files end as a path does.
+
+    Raises:
+        InputError: there is none that is written, so somebody must say which is meant.
+    """
+    for name, each in FORMATS.items():
+        if each.write is not None and path.name.lower().endswith(each.suffix):
+            return name
+    raise InputError(f"{path}: say with --to which format to write; its ending tells of none")
+
+
 def recognise(path: Path) -> str:
     """Find a file's format by its suffix and its beginning; of formats that cannot be told apart, the older one.
 
@@ -205,7 +228,9 @@ def read_frames(path: Path) -> PoseTable:
     return read_table(path)
 
 
-def write_table(table: PoseTable, path: Path, name: str, *, derive: bool = True) -> list[str]:
+def write_table(
+    table: PoseTable, path: Path, name: str, *, derive: bool = True, layout: Layout = "wide", min_score: float = 0.0
+) -> list[str]:
     """Write a table in a format, with the format's skeleton if it has only one.
 
     Args:
@@ -213,19 +238,25 @@ def write_table(table: PoseTable, path: Path, name: str, *, derive: bool = True)
         path: of the file to be made.
         name: of the format.
         derive: compute keypoints the skeleton needs from others, and say so.
+        layout: of a result that is a table; long has a row per keypoint.
+        min_score: keypoints below are absent, in [0, 1].
 
     Returns:
         One sentence for each kind of fact that the format has no place for, or that was derived.
 
     Raises:
         UnknownNameError: there is no such format.
-        InputError: the format is only read.
+        InputError: the format is only read, or has no such layout.
         DatasetError: the table lacks something the format cannot do without.
     """
     target = format_named(name)
     if target.write is None:
         raise InputError(f"the format {name} can be read, but not written")
-    said = [] if "keypoints" not in target.holds else _keypoint_losses(table, target, derive=derive)
+    if layout == "long" and target.write is not own_result.write:
+        raise InputError(f"{target.title} has no long layout; write csv or parquet, or leave out the layout")
+    table, said = without_doubtful(table, min_score)
+    if "keypoints" in target.holds:
+        said += _keypoint_losses(table, target, derive=derive)
     if target.skeleton is not None:
         table = to_skeleton(table, target.skeleton, derive=derive)
     if target.needs_boxes and not np.isfinite(table.xyxy).all():
@@ -236,7 +267,10 @@ def write_table(table: PoseTable, path: Path, name: str, *, derive: bool = True)
     if target.fit is not None:
         table, changed = target.fit(table)
         said += changed
-    target.write(table, path)
+    if layout == "long":
+        own_result.write(table, path, layout=layout)
+    else:
+        target.write(table, path)
     return sorted(said)
 
 
@@ -270,6 +304,7 @@ def facts(table: PoseTable) -> set[str]:
         "track_id": (table.track_id != UNTRACKED).any(),
         "area": np.isfinite(table.area).any(),
         "crowd": table.crowd.any(),
+        "source": ((table.keypoint_source != SEEN) & table.present).any(),
     }
     frames = {
         "ignore_regions": any(frame.ignore_regions for frame in table.frames),

@@ -9,6 +9,7 @@ import numpy as np
 from videopose.errors import InputError
 from videopose.io.exchange.table import PoseTable
 from videopose.skeletons import Skeleton, shared_keypoints
+from videopose.types import SEEN
 
 DERIVED_FROM: dict[str, tuple[str, str]] = {
     "head_bottom": ("left_shoulder", "right_shoulder"),
@@ -39,8 +40,9 @@ def to_skeleton(table: PoseTable, target: Skeleton, *, derive: bool = True) -> P
         )
     shape = (len(table), len(target))
     xy, score, visibility = np.full((*shape, 2), np.nan), np.full(shape, np.nan), np.zeros(shape, np.int64)
-    xy[:, want], score[:, want], visibility[:, want] = (
-        table.xy[:, have], table.keypoint_score[:, have], table.visibility[:, have],
+    source = np.full(shape, SEEN, np.uint8)
+    xy[:, want], score[:, want], visibility[:, want], source[:, want] = (
+        table.xy[:, have], table.keypoint_score[:, have], table.visibility[:, have], table.keypoint_source[:, have],
     )  # fmt: skip
     derived = {name for name in table.derived if name in target.keypoints}
     for name, ends in DERIVED_FROM.items():
@@ -51,9 +53,35 @@ def to_skeleton(table: PoseTable, target: Skeleton, *, derive: bool = True) -> P
         xy[:, column] = table.xy[:, pair].mean(axis=1)  # NaN unless both are present
         score[:, column] = table.keypoint_score[:, pair].min(axis=1)
         visibility[:, column] = table.visibility[:, pair].min(axis=1)
+        source[:, column] = table.keypoint_source[:, pair].max(axis=1)
         derived.add(name)
     absent = np.isnan(xy[..., 0])
     score[absent], visibility[absent] = np.nan, 0
     return replace(
-        table, skeleton=target, xy=xy, keypoint_score=score, visibility=visibility, derived=frozenset(derived)
+        table, skeleton=target, xy=xy, keypoint_score=score, visibility=visibility, derived=frozenset(derived),
+        keypoint_source=source,
+    )  # fmt: skip
+
+
+def without_doubtful(table: PoseTable, min_score: float) -> tuple[PoseTable, list[str]]:
+    """Make absent the keypoints whose score is below a bound; those without a score stay.
+
+    Args:
+        table: of predictions.
+        min_score: in [0, 1].
+
+    Returns:
+        The table, and a sentence about how many they were, if there were any.
+    """
+    doubtful = table.present & (np.nan_to_num(table.keypoint_score, nan=np.inf) < min_score)
+    if not doubtful.any():
+        return table, []
+    kept = replace(
+        table,
+        xy=np.where(doubtful[..., None], np.nan, table.xy),
+        keypoint_score=np.where(doubtful, np.nan, table.keypoint_score),
+        visibility=np.where(doubtful, 0, table.visibility),
     )
+    return kept, [
+        f"{doubtful.sum()} of {table.present.sum()} keypoints have a score below {min_score:g} and are absent"
+    ]

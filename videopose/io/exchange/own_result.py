@@ -13,7 +13,7 @@ from videopose.errors import DatasetError
 from videopose.io.exchange.frames import in_frame_order
 from videopose.io.exchange.head import Head
 from videopose.io.exchange.table import FrameEntry, PoseTable, make_table
-from videopose.io.result import ResultHeader
+from videopose.io.result import Layout, ResultHeader
 from videopose.io.results import read_result, write_result
 from videopose.types import F64, UNTRACKED, Frame, Poses, Record, VideoInfo
 
@@ -27,8 +27,13 @@ _PIXEL_DECIMALS, _SCORE_DECIMALS = 2, 4  # of the file: what single precision ad
 
 
 def matches(head: Head) -> bool:
-    """Check whether a file is a result: by its ending as a table, by the name of the schema as JSON."""
-    return head.suffix in (".parquet", ".csv") or head.mentions("videopose/1")
+    """Check whether a file is a result as JSON: by the name of the schema."""
+    return head.mentions("videopose/1")
+
+
+def is_table(head: Head, suffix: str) -> bool:
+    """Check whether a file is a result as a table: by its ending, which other tables of text share."""
+    return head.suffix == suffix and not (suffix == ".csv" and head.text.startswith("scorer,"))
 
 
 def read(path: Path) -> PoseTable:
@@ -67,6 +72,7 @@ def _read(path: Path) -> PoseTable:
         header=stored.header, derived=_derived(stored.header.provenance.get("derived_keypoints")),
         score=people.score.astype(np.float64).round(_SCORE_DECIMALS),
         xyxy=people.xyxy.astype(np.float64).round(_PIXEL_DECIMALS), track_id=people.track_id,
+        keypoint_source=people.sources,
     )  # fmt: skip
 
 
@@ -80,7 +86,7 @@ def _check(poses: Poses, path: Path, index: int) -> None:
             raise DatasetError(f"{path}: frame {index}: {name} holds a number that is not finite")
 
 
-def write(table: PoseTable, path: Path) -> None:
+def write(table: PoseTable, path: Path, *, layout: Layout = "wide") -> None:
     """Write a table as a result; the suffix chooses JSON, Parquet or CSV.
 
     A keypoint that is absent becomes 0, 0 with score 0. The header is that of the result the table was read from;
@@ -89,16 +95,17 @@ def write(table: PoseTable, path: Path) -> None:
     What the format cannot hold: visibility, head boxes, areas, ignore regions, image names.
 
     Raises:
-        InputError: the suffix names no format.
+        InputError: the suffix names no format, or one that has no such layout.
         DatasetError: an image is before the first frame of its video.
     """
     table = in_frame_order(fitted(table)[0])
-    with write_result(path, _header(table)) as writer:
+    with write_result(path, result_header(table), layout=layout) as writer:
         for record in records_from(table):
             writer.write(record)
 
 
-def _header(table: PoseTable) -> ResultHeader:
+def result_header(table: PoseTable) -> ResultHeader:
+    """Return the header of the result a table was read from; of another table, what is known and assumed of it."""
     derived = {"derived_keypoints": sorted(table.derived)}
     if table.header is not None:
         extra = derived if table.derived or "derived_keypoints" in table.header.provenance else {}
@@ -179,8 +186,9 @@ def records_from(table: PoseTable) -> Iterator[Record]:
         index = position if frame.number is None else frame.number
         time = frame.time if frame.time is not None else float(index / ASSUMED_RATE)
         poses = Poses(
-            keypoints[rows], score[rows].astype(np.float32), boxes[rows].astype(np.float32), table.track_id[rows]
-        )
+            keypoints[rows], score[rows].astype(np.float32), boxes[rows].astype(np.float32), table.track_id[rows],
+            source=table.keypoint_source[rows] if table.keypoint_source[rows].any() else None,
+        )  # fmt: skip
         yield Record(Frame(index, time, None), poses=poses)
 
 

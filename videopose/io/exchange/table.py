@@ -15,7 +15,7 @@ import numpy as np
 from videopose.errors import InputError, check_shape
 from videopose.io.result import ResultHeader
 from videopose.skeletons import Skeleton
-from videopose.types import F64, I64, UNTRACKED, Bool
+from videopose.types import F64, I64, SEEN, U8, UNTRACKED, Bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,8 @@ class PoseTable:
         posed: (N,) the file lists keypoints for this row, though perhaps none of them is present.
         blank: (N,) as truth the pose does not count: no keypoint is labelled, or COCO's `num_keypoints` is 0.
         zero_id: (N,) the entry's own id is 0, which COCO's tool takes for "no match".
+        keypoint_source: (N, K) where each keypoint comes from, SEEN, FILLED or CORRECTED; SEEN where a file does not
+            say.
         derived: names of keypoints that were computed from others, not read.
         source: file the table was read from, for messages.
         first_number: what the format calls the first frame of a video, where frames have no names (MOT: 1).
@@ -87,6 +89,7 @@ class PoseTable:
     posed: Bool
     blank: Bool
     zero_id: Bool
+    keypoint_source: U8
     derived: frozenset[str] = field(default=frozenset())
     source: str = ""
     first_number: int = 0
@@ -100,6 +103,7 @@ class PoseTable:
         check_shape("PoseTable.xy", self.xy, n, k, 2)
         check_shape("PoseTable.keypoint_score", self.keypoint_score, n, k)
         check_shape("PoseTable.visibility", self.visibility, n, k)
+        check_shape("PoseTable.keypoint_source", self.keypoint_source, n, k)
         check_shape("PoseTable.xyxy", self.xyxy, n, 4)
         check_shape("PoseTable.head_xyxy", self.head_xyxy, n, 4)
         for name in ("score", "track_id", "area", "crowd", "posed", "blank", "zero_id"):
@@ -150,7 +154,7 @@ class PoseTable:
 
 ROW_COLUMNS = (
     "frame", "xy", "keypoint_score", "visibility", "score", "xyxy", "head_xyxy", "track_id", "area", "crowd", "posed",
-    "blank", "zero_id",
+    "blank", "zero_id", "keypoint_source",
 )  # fmt: skip
 
 
@@ -166,6 +170,7 @@ def make_table(
     category: int | None = None,
     unscorable: str = "",
     header: ResultHeader | None = None,
+    placed: bool = False,
     **columns: Any,  # Any: whatever numpy takes for a column of `PoseTable`
 ) -> PoseTable:
     """Build a table from the columns a format has; the others are filled with "not given".
@@ -189,6 +194,7 @@ def make_table(
         "crowd": ((n,), np.bool_, False),
         "posed": ((n,), np.bool_, True),
         "zero_id": ((n,), np.bool_, False),
+        "keypoint_source": ((n, k), np.uint8, SEEN),
     }
     filled: dict[str, Any] = {}  # Any: arrays of three kinds
     for column, (shape, kind, missing) in shapes.items():
@@ -210,5 +216,5 @@ def make_table(
         filled = {column: array[order] for column, array in filled.items()}
     return PoseTable(
         name, skeleton, tuple(frames), frame=position, derived=derived, source=source, first_number=first_number,
-        category=category, unscorable=unscorable, header=header, **filled,
+        category=category, unscorable=unscorable, header=header, placed=placed, **filled,
     )  # fmt: skip

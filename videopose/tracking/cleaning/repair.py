@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from videopose.tracking.cleaning.track_batches import TrackBatch
 from videopose.tracking.track_table import TrackTable
-from videopose.types import F64, I64, Bool
+from videopose.types import F64, FILLED, I64, Bool
+
+_S = TypeVar("_S", bound=np.generic)
 
 _SWAP_COST = 1.5
 """Cost of believing for a second that sides are swapped, in person sizes of travel. Legs that pass each other save
@@ -77,7 +81,7 @@ def _traced_back(cost: F64, came_from: Bool) -> Bool:
     return out
 
 
-def swap_left_right(values: F64, swapped: Bool, flip_pairs: tuple[tuple[int, int], ...]) -> F64:
+def swap_left_right(values: NDArray[_S], swapped: Bool, flip_pairs: tuple[tuple[int, int], ...]) -> NDArray[_S]:
     """Exchange the two keypoints of swapped pairs.
 
     Args:
@@ -123,7 +127,8 @@ def outliers(series: TrackBatch, confident_score: float) -> tuple[Bool, F64]:
 def fill_gaps(table: TrackTable, max_fill: float) -> TrackTable:
     """Interpolate poses for the frames in which a track is missing, on the line between the poses around the gap.
 
-    Scores are those of the weaker side, falling off with the time to the nearest pose that was seen.
+    Scores are those of the weaker side, falling off with the time to the nearest pose that was seen. All of it is
+    marked as filled; a keypoint that is absent on one side is absent between.
 
     Args:
         table: tracked poses.
@@ -152,6 +157,7 @@ def _between(table: TrackTable, before: I64, after: I64, frame: I64) -> TrackTab
     fade = np.exp(-np.minimum(time - start, end - time) / _FILL_FADE).astype(np.float32)
     keypoints = table.keypoints[before] + part[:, None, None] * (table.keypoints[after] - table.keypoints[before])
     keypoints[..., 2] = np.minimum(table.keypoints[before, :, 2], table.keypoints[after, :, 2]) * fade[:, None]
+    keypoints[~(table.keypoints[before].any(axis=2) & table.keypoints[after].any(axis=2))] = 0  # absent on one side
     return replace(
         table,
         frame=frame,
@@ -160,4 +166,5 @@ def _between(table: TrackTable, before: I64, after: I64, frame: I64) -> TrackTab
         xyxy=table.xyxy[before] + part[:, None] * (table.xyxy[after] - table.xyxy[before]),
         track_id=table.track_id[before],
         appearance=None,  # nobody has seen them
+        source=np.full(keypoints.shape[:2], FILLED, np.uint8),
     )

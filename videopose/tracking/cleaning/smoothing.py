@@ -18,7 +18,7 @@ from videopose.tracking.cleaning.smoothers import SMOOTHERS, Smoother
 from videopose.tracking.cleaning.track_batches import TrackBatch, scatter, track_batches
 from videopose.tracking.options import SmoothingOptions
 from videopose.tracking.track_table import TrackTable
-from videopose.types import F32, F64, I64, Bool
+from videopose.types import CORRECTED, F32, F64, FILLED, I64, SEEN, U8, Bool
 
 
 @dataclass
@@ -55,7 +55,8 @@ def smooth(
     """Clean the tracks of a table, in place: the keypoints of a long video are too many to be held twice.
 
     Args:
-        table: tracked poses, whose keypoints are written over; untracked ones are left alone.
+        table: tracked poses, whose keypoints are written over, and so are their sources where it has any; untracked
+            ones are left alone, and so are keypoints placed by hand.
         options: what is done, and the bound on what may move.
         skeleton: of the poses.
         learned: the smoother of `method: learned`, which has weights and so is not made here.
@@ -72,7 +73,7 @@ def smooth(
     movement = Movement()
     filled = fill_gaps(table, options.max_fill)
     movement.filled = len(filled)
-    answer: tuple[I64, F32] | None = None
+    answer: tuple[I64, F32, U8] | None = None
     for series in track_batches(table, filled):
         if answer is not None:  # only now: this batch had to see what lies before it as it was
             scatter(table, filled, *answer)
@@ -85,24 +86,30 @@ def smooth(
 
 def _cleaned(
     series: TrackBatch, smoother: Smoother, options: SmoothingOptions, skeleton: Skeleton, movement: Movement
-) -> tuple[I64, F32]:
-    """Return the rows a batch is responsible for and their new keypoints, (R, K, 3)."""
+) -> tuple[I64, F32, U8]:
+    """Return the rows a batch is responsible for, their new keypoints, (R, K, 3), and where those come from, (R, K)."""
+    source = np.full(series.weight.shape, SEEN, np.uint8) if series.source is None else series.source
+    fixed = (source == CORRECTED) | (~series.xy.any(axis=-1) & (series.score == 0))  # placed by hand, or absent
     if options.repair_swaps:
-        swapped = detect_left_right_swaps(series, skeleton.flip_pairs)
+        pairs = np.array(skeleton.flip_pairs, np.int64).reshape(-1, 2)
+        swapped = detect_left_right_swaps(series, skeleton.flip_pairs) & ~fixed[..., pairs].any(axis=-1)
         movement.swapped += int(swapped[series.core].sum())
         series.xy = swap_left_right(series.xy, swapped, skeleton.flip_pairs)
         series.weight = swap_left_right(series.weight, swapped, skeleton.flip_pairs)
         series.score = swap_left_right(series.score, swapped, skeleton.flip_pairs)
+        source = swap_left_right(source, swapped, skeleton.flip_pairs)
     if options.reject_outliers:
         rejected, between = outliers(series, options.confident_score)
+        rejected &= ~fixed
         movement.rejected += int(rejected[series.core].sum())
         series.xy = np.where(rejected[..., None], between, series.xy)
         series.weight = np.where(rejected, 0.0, series.weight)
+        source = np.where(rejected, np.uint8(FILLED), source)
         del between
-    moved = bounded(series, smoother(series), options)
+    moved = np.where(fixed[..., None], series.xy, bounded(series, smoother(series), options))
     _count(movement, series, moved, options)
     keypoints = np.concatenate([moved[series.core], series.score[series.core][..., None]], axis=-1)
-    return series.rows[series.core], keypoints.astype(np.float32)
+    return series.rows[series.core], keypoints.astype(np.float32), source[series.core]
 
 
 def bounded(series: TrackBatch, moved: F64, options: SmoothingOptions) -> F64:

@@ -10,7 +10,7 @@ import numpy as np
 
 from videopose.tracking.similarity import person_size
 from videopose.tracking.track_table import TrackTable, by_track
-from videopose.types import F32, F64, I64, Bool
+from videopose.types import CORRECTED, F32, F64, FILLED, I64, SEEN, U8, Bool
 
 _CORE = 448
 _CONTEXT = 64
@@ -38,6 +38,8 @@ class TrackBatch:
         score: (T, B, K) of the keypoints.
         weight: (T, B, K) how much a position counts, 0 = not at all.
         size: (B,) pixels.
+        source: (T, B, K) where each keypoint comes from; those placed by hand are certain and stay where they are.
+            None = all are seen.
     """
 
     rows: I64
@@ -47,6 +49,7 @@ class TrackBatch:
     score: F64
     weight: F64
     size: F64
+    source: U8 | None = None
 
 
 def track_batches(table: TrackTable, filled: TrackTable) -> Iterator[TrackBatch]:
@@ -82,14 +85,26 @@ class _Both:
         out[late] = other[rows[late] - len(one)]
         return out
 
+    def sources(self, rows: I64) -> U8:
+        """Return where the keypoints of rows come from; all are seen where the first table does not say."""
+        num_keypoints = self.first.keypoints.shape[1]
+        late = self.is_late(rows)
+        out = np.full((*rows.shape, num_keypoints), SEEN, np.uint8)
+        if self.first.source is not None and len(self.first):
+            out[~late] = self.first.source[rows[~late]]
+        out[late] = FILLED
+        return out
+
     def is_late(self, rows: I64) -> Bool:
         """Find which rows are of the second table."""
         return rows >= len(self.first)
 
 
-def scatter(table: TrackTable, filled: TrackTable, rows: I64, keypoints: F32) -> None:
-    """Write (R, K, 3) keypoints over rows of the two tables, numbered as in `Series.rows`."""
+def scatter(table: TrackTable, filled: TrackTable, rows: I64, keypoints: F32, source: U8) -> None:
+    """Write (R, K, 3) keypoints over rows of the two tables, numbered as in `TrackBatch.rows`, and their sources."""
     late = rows >= len(table)
+    if table.source is not None:
+        table.source[rows[~late]] = source[~late]
     table.keypoints[rows[~late]] = keypoints[~late]
     filled.keypoints[rows[late] - len(table)] = keypoints[late]
 
@@ -117,7 +132,11 @@ def _series(both: _Both, order: I64, pieces: list[tuple[int, int, int, int]]) ->
         padded[: last - first, column] = order[first:last]
         core[core_first - first : core_last - first, column] = True
     keypoints = both.gathered("keypoints", padded).astype(np.float64)
-    weight = np.where(((rows < 0) | both.is_late(padded))[..., None], 0.0, keypoints[..., 2])
+    source = both.sources(padded)
+    weight = np.where(source == CORRECTED, 1.0, keypoints[..., 2])
+    weight = np.where(((rows < 0) | both.is_late(padded))[..., None], 0.0, weight)
     sizes = [np.median(person_size(both.gathered("xyxy", order[first:last]))) for first, last, _, _ in pieces]
     time = both.first.time[both.frame[padded]]
-    return TrackBatch(rows, core, time, keypoints[..., :2], keypoints[..., 2], weight, np.array(sizes, np.float64))
+    return TrackBatch(
+        rows, core, time, keypoints[..., :2], keypoints[..., 2], weight, np.array(sizes, np.float64), source
+    )
