@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test fuzz check format clean
+.PHONY: demo test fuzz check docs format clean
 
 $(STAMP): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -36,6 +36,11 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/site/build.py
+
+# The site of the documentation, into build/docs/site; fails on a link that leads nowhere.
+docs: $(STAMP)
+	$(BIN)/python docs/site/build.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

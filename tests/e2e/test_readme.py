@@ -61,7 +61,7 @@ def test_there_are_blocks_of_every_kind():
 
 
 def _documents():
-    return [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def _command_lines(text):
@@ -82,7 +82,7 @@ def _command_of(words):
     return found, rest
 
 
-@pytest.mark.parametrize("path", _documents(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", _documents(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_commands_and_options_in_the_documents_exist(path):
     for words in _command_lines(path.read_text(encoding="utf-8")):
         found, rest = _command_of(words)

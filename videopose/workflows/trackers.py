@@ -30,8 +30,8 @@ class Tracker:
         >>> poses = Poses(body.astype(np.float32), np.float32([0.9]), np.float32([[40, 70, 80, 140]]),
         ...               np.int64([-1]), skeleton=skeleton_named("coco17"))
         >>> tracker = Tracker("oks")
-        >>> [tracker.update(poses, time=time).track_id.tolist() for time in (0.0, 0.04, 0.08)]
-        [[1], [1], [1]]
+        >>> tuple(int(tracker.update(poses, time=time).track_id[0]) for time in (0.0, 0.04, 0.08))
+        (1, 1, 1)
     """
 
     def __init__(self, name: str = "oks", *, skeleton: Skeleton | None = None, overrides: Iterable[str] = ()) -> None:
