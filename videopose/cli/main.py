@@ -23,8 +23,8 @@ from videopose.cli.memory import reuse_memory
 from videopose.errors import VideoPoseError, nearest_name
 
 COMMANDS = (
-    "run", "track", "desk", "edit", "annotate", "render", "report", "eval", "convert", "angles", "plot", "submission",
-    "models", "train", "bench", "env",
+    "run", "track", "desk", "edit", "annotate", "render", "sheet", "report", "eval", "convert", "angles", "plot",
+    "submission", "models", "train", "bench", "env",
 )  # fmt: skip
 """In the order in which `--help` lists them; each lives in `cli/<name>.py` as `command`."""
 

@@ -17,9 +17,11 @@ class ProgressBar:
     Args:
         resumed_frames: frames done by an earlier run; they do not count as speed.
         is_quiet: show nothing.
+        what: is done to the frames, where that is not what the command is for.
     """
 
-    def __init__(self, resumed_frames: int = 0, *, is_quiet: bool = False) -> None:
+    def __init__(self, resumed_frames: int = 0, *, is_quiet: bool = False, what: str = "") -> None:
+        self._what = f"{what}: " if what else ""
         self._begun_at = resumed_frames
         self._is_quiet = is_quiet
         self._bar: tqdm[None] | None = None
@@ -36,11 +38,14 @@ class ProgressBar:
             self._show_bar(done, total)
         elif time.monotonic() >= self._next_line and done > self._begun_at:
             self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
-            click.echo(f"{done} of {total} frames, {self._speed(done, total)}", err=True)
+            click.echo(f"{self._what}{done} of {total} frames, {self._speed(done, total)}", err=True)
 
     def _show_bar(self, done: int, total: int) -> None:
         if self._bar is None:
-            self._bar = tqdm(total=total, initial=self._begun_at, unit=" frames", dynamic_ncols=True, file=sys.stderr)
+            self._bar = tqdm(
+                total=total, initial=self._begun_at, unit=" frames", desc=self._what.rstrip(": ") or None,
+                dynamic_ncols=True, file=sys.stderr,
+            )  # fmt: skip
         self._bar.update(done - self._bar.n)
 
     def _speed(self, done: int, total: int) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from videopose.cli.drawing import drawing_from, drawing_options
 
 if TYPE_CHECKING:
     from videopose.types import Gap
@@ -41,6 +42,7 @@ class FrameRange(click.ParamType[tuple[int, int | None]]):
 @click.option(
     "--save", type=click.Choice(["video"]), is_flag=False, flag_value="video", help="Also draw <result>.overlay.mp4."
 )
+@drawing_options(short=False)
 @click.option(
     "--pipeline", default="default", show_default=True, help="fast, default, accurate, rtmpose-m …, or a YAML file."
 )
@@ -83,6 +85,7 @@ def command(
     device: str,
     backend: str,
     quiet: bool,
+    **drawing: Any,  # Any: of `drawing_options`
 ) -> None:
     """Find everybody in CLIP: for every frame a box, keypoints with scores, and an id that stays with the person.
 
@@ -115,7 +118,15 @@ def command(
     reading: dict[str, Any] = {  # Any: values of several types
         "frame_rate": frame_rate, "stream": stream, "allow_references": allow_references, "keep_holes": keep_holes,
     }  # fmt: skip
-    draw = partial(render, clip, result, overwrite=overwrite, **reading)
+    options = drawing_from(drawing)
+
+    def draw(place: Path) -> None:
+        shown = ProgressBar(is_quiet=quiet, what="drawing")
+        try:
+            render(clip, result, place, overwrite=overwrite, drawing=options, progress=shown, **reading)
+        finally:
+            shown.close()
+
     has_overlay = overlay is not None and overlay.exists() and not overwrite
     try:
         begun = api.run(

@@ -141,7 +141,7 @@ def test_a_video_that_is_there_is_kept(tmp_path):
 
 
 def test_an_unknown_suffix_names_the_known_ones(tmp_path):
-    with pytest.raises(InputError, match=r"o\.avi: overlays are written as \.mp4, \.mov, \.mkv"):
+    with pytest.raises(InputError, match=r"o\.avi: overlays are written as \.mp4, \.mov, \.mkv, \.gif, \.webp"):
         render("clip.mp4", "r.json", tmp_path / "o.avi")
 
 
