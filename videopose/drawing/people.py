@@ -90,7 +90,7 @@ def opacity(score: float, min_score: float = PLAIN.min_score) -> float:
 
 
 def filled_keypoints(poses: Poses) -> Bool:
-    """Tell which keypoints were filled in between others instead of seen, (N, K); none where the poses do not say."""
+    """Return which keypoints were filled in between others instead of seen, (N, K); none where the poses do not say."""
     source = getattr(poses, "source", None)
     return np.zeros(poses.keypoints.shape[:2], np.bool_) if source is None else np.asarray(source) == 1
 

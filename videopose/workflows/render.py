@@ -95,7 +95,7 @@ def render(
 
 class _Writer(Protocol):
     def write(self, image: U8, time: float) -> None:
-        """Take an image, and its time in the clip."""
+        """Encode an image, shown from a time in the clip on, seconds."""
 
 
 @contextmanager
