@@ -10,7 +10,6 @@ _PACKAGES = (
     "scipy",
     "opencv-python-headless",
     "av",
-    "filterpy",
     "pydantic",
     "PyYAML",
     "click",
