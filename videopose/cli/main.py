@@ -24,7 +24,7 @@ from videopose.errors import VideoPoseError, nearest_name
 
 COMMANDS = (
     "run", "track", "desk", "edit", "annotate", "render", "sheet", "report", "eval", "convert", "angles", "plot",
-    "submission", "models", "train", "bench", "env",
+    "submission", "models", "train", "bench", "demo", "env",
 )  # fmt: skip
 """In the order in which `--help` lists them; each lives in `cli/<name>.py` as `command`."""
 
