@@ -28,9 +28,9 @@ _OPTIONAL = {
 }
 
 
-@click.command("env", short_help="Print what a bug report needs.")
+@click.command("env", short_help="Print what a bug report needs, and what would help here.")
 def command() -> None:
-    """Print what a bug report needs: versions, machine, and which optional packages were found."""
+    """Print what a bug report needs: versions, machine, optional packages; and what would make it faster or better."""
     import os
     import platform
     from importlib.metadata import PackageNotFoundError, version
@@ -39,6 +39,7 @@ def command() -> None:
     import torch
 
     from videopose import __version__
+    from videopose.runtime.advice import advice, this_machine
     from videopose.runtime.choice import AUTOMATIC, TABLE, choose, instruction_set
 
     def found(package: str) -> str | None:
@@ -63,6 +64,9 @@ def command() -> None:
         click.echo(f"  {name}{here}: {row.runtime} in {arithmetic}; {row.reason}")
     for package, use in _OPTIONAL.items():
         click.echo(f"optional {package}: {found(package) or 'not found'} ({use})")
+    click.echo("faster or better here:")
+    for line in advice(this_machine()):
+        click.echo(f"  {line}")
 
 
 def _cpu_name() -> str | None:
