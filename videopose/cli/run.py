@@ -35,8 +35,12 @@ class FrameRange(click.ParamType[tuple[int, int | None]]):
 
 
 @click.command("run", short_help="Find everybody in a video: boxes, poses, ids.")
-@click.argument("clip")
+@click.argument("clips", nargs=-1, required=True, metavar="CLIP...")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Result [<clip>.poses.json]; or .parquet, .csv.")
+@click.option("-r", "--recursive", is_flag=True, help="Look for videos in folders inside folders too.")
+@click.option("--summary", type=click.Path(path_type=Path), help="What became of every clip, as JSON.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and how long it may take.")
+@click.option("--log-json", is_flag=True, help="Progress as a JSON object a line.")
 @click.option("--overwrite", is_flag=True, help="Replace a result that is there.")
 @click.option("--restart", is_flag=True, help="Throw away what an unfinished run has left.")
 @click.option(
@@ -63,8 +67,12 @@ class FrameRange(click.ParamType[tuple[int, int | None]]):
 @click.option("--backend", default="pyav", show_default=True, help="What decodes: pyav, opencv or decord.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary.")
 def command(
-    clip: str,
+    clips: tuple[str, ...],
     output: Path | None,
+    recursive: bool,
+    summary: Path | None,
+    dry_run: bool,
+    log_json: bool,
     overwrite: bool,
     restart: bool,
     save: str | None,
@@ -89,13 +97,16 @@ def command(
 ) -> None:
     """Find everybody in CLIP: for every frame a box, keypoints with scores, and an id that stays with the person.
 
-    CLIP is a video, a folder of images or a quoted glob. A run that was interrupted goes on when the same command is
-    typed again.
+    CLIP is a video, a folder of images or a quoted glob. A folder or glob of videos, and a list of clips (.txt, .csv),
+    stand for many; then -o is a folder. A run that was interrupted goes on when the same command is typed again.
     """
     from videopose.cli.downloads import shown_on_stderr
     from videopose.cli.progress import ProgressBar
+    from videopose.cli.run_many import ManyOptions, run_many
     from videopose.config import dump
     from videopose.errors import AlreadyFinishedError, InputError
+    from videopose.fleet.inputs import find_inputs, is_several
+    from videopose.fleet.job import Job
     from videopose.runtime.choice import RuntimeOptions, choose
     from videopose.runtime.device import choose_device
     from videopose.workflows import run as api
@@ -111,13 +122,25 @@ def command(
         if isinstance(options, RuntimeOptions):
             click.echo(f"# networks: {choose(options, choose_device(device))}")
         return
+    reading: dict[str, Any] = {  # Any: values of several types
+        "frame_rate": frame_rate, "stream": stream, "allow_references": allow_references, "keep_holes": keep_holes,
+    }  # fmt: skip
+    if dry_run or log_json or summary is not None or is_several(clips, recursive=recursive):
+        found = find_inputs(clips, output, recursive=recursive)
+        if boxes is not None and len(found) > 1:
+            raise click.UsageError("--boxes are of one clip: name those of each in a list, column boxes (.csv)")
+        job = Job(
+            pipeline, tuple(overrides), device, overwrite, restart,
+            {"backend": backend, "start": start, "end": end, "frames": frames, "every": every, "strict": strict,
+             **reading},  # type: ignore[typeddict-item]
+        )  # fmt: skip
+        asked = ManyOptions(summary, dry_run, log_json, quiet, bool(save))
+        raise click.exceptions.Exit(run_many(found, job, asked))
+    clip = clips[0]
     result = output or default_output(clip, ".poses.json")
     if output is None:
         api.check_name(result, clip)
     overlay = result.with_name(f"{result.stem.removesuffix('.poses')}.overlay.mp4") if save else None
-    reading: dict[str, Any] = {  # Any: values of several types
-        "frame_rate": frame_rate, "stream": stream, "allow_references": allow_references, "keep_holes": keep_holes,
-    }  # fmt: skip
     options = drawing_from(drawing)
 
     def draw(place: Path) -> None:

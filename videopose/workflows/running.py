@@ -113,7 +113,7 @@ class Run:
         provenance = self._describe()
         self._used = networks_identity(provenance, *recipe.split())
         if networks is not None:
-            networks.check(self._used)
+            self.use(networks)
         self.header = ResultHeader(reader.info, recipe.skeleton, provenance)
         self._shots: list[int] = []
         self._store: JournalStore | None = None
@@ -125,6 +125,15 @@ class Run:
     def instrument(self, wrap: Callable[[Pipeline], Pipeline]) -> None:
         """Wrap both halves with a function before they run, to measure them for example."""
         self._wrap = wrap
+
+    def use(self, networks: LoadedNetworks) -> None:
+        """Use networks that are loaded already.
+
+        Raises:
+            InputError: they are not those the run says it is of.
+        """
+        networks.check(self._used)
+        self._loaded = networks
 
     @property
     def gaps(self) -> tuple[Gap, ...]:

@@ -1,0 +1,200 @@
+"""`videopose run` for several clips: what it prints on the way and at the end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from videopose.fleet.inputs import Input
+    from videopose.fleet.job import Job, Report
+    from videopose.fleet.worker import Worker
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@dataclass
+class Speaker:
+    """Prints what happens, on stderr: for people, or a JSON object a line for machines.
+
+    Attributes:
+        clips: how many there are.
+        as_json: for machines.
+        is_quiet: say nothing but what failed.
+        reports: of the clips that are over.
+    """
+
+    clips: int
+    as_json: bool = False
+    is_quiet: bool = False
+    reports: list[Report] = field(default_factory=list)
+    start: float = field(default_factory=time.monotonic)
+    _next_line: float = field(default_factory=lambda: time.monotonic() + SECONDS_BETWEEN_LINES)
+
+    def event(self, what: str, text: str = "", **facts: object) -> None:
+        """Print one event."""
+        if self.as_json:
+            seconds = round(time.monotonic() - self.start, 3)
+            click.echo(json.dumps({"event": what, "seconds": seconds, **facts}), err=True)
+        elif text and not self.is_quiet:
+            click.echo(text, err=True)
+
+    def progress(self, clip: str, done: int, total: int) -> None:
+        """Print how far a clip is, not too often."""
+        if time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
+            self.event("progress", f"{clip}: {done} of {total} frames", clip=clip, done=done, total=total)
+
+    def ended(self, report: Report) -> None:
+        """Print what became of a clip, and how long the others may take."""
+        self.reports.append(report)
+        over = len(self.reports)
+        left = (time.monotonic() - self.start) / over * (self.clips - over)
+        text = f"[{over}/{self.clips}] {report.clip}: {report.error or _result_of(report)}"
+        text += f"; about {duration(left)} left" if self.clips > over else ""
+        if report.error and self.is_quiet and not self.as_json:
+            click.echo(text, err=True)
+        self.event("ended", text, left=round(left, 1), **report.facts())
+        if not report.error:
+            click.echo(report.output)
+
+
+def _result_of(report: Report) -> str:
+    return "finished before" if report.state == "finished before" else f"{report.frames} frames, {report.people} people"
+
+
+def duration(seconds: float) -> str:
+    """Format a time as a person would say it.
+
+    Example:
+        >>> duration(3725)
+        '1 h 2 min'
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+@dataclass(frozen=True)
+class ManyOptions:
+    """What the command line says about many clips.
+
+    Attributes:
+        summary: file for what became of them.
+        dry_run: only say what would be done.
+        log_json: print for machines.
+        quiet: print nothing but what failed.
+        save_video: draw each result.
+    """
+
+    summary: Path | None = None
+    dry_run: bool = False
+    log_json: bool = False
+    quiet: bool = False
+    save_video: bool = False
+
+
+def run_many(clips: Sequence[Input], job: Job, asked: ManyOptions) -> int:
+    """Run all clips; print, write the summary, and return the exit code."""
+    from videopose.fleet.reports import exit_code, summary, table, write_summary
+    from videopose.fleet.worker import Worker
+    from videopose.workflows.outputs import check_output
+    from videopose.workflows.pipelines import load_pipeline
+
+    if asked.summary is not None:
+        check_output(asked.summary, [Path(clip.clip) for clip in clips], overwrite=True)
+    load_pipeline(job.pipeline, job.overrides).weights()  # what is wrong with all clips is said once
+    worker = Worker(job)
+    if asked.dry_run:
+        return dry_run(worker, clips)
+    speaker = Speaker(len(clips), as_json=asked.log_json, is_quiet=asked.quiet)
+    stopped = False
+    try:
+        one_after_another(worker, clips, speaker, _drawer(job, overwrite=job.overwrite) if asked.save_video else None)
+    except KeyboardInterrupt:
+        stopped = True
+    seconds = time.monotonic() - speaker.start
+    facts = summary(speaker.reports, clips=len(clips), seconds=seconds)
+    speaker.event(
+        "summary", table(speaker.reports, clips=len(clips), seconds=seconds), stopped=stopped, **facts["totals"]
+    )
+    if asked.summary is not None:
+        write_summary(asked.summary, {**facts, "stopped": stopped})
+    if stopped:
+        click.echo("Stopped. Type the same command again to go on from here.", err=True)
+        return 130
+    return exit_code(speaker.reports)
+
+
+def one_after_another(
+    worker: Worker, clips: Sequence[Input], speaker: Speaker, draw: Callable[[Input, Report], Report] | None
+) -> None:
+    """Run the clips in this process."""
+    for number, clip in enumerate(clips, start=1):
+        speaker.event("started", clip=clip.clip, number=number, clips=len(clips))
+        name = clip.clip
+        report = worker.whole(clip, lambda done, total, name=name: speaker.progress(name, done, total))  # type: ignore[misc]
+        speaker.ended(draw(clip, report) if draw is not None and not report.error else report)
+
+
+def _drawer(job: Job, *, overwrite: bool) -> Callable[[Input, Report], Report]:
+    """Return what draws a result over its clip, unless the overlay is there already."""
+    from videopose.errors import VideoPoseError
+    from videopose.fleet.job import failed
+    from videopose.workflows.render import render
+
+    reading: dict[str, Any] = {  # Any: values of several types
+        key: value
+        for key, value in job.reading.items()
+        if key in ("frame_rate", "stream", "allow_references", "keep_holes")
+    }
+
+    def draw(clip: Input, report: Report) -> Report:
+        overlay = overlay_of(clip.output)
+        if overlay.exists() and not overwrite:
+            return report
+        try:
+            render(clip.clip, clip.output, overlay, overwrite=overwrite, **reading)
+        except VideoPoseError as error:
+            return failed(clip, error, report.seconds)
+        return report
+
+    return draw
+
+
+def overlay_of(result: Path) -> Path:
+    """Return where `--save video` draws a result."""
+    return result.with_name(f"{result.stem.removesuffix('.poses')}.overlay.mp4")
+
+
+def dry_run(worker: Worker, clips: Sequence[Input]) -> int:
+    """Print what would be done with every clip, and how long it may take."""
+    from videopose.errors import VideoPoseError
+    from videopose.fleet.forecast import forecast, frames_per_second
+
+    left, first, code = 0, None, 0
+    for each in forecast(worker, clips):
+        click.echo(f"{each.clip.clip} -> {each.clip.output}: {each.error or each.what}")
+        code = code or int(bool(each.error))
+        left += each.frames
+        first = first or (each.clip if each.frames else None)
+    if first is None:
+        click.echo("nothing to compute")
+        return code
+    try:
+        speed = frames_per_second(worker, first)
+    except VideoPoseError:  # a damaged clip is named when it is run
+        speed = None
+    text = f"{left} frames to compute"
+    if speed:
+        text += f", about {duration(left / speed)} at {speed:.1f} frames per second, measured on {first.clip}"
+    click.echo(text)
+    return code
