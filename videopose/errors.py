@@ -23,6 +23,10 @@ class AlreadyFinishedError(InputError):
     """The wanted result is there, made by the very same command: nothing is left to do."""
 
 
+class InUseError(InputError):
+    """Another run is at work on it; later it may be free."""
+
+
 class ShapeError(InputError):
     """An array does not have the shape its role needs.
 

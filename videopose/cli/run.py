@@ -40,6 +40,8 @@ class FrameRange(click.ParamType[tuple[int, int | None]]):
 @click.option("-r", "--recursive", is_flag=True, help="Look for videos in folders inside folders too.")
 @click.option("--summary", type=click.Path(path_type=Path), help="What became of every clip, as JSON.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and how long it may take.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes that share the work, of one clip too.")
+@click.option("--gpus", default="", metavar="0,1", help="GPUs the workers take in turn.")
 @click.option("--log-json", is_flag=True, help="Progress as a JSON object a line.")
 @click.option("--overwrite", is_flag=True, help="Replace a result that is there.")
 @click.option("--restart", is_flag=True, help="Throw away what an unfinished run has left.")
@@ -72,6 +74,8 @@ def command(
     recursive: bool,
     summary: Path | None,
     dry_run: bool,
+    workers: int | None,
+    gpus: str,
     log_json: bool,
     overwrite: bool,
     restart: bool,
@@ -102,7 +106,7 @@ def command(
     """
     from videopose.cli.downloads import shown_on_stderr
     from videopose.cli.progress import ProgressBar
-    from videopose.cli.run_many import ManyOptions, run_many
+    from videopose.cli.run_many import ManyOptions, gpu_numbers, run_many
     from videopose.config import dump
     from videopose.errors import AlreadyFinishedError, InputError
     from videopose.fleet.inputs import find_inputs, is_several
@@ -125,7 +129,7 @@ def command(
     reading: dict[str, Any] = {  # Any: values of several types
         "frame_rate": frame_rate, "stream": stream, "allow_references": allow_references, "keep_holes": keep_holes,
     }  # fmt: skip
-    if dry_run or log_json or summary is not None or is_several(clips, recursive=recursive):
+    if dry_run or log_json or workers or summary is not None or is_several(clips, recursive=recursive):
         found = find_inputs(clips, output, recursive=recursive)
         if boxes is not None and len(found) > 1:
             raise click.UsageError("--boxes are of one clip: name those of each in a list, column boxes (.csv)")
@@ -134,7 +138,7 @@ def command(
             {"backend": backend, "start": start, "end": end, "frames": frames, "every": every, "strict": strict,
              **reading},  # type: ignore[typeddict-item]
         )  # fmt: skip
-        asked = ManyOptions(summary, dry_run, log_json, quiet, bool(save))
+        asked = ManyOptions(summary, dry_run, log_json, quiet, bool(save), workers, gpu_numbers(gpus, workers))
         raise click.exceptions.Exit(run_many(found, job, asked))
     clip = clips[0]
     result = output or default_output(clip, ".poses.json")

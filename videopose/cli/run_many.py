@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from videopose.fleet.executor import Executor
     from videopose.fleet.inputs import Input
     from videopose.fleet.job import Job, Report
     from videopose.fleet.worker import Worker
@@ -24,13 +25,15 @@ class Speaker:
     """Prints what happens, on stderr: for people, or a JSON object a line for machines.
 
     Attributes:
-        clips: how many there are.
+        clips: all there are to do.
+        draw: what draws a result; None for no overlays.
         as_json: for machines.
         is_quiet: say nothing but what failed.
         reports: of the clips that are over.
     """
 
-    clips: int
+    clips: Sequence[Input]
+    draw: Callable[[Input, Report], Report] | None = None
     as_json: bool = False
     is_quiet: bool = False
     reports: list[Report] = field(default_factory=list)
@@ -51,13 +54,25 @@ class Speaker:
             self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
             self.event("progress", f"{clip}: {done} of {total} frames", clip=clip, done=done, total=total)
 
+    def working(self, share: float, doing: Sequence[str]) -> None:
+        """Print what each worker does and how far everything is, not too often."""
+        if time.monotonic() < self._next_line or not 0 < share < 1:
+            return
+        self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
+        left = (time.monotonic() - self.start) / share * (1 - share)
+        text = "\n".join([*doing, f"{share:.0%} done, about {duration(left)} left"])
+        self.event("progress", text, share=round(share, 4), left=round(left, 1), workers=list(doing))
+
     def ended(self, report: Report) -> None:
         """Print what became of a clip, and how long the others may take."""
+        if self.draw is not None and not report.error:
+            clip = next(each for each in self.clips if str(each.output) == report.output)
+            report = self.draw(clip, report)
         self.reports.append(report)
-        over = len(self.reports)
-        left = (time.monotonic() - self.start) / over * (self.clips - over)
-        text = f"[{over}/{self.clips}] {report.clip}: {report.error or _result_of(report)}"
-        text += f"; about {duration(left)} left" if self.clips > over else ""
+        over, count = len(self.reports), len(self.clips)
+        left = (time.monotonic() - self.start) / over * (count - over)
+        text = f"[{over}/{count}] {report.clip}: {report.error or _result_of(report)}"
+        text += f"; about {duration(left)} left" if count > over else ""
         if report.error and self.is_quiet and not self.as_json:
             click.echo(text, err=True)
         self.event("ended", text, left=round(left, 1), **report.facts())
@@ -93,6 +108,8 @@ class ManyOptions:
         log_json: print for machines.
         quiet: print nothing but what failed.
         save_video: draw each result.
+        workers: processes of this machine; None for this one alone.
+        gpus: numbers of GPUs that workers take in turn.
     """
 
     summary: Path | None = None
@@ -100,6 +117,23 @@ class ManyOptions:
     log_json: bool = False
     quiet: bool = False
     save_video: bool = False
+    workers: int | None = None
+    gpus: tuple[int, ...] = ()
+
+
+def gpu_numbers(text: str, workers: int | None) -> tuple[int, ...]:
+    """Read `--gpus`.
+
+    Example:
+        >>> gpu_numbers("0,2", 4)
+        (0, 2)
+    """
+    if text and workers is None:
+        raise click.UsageError("--gpus are for workers: how many? Add --workers")
+    try:
+        return tuple(int(part) for part in text.split(",") if part)
+    except ValueError as error:
+        raise click.UsageError(f"--gpus {text}: give numbers of GPUs, as 0,1") from error
 
 
 def run_many(clips: Sequence[Input], job: Job, asked: ManyOptions) -> int:
@@ -115,10 +149,15 @@ def run_many(clips: Sequence[Input], job: Job, asked: ManyOptions) -> int:
     worker = Worker(job)
     if asked.dry_run:
         return dry_run(worker, clips)
-    speaker = Speaker(len(clips), as_json=asked.log_json, is_quiet=asked.quiet)
+    draw = _drawer(job, overwrite=job.overwrite) if asked.save_video else None
+    speaker = Speaker(clips, draw, as_json=asked.log_json, is_quiet=asked.quiet)
     stopped = False
     try:
-        one_after_another(worker, clips, speaker, _drawer(job, overwrite=job.overwrite) if asked.save_video else None)
+        executor = executor_of(job, asked)
+        if executor is None:
+            one_after_another(worker, speaker)
+        else:
+            side_by_side(executor, speaker, asked)
     except KeyboardInterrupt:
         stopped = True
     seconds = time.monotonic() - speaker.start
@@ -134,15 +173,28 @@ def run_many(clips: Sequence[Input], job: Job, asked: ManyOptions) -> int:
     return exit_code(speaker.reports)
 
 
-def one_after_another(
-    worker: Worker, clips: Sequence[Input], speaker: Speaker, draw: Callable[[Input, Report], Report] | None
-) -> None:
+def executor_of(job: Job, asked: ManyOptions) -> Executor | None:
+    """Return who does the work; None for this very process."""
+    from videopose.fleet.processes import ProcessExecutor
+
+    return None if asked.workers is None else ProcessExecutor(job, asked.workers, gpus=asked.gpus)
+
+
+def one_after_another(worker: Worker, speaker: Speaker) -> None:
     """Run the clips in this process."""
-    for number, clip in enumerate(clips, start=1):
-        speaker.event("started", clip=clip.clip, number=number, clips=len(clips))
+    for number, clip in enumerate(speaker.clips, start=1):
+        speaker.event("started", clip=clip.clip, number=number, clips=len(speaker.clips))
         name = clip.clip
-        report = worker.whole(clip, lambda done, total, name=name: speaker.progress(name, done, total))  # type: ignore[misc]
-        speaker.ended(draw(clip, report) if draw is not None and not report.error else report)
+        speaker.ended(worker.whole(clip, lambda done, total, name=name: speaker.progress(name, done, total)))  # type: ignore[misc]
+
+
+def side_by_side(executor: Executor, speaker: Speaker, asked: ManyOptions) -> None:
+    """Run the clips on several workers."""
+    import uuid
+
+    from videopose.fleet.drive import Fleet
+
+    Fleet(speaker.clips, executor, speaker, owner=uuid.uuid4().hex[:8], cut_for=asked.workers or 1).run()
 
 
 def _drawer(job: Job, *, overwrite: bool) -> Callable[[Input, Report], Report]:

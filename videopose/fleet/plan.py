@@ -43,7 +43,7 @@ class Task:
 
 @dataclass(slots=True)
 class _Clip:
-    weight: float
+    left: float
     pending: deque[Task] = field(default_factory=deque)
     missing: set[Task] = field(default_factory=set)
     is_over: bool = False
@@ -86,6 +86,11 @@ class Planner:
     def is_over(self) -> bool:
         """Whether every clip is done or has failed."""
         return self._over == len(self._clips)
+
+    @property
+    def share_done(self) -> float:
+        """Share of all work that is done, 0 to 1."""
+        return 1 - self._left / self._total if self._total else 1.0
 
     def pick(self, worker: int) -> Task | None:
         """Choose what a worker that has nothing to do begins now; None if it must wait."""
@@ -154,6 +159,8 @@ class Planner:
         if own.is_over:
             return
         tasks = [Task(clip, "unit", unit, seconds) for unit, seconds in units]
+        left = sum(task.seconds for task in tasks)
+        self._left, own.left = self._left + left - own.left, left
         kept = {task for task in tasks if task in own.missing}
         self.planned += len(tasks) - len(kept)
         own.missing = set(tasks)
@@ -173,7 +180,7 @@ class Planner:
             self._close(task.clip)
         elif task in own.missing:
             own.missing.remove(task)
-            self._left -= task.seconds
+            self._left, own.left = self._left - task.seconds, own.left - task.seconds
             if task in own.pending:
                 own.pending.remove(task)
             if not own.missing:
@@ -194,7 +201,7 @@ class Planner:
             return False
         self._lost[task] = self._lost.get(task, 0) + 1
         if self._lost[task] >= self._tries:
-            self.failed(task.clip)
+            self.close(task.clip)
             return False
         if not workers:
             self._running.pop(task, None)
@@ -220,19 +227,21 @@ class Planner:
             (own.pending.append if at_end else own.pending.appendleft)(task)
             heappush(self._fullest, (-sum(each.seconds for each in own.pending), task.clip))
 
-    def failed(self, clip: int) -> list[int]:
-        """Say that a clip cannot be done; return the workers that still work on it."""
-        own = self._clips[clip]
-        stopped = [
-            worker for task, workers in self._running.items() if task.clip == clip for worker in workers
-        ] if own.missing else []  # fmt: skip
-        if not own.is_over:
+    def close(self, clip: int) -> list[int]:
+        """Say that nothing more is to be done for a clip; return the workers that still work on it."""
+        tasks = [task for task in self._running if task.clip == clip]
+        workers = [worker for task in tasks for worker in self._running.pop(task)]
+        if not self._clips[clip].is_over:
             self._close(clip)
-        return stopped
+        return workers
+
+    def is_running(self, task: Task, worker: int) -> bool:
+        """Check whether what a worker does still counts."""
+        return worker in self._running.get(task, ())
 
     def _close(self, clip: int) -> None:
         own = self._clips[clip]
-        self._left -= sum(task.seconds for task in own.missing)
+        self._left -= own.left
         own.is_over = True
         own.pending.clear()
         own.missing.clear()

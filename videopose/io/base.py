@@ -124,6 +124,14 @@ class VideoReader(ABC):
         """Return the last frame at or before `index` that decoding may start at."""
         return index
 
+    def index_of(self, position: int) -> int:
+        """Return the index of the n-th selected frame, counted from 0, if none before it is missing."""
+        return self._first + position * self._selection.every
+
+    def decoding_start(self, index: int) -> int:
+        """Return the frame decoding begins at, at the latest, to reach another."""
+        return self._nearest_start(index)
+
     def __len__(self) -> int:
         return self.num_frames
 

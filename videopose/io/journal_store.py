@@ -3,6 +3,9 @@
 `<result>.partial/` holds `journal.json` (what the run is: video, config, weights), `000000.arrow`, `000001.arrow` …
 (a chunk each: written, brought to the disk, renamed) and, once every frame is there, `end.json`, which says how many
 records there are and what the chunks' checksums are. A journal is believed only as far as all of that agrees.
+
+Several workers leave chunks in folders of their own, `units/` (`videopose.io.journal_units`); whoever holds the lock
+takes over what follows on.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ import json
 import logging
 import re
 import shutil
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,8 +22,10 @@ from pathlib import Path
 from videopose.errors import ConfigError, DatasetError, InputError, VideoPoseError
 from videopose.io.identity import difference
 from videopose.io.journal_chunk import RUN_BYTES, Chunk, check_chunk, read_table, records_from, write_chunk
+from videopose.io.journal_units import UNITS, Known, known_chunks, link
 from videopose.io.lock import refuse_link
-from videopose.io.result import JsonObject, atomic_write, cannot_write, sync_folder
+from videopose.io.result import JsonObject, cannot_write, sync_folder
+from videopose.io.sealed import canonical, read_sealed, write_sealed
 from videopose.skeletons import Skeleton
 from videopose.types import Gap, Record
 
@@ -29,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 SCHEMA = "videopose-journal/3"
 
-_OURS = re.compile(r"(journal\.json|end\.json|lock|\d{6,}\.arrow)(\.part)?|\..*")
+_OURS = re.compile(rf"(journal\.json|end\.json|lock|\d{{6,}}\.arrow)(\.part)?|{UNITS}|\..*")
 """Names of a journal's files; those that begin with a dot are the system's."""
 
 
@@ -37,6 +41,10 @@ class JournalStore:
     """The chunks of one run.
 
     Making one only looks; the folder is changed once there is something to keep, or by `prepare`.
+
+    Attributes:
+        folder: where they lie.
+        run: what stands for the run in the head of its chunks.
 
     Args:
         folder: where they lie; made when the first chunk is written.
@@ -61,7 +69,7 @@ class JournalStore:
     ) -> None:
         self.folder, self._skeleton = folder, skeleton
         self._identity: JsonObject = json.loads(json.dumps(identity))  # as it will be read back: tuples are lists
-        self._run = hashlib.sha256(_canonical(self._identity)).digest()[:RUN_BYTES]
+        self.run = mark_of(self._identity)
         self._clip = clip
         self._restart = restart
         self._is_prepared = False
@@ -81,30 +89,14 @@ class JournalStore:
 
     def _is_identified(self) -> bool:
         """Check whether the folder knows which run it is of, which must then be this one."""
-        begun = _read_sealed(self.folder / "journal.json")
-        if begun is None:
-            return False
-        if begun.get("schema") != SCHEMA:
-            raise ConfigError(
-                f"{self.folder}: an unfinished run of another version of videopose. Finish it there, or start over "
-                "with --restart"
-            )
-        changes = difference(begun["identity"], self._identity)
-        if changes:
-            more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
-            of = f" of {begun['clip']}" if begun["clip"] not in ("", self._clip) else ""
-            raise ConfigError(
-                f"{self.folder}: an unfinished run{of} was begun with other settings: {changes[0]}{more}. "
-                "Type its command again to go on with it, or start over with --restart"
-            )
-        return True
+        return check_identity(self.folder, self._identity, self._clip)
 
     def _whole_chunks(self) -> Iterator[Chunk]:
         """Return chunks 0, 1, 2 … up to the first that is missing or damaged; what comes after that is of no use."""
         last = -1
         for number in range(len(list(self.folder.glob("*.arrow")))):
             try:
-                chunk = check_chunk(self._chunk_path(number), self._run, number)
+                chunk = check_chunk(self._chunk_path(number), self.run, number)
             except DatasetError as error:
                 logger.warning("%s: it and what follows are computed again", error.args[0].partition(". Type")[0])
                 return
@@ -119,7 +111,7 @@ class JournalStore:
 
     def _read_end(self) -> JsonObject | None:
         """Read the end marker; None if there is none, or it is not the end of the chunks that are there."""
-        end = _read_sealed(self.folder / "end.json")
+        end = read_sealed(self.folder / "end.json")
         is_theirs = end is not None and end.get("records") == self.num_records and end.get("chunks") == self._checksums
         return end if is_theirs else None
 
@@ -133,6 +125,11 @@ class JournalStore:
         return sum(chunk.num_records for chunk in self._chunks)
 
     @property
+    def num_chunks(self) -> int:
+        """Return the number of chunks kept."""
+        return len(self._chunks)
+
+    @property
     def next_index(self) -> int:
         """The index of the first frame that is not kept; 0 at the beginning."""
         return self._chunks[-1].last + 1 if self._chunks else 0
@@ -143,7 +140,7 @@ class JournalStore:
         for chunk in reversed(self._chunks):
             if len(indices) >= count:
                 break
-            indices = read_table(chunk, self._run)["index"].to_pylist() + indices
+            indices = read_table(chunk, self.run)["index"].to_pylist() + indices
         return indices[-count] if 0 < count <= len(indices) else (0 if count else self.next_index)
 
     @property
@@ -158,22 +155,30 @@ class JournalStore:
             DatasetError: a chunk was damaged since it was checked.
         """
         for chunk in list(self._chunks):
-            yield from records_from(read_table(chunk, self._run), self._skeleton)
+            yield from records_from(read_table(chunk, self.run), self._skeleton)
 
     def gaps(self) -> list[Gap]:
         """Return all gaps that are kept: those before each record, and those at the end of the video."""
-        tables = (read_table(chunk, self._run) for chunk in self._chunks)
+        tables = (read_table(chunk, self.run) for chunk in self._chunks)
         found = [gap for table in tables for row in table["gaps"].to_pylist() for gap in row]
         return [Gap(**gap) for gap in (*found, *(self._end["gaps"] if self._end is not None else ()))]
 
-    def prepare(self) -> None:
-        """Read the folder again and delete what is of no use. Only for the holder of its lock.
+    def prepare(self, *, keep_units: bool = False) -> None:
+        """Read the folder again, take over what workers have left, and delete what is of no use.
 
-        Files go in an order in which what is left is, after every one of them, a journal that can be gone on with.
+        Only for the holder of its lock. Files go in an order in which what is left is, after every one of them, a
+        journal that can be gone on with.
+
+        Args:
+            keep_units: leave workers' chunks that do not follow on where they are: others will fill the hole.
         """
         _sweep(gone_folder(self.folder))
         is_ours = self._look()
-        kept = {"lock", *(chunk.path.name for chunk in self._chunks), *(["journal.json"] if is_ours else [])}
+        if is_ours and not self.is_complete:
+            self._take_over(known_chunks(self.folder, self.run))
+        if not (is_ours and keep_units):
+            shutil.rmtree(self.folder / UNITS, ignore_errors=True)
+        kept = {"lock", UNITS, *(chunk.path.name for chunk in self._chunks), *(["journal.json"] if is_ours else [])}
         kept |= {"end.json"} if self.is_complete else set()
         useless = {path.name for path in _files(self.folder) if not path.name.startswith(".")} - kept
         if not is_ours and not self._restart and any(name.endswith((".arrow", "end.json")) for name in useless):
@@ -181,6 +186,25 @@ class JournalStore:
         for name in sorted(useless, key=_order_of_removal):
             (self.folder / name).unlink(missing_ok=True)
         self._restart, self._is_prepared = False, True
+
+    def _take_over(self, known: Known) -> None:
+        """Link workers' chunks into the journal, as far as each follows on the one before."""
+        while (path := known.chunks.get((len(self._chunks), self.next_index - 1))) is not None:
+            number = len(self._chunks)
+            try:
+                link(path, self._chunk_path(number))
+                self._chunks.append(check_chunk(self._chunk_path(number), self.run, number))
+            except (DatasetError, OSError) as error:
+                logger.warning("%s: cannot be taken over (%s); it is computed again", path, error)
+                return
+        gaps = known.ends.get((len(self._chunks), self.next_index - 1))
+        if gaps is not None:
+            self._is_prepared = True
+            self.finish(gaps)
+
+    def begin(self) -> None:
+        """Make the folder, which then says which run it is of, so that workers may leave chunks there."""
+        self._begin()
 
     def append(self, records: Sequence[Record]) -> None:
         """Keep a chunk; when this returns, it outlives a power cut.
@@ -193,7 +217,7 @@ class JournalStore:
         self._begin()
         number = len(self._chunks)
         with self._explain_disk_error():
-            self._chunks.append(write_chunk(self._chunk_path(number), self._run, number, records))
+            self._chunks.append(write_chunk(self._chunk_path(number), self.run, number, records))
 
     def finish(self, gaps: Sequence[Gap]) -> None:
         """Mark the journal as complete: every frame is kept.
@@ -234,11 +258,46 @@ class JournalStore:
         self._write_sealed("journal.json", {"schema": SCHEMA, "clip": self._clip, "identity": self._identity})
 
     def _write_sealed(self, name: str, facts: JsonObject) -> None:
-        with self._explain_disk_error(), atomic_write(self.folder / name) as file:
-            file.write(json.dumps({**facts, "crc32": zlib.crc32(_canonical(facts))}, indent=1).encode())
+        with self._explain_disk_error():
+            write_sealed(self.folder / name, facts)
 
     def _explain_disk_error(self) -> _ResumableError:
         return _ResumableError(self)
+
+
+def mark_of(identity: JsonObject) -> bytes:
+    """Return what stands for a run in the head of its chunks."""
+    return hashlib.sha256(canonical(json.loads(json.dumps(identity)))).digest()[:RUN_BYTES]
+
+
+def check_identity(folder: Path, identity: JsonObject, clip: str = "") -> bool:
+    """Check whether a folder knows which run its chunks are of, which must then be this one.
+
+    Args:
+        folder: a journal's.
+        identity: of the run that would use it.
+        clip: what that run reads, for the message.
+
+    Raises:
+        ConfigError: they are of another run; the message names what differs.
+    """
+    begun = read_sealed(folder / "journal.json")
+    if begun is None:
+        return False
+    if begun.get("schema") != SCHEMA:
+        raise ConfigError(
+            f"{folder}: an unfinished run of another version of videopose. Finish it there, or start over "
+            "with --restart"
+        )
+    changes = difference(begun["identity"], json.loads(json.dumps(identity)))
+    if changes:
+        more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
+        of = f" of {begun['clip']}" if begun["clip"] not in ("", clip) else ""
+        raise ConfigError(
+            f"{folder}: an unfinished run{of} was begun with other settings: {changes[0]}{more}. "
+            "Type its command again to go on with it, or start over with --restart"
+        )
+    return True
 
 
 class _ResumableError:
@@ -267,7 +326,7 @@ def check_folder(folder: Path) -> None:
 
 def clip_of(folder: Path) -> str:
     """Return the clip of the unfinished run in a folder; empty if there is none or it does not say."""
-    return str((_read_sealed(folder / "journal.json") or {}).get("clip", ""))
+    return str((read_sealed(folder / "journal.json") or {}).get("clip", ""))
 
 
 def gone_folder(folder: Path) -> Path:
@@ -290,21 +349,3 @@ def _order_of_removal(name: str) -> tuple[int, int]:
     if name.endswith(".arrow"):
         return 1, -int(name.partition(".")[0])
     return (2, 0) if name == "journal.json" else (0, 0)
-
-
-def _canonical(facts: JsonObject) -> bytes:
-    return json.dumps(facts, sort_keys=True).encode()
-
-
-def _read_sealed(path: Path) -> JsonObject | None:
-    """Read a JSON object with its checksum; None if it is not there or not as it was written."""
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not isinstance(facts, dict):
-        return None
-    if "schema" not in facts and "version" in facts:
-        return {}  # of a version that had no checksums
-    checksum = facts.pop("crc32", None)
-    return facts if checksum == zlib.crc32(_canonical(facts)) else None

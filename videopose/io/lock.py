@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -9,13 +10,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from videopose.errors import InputError
+from videopose.errors import InputError, InUseError
 from videopose.io.result import cannot_write
 
 if sys.platform != "win32":
     import fcntl
 
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS})
+"""What file systems without locks say."""
+
 _TRIES = 20
 """How often the lock is taken anew, because the run that held it took its folder away meanwhile."""
 
@@ -24,10 +28,11 @@ _TRIES = 20
 def exclusive_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of a journal's folder; the folder is made, and goes away again if nothing came to lie in it.
 
-    Where the system has no advisory locks (Windows), nothing is locked.
+    Where the system has no advisory locks (Windows, some network file systems), nothing is locked.
 
     Raises:
-        InputError: another process holds the lock, or the folder is a link.
+        InUseError: another process holds the lock.
+        InputError: the folder is a link.
         VideoPoseError: the folder cannot be made.
     """
     path = folder / "lock"
@@ -39,6 +44,9 @@ def exclusive_lock(folder: Path) -> Iterator[None]:
                 if _names(path, file) and not any(other != path for other in folder.iterdir()):
                     path.unlink()
                     folder.rmdir()
+            if sys.platform != "win32":
+                with suppress(OSError):
+                    fcntl.flock(file, fcntl.LOCK_UN)  # a process forked meanwhile has the file open too
 
 
 def _locked(path: Path) -> IO[bytes]:
@@ -84,6 +92,9 @@ def _lock(file: IO[bytes], folder: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise InputError(
+        raise InUseError(
             f"{folder}: another run is writing this result. Wait for it, or choose another place with -o"
         ) from error
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise cannot_write(folder, error) from error

@@ -8,16 +8,43 @@ neighbours of a frame run on each chunk, and the neighbours of its ends, as on a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count, islice
+from typing import Protocol
 
-from videopose.io.journal_store import JournalStore
 from videopose.stages.pipeline import Stage, TemporalContext
 from videopose.types import Record
 
 CHUNK = 64
 """Frames a chunk, or the next whole number of windows: what a kill can cost."""
+
+
+class Store(Protocol):
+    """Where chunks are kept: a whole journal, or a part of one."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to compute."""
+        ...
+
+    @property
+    def next_index(self) -> int:
+        """The index of the first frame that is not kept."""
+        ...
+
+    def __iter__(self) -> Iterator[Record]:
+        """Return the kept records."""
+        ...
+
+    def append(self, records: Sequence[Record], /) -> None:
+        """Keep a chunk."""
+        ...
+
+
+def chunk_size(context: TemporalContext, chunk: int = CHUNK) -> int:
+    """Return how many records a chunk has: a whole number of the networks' windows."""
+    return -(-chunk // context.window) * context.window
 
 
 @dataclass(frozen=True)
@@ -34,23 +61,26 @@ class Journal:
         context: how far the networks look.
         chunk: records a chunk, at least.
         check: called before a chunk is kept; raises where what was read is no longer what the chunks are of.
+        most: chunks to compute; None for all there are.
     """
 
     networks: Stage
-    store: JournalStore
+    store: Store
     context: TemporalContext = field(default_factory=TemporalContext)
     chunk: int = CHUNK
     check: Callable[[], None] = lambda: None
+    most: int | None = None
 
     def __call__(self, records: Iterable[Record], /) -> Iterator[Record]:
         """Return the kept records, then the new ones as the networks give them."""
         yield from self.store
         if self.store.is_complete:
             return
-        size = -(-self.chunk // self.context.window) * self.context.window
+        size = chunk_size(self.context, self.chunk)
         source = _Source(records, self.context.before, known=self.store.next_index)
-        stretch = None if self.context.is_closed else size
-        while source.has_more():
+        stretch, left = (self.most and self.most * size, 1) if self.context.is_closed else (size, self.most)
+        while left != 0 and source.has_more():
+            left = None if left is None else left - 1
             past = len(source.past)
             outputs = self.networks(source.stretch(stretch, self.context.after))
             try:

@@ -113,7 +113,7 @@ class Run:
         provenance = self._describe()
         self._used = networks_identity(provenance, *recipe.split())
         if networks is not None:
-            self.use(networks)
+            networks.check(self._used)
         self.header = ResultHeader(reader.info, recipe.skeleton, provenance)
         self._shots: list[int] = []
         self._store: JournalStore | None = None
@@ -125,15 +125,6 @@ class Run:
     def instrument(self, wrap: Callable[[Pipeline], Pipeline]) -> None:
         """Wrap both halves with a function before they run, to measure them for example."""
         self._wrap = wrap
-
-    def use(self, networks: LoadedNetworks) -> None:
-        """Use networks that are loaded already.
-
-        Raises:
-            InputError: they are not those the run says it is of.
-        """
-        networks.check(self._used)
-        self._loaded = networks
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
@@ -165,7 +156,7 @@ class Run:
         tracks = self._recipe.tracks()
         tracks = self._wrap(replace(tracks, video=str(self.clip)))
         if self.output is None or self._store is None:
-            yield from tracks(self._in_shots(self._posed(self._networks())))
+            yield from tracks(self._in_shots(self._posed(self._networks(), self._reader.records())))
             self._close_header(self._reader.gaps)
             return
         with exclusive_lock(self._store.folder):
@@ -231,13 +222,14 @@ class Run:
             return
         networks = self._networks()
         journal = Journal(networks, store, networks.context, check=self._watched.check)
-        yield from self._posed(journal, since=store.index_before(networks.context.before))
+        since = store.index_before(networks.context.before)
+        yield from self._posed(journal, self._reader.records(since=since))
         known = {gap.first for gap in store.gaps()}
         store.finish([gap for gap in self._reader.gaps if gap.first not in known])
 
-    def _posed(self, networks: Stage, *, since: int = 0) -> Iterator[Record]:
+    def _posed(self, networks: Stage, records: Iterable[Record]) -> Iterator[Record]:
         """Run the costly half, frames decoded ahead in a thread, and tell how far it is."""
-        ahead = prefetch(self._reader.records(since=since), LOOK_AHEAD)
+        ahead = prefetch(records, LOOK_AHEAD)
         if self.progress is not None:
             self.progress(0, self.num_frames)
         try:
