@@ -16,6 +16,23 @@ if TYPE_CHECKING:
     from videopose.workflows.running import Run
 
 
+class Shard(click.ParamType[tuple[int, int]]):
+    """`i/n`: number of a shard, from 1 on, and how many there are."""
+
+    name = "i/n"
+
+    def convert(
+        self, value: str | tuple[int, int], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Read the two numbers."""
+        if isinstance(value, tuple):
+            return value
+        number, _, count = value.partition("/")
+        if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+            self.fail(f"{value!r} is no shard. Write 1/8 to 8/8 for eight of them", param, ctx)
+        return int(number), int(count)
+
+
 class FrameRange(click.ParamType[tuple[int, int | None]]):
     """`A-B`, `A-` or `A`: first and last index, inclusive."""
 
@@ -42,6 +59,13 @@ class FrameRange(click.ParamType[tuple[int, int | None]]):
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and how long it may take.")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes that share the work, of one clip too.")
 @click.option("--gpus", default="", metavar="0,1", help="GPUs the workers take in turn.")
+@click.option("--shard", type=Shard(), help="Be one of n such commands over one shared folder.")
+@click.option(
+    "--cluster", metavar="ray[:ADDRESS]", help="The workers are actors of Ray, started here or at an address."
+)
+@click.option("--cpus-per-worker", type=float, default=1.0, show_default=True, help="Cores, of a cluster.")
+@click.option("--gpus-per-worker", type=float, default=0.0, show_default=True, help="GPUs, of a cluster; 0.25 too.")
+@click.option("--resource", "resources", multiple=True, metavar="NAME=N", help="What else a worker takes of a cluster.")
 @click.option("--log-json", is_flag=True, help="Progress as a JSON object a line.")
 @click.option("--overwrite", is_flag=True, help="Replace a result that is there.")
 @click.option("--restart", is_flag=True, help="Throw away what an unfinished run has left.")
@@ -76,6 +100,11 @@ def command(
     dry_run: bool,
     workers: int | None,
     gpus: str,
+    shard: tuple[int, int] | None,
+    cluster: str | None,
+    cpus_per_worker: float,
+    gpus_per_worker: float,
+    resources: tuple[str, ...],
     log_json: bool,
     overwrite: bool,
     restart: bool,
@@ -111,6 +140,7 @@ def command(
     from videopose.errors import AlreadyFinishedError, InputError
     from videopose.fleet.inputs import find_inputs, is_several
     from videopose.fleet.job import Job
+    from videopose.fleet.ray_cluster import place_from
     from videopose.runtime.choice import RuntimeOptions, choose
     from videopose.runtime.device import choose_device
     from videopose.workflows import run as api
@@ -129,16 +159,32 @@ def command(
     reading: dict[str, Any] = {  # Any: values of several types
         "frame_rate": frame_rate, "stream": stream, "allow_references": allow_references, "keep_holes": keep_holes,
     }  # fmt: skip
-    if dry_run or log_json or workers or summary is not None or is_several(clips, recursive=recursive):
+    if (
+        dry_run
+        or log_json
+        or workers
+        or gpus
+        or shard
+        or cluster
+        or summary is not None
+        or is_several(clips, recursive=recursive)
+    ):
         found = find_inputs(clips, output, recursive=recursive)
         if boxes is not None and len(found) > 1:
             raise click.UsageError("--boxes are of one clip: name those of each in a list, column boxes (.csv)")
+        if shard and (workers or cluster or overwrite or restart):
+            raise click.UsageError(
+                "--shard goes without --workers, --cluster, --overwrite and --restart: others are at work too"
+            )
         job = Job(
             pipeline, tuple(overrides), device, overwrite, restart,
             {"backend": backend, "start": start, "end": end, "frames": frames, "every": every, "strict": strict,
              **reading},  # type: ignore[typeddict-item]
         )  # fmt: skip
-        asked = ManyOptions(summary, dry_run, log_json, quiet, bool(save), workers, gpu_numbers(gpus, workers))
+        place = place_from(cluster, cpus_per_worker, gpus_per_worker, resources) if cluster else None
+        asked = ManyOptions(
+            summary, dry_run, log_json, quiet, bool(save), workers, gpu_numbers(gpus, workers), shard, place
+        )
         raise click.exceptions.Exit(run_many(found, job, asked))
     clip = clips[0]
     result = output or default_output(clip, ".poses.json")

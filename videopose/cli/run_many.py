@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from videopose.fleet.executor import Executor
     from videopose.fleet.inputs import Input
     from videopose.fleet.job import Job, Report
+    from videopose.fleet.ray_cluster import Place
     from videopose.fleet.worker import Worker
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -110,6 +112,8 @@ class ManyOptions:
         save_video: draw each result.
         workers: processes of this machine; None for this one alone.
         gpus: numbers of GPUs that workers take in turn.
+        shard: number of this shard and of all shards; None if there are none.
+        place: what workers take of a Ray cluster; None for no cluster.
     """
 
     summary: Path | None = None
@@ -119,6 +123,8 @@ class ManyOptions:
     save_video: bool = False
     workers: int | None = None
     gpus: tuple[int, ...] = ()
+    shard: tuple[int, int] | None = None
+    place: Place | None = None
 
 
 def gpu_numbers(text: str, workers: int | None) -> tuple[int, ...]:
@@ -153,11 +159,12 @@ def run_many(clips: Sequence[Input], job: Job, asked: ManyOptions) -> int:
     speaker = Speaker(clips, draw, as_json=asked.log_json, is_quiet=asked.quiet)
     stopped = False
     try:
-        executor = executor_of(job, asked)
+        owner = uuid.uuid4().hex[:8]
+        executor = executor_of(job, asked, owner, clips[0].output.parent)
         if executor is None:
             one_after_another(worker, speaker)
         else:
-            side_by_side(executor, speaker, asked)
+            side_by_side(executor, speaker, asked, owner)
     except KeyboardInterrupt:
         stopped = True
     seconds = time.monotonic() - speaker.start
@@ -173,10 +180,17 @@ def run_many(clips: Sequence[Input], job: Job, asked: ManyOptions) -> int:
     return exit_code(speaker.reports)
 
 
-def executor_of(job: Job, asked: ManyOptions) -> Executor | None:
+def executor_of(job: Job, asked: ManyOptions, owner: str, shared: Path) -> Executor | None:
     """Return who does the work; None for this very process."""
     from videopose.fleet.processes import ProcessExecutor
+    from videopose.fleet.shards import ShardExecutor
 
+    if asked.shard is not None:
+        return ShardExecutor(job, owner)
+    if asked.place is not None:
+        from videopose.fleet.ray_cluster import RayExecutor
+
+        return RayExecutor(job, asked.workers or 1, asked.place, shared)
     return None if asked.workers is None else ProcessExecutor(job, asked.workers, gpus=asked.gpus)
 
 
@@ -188,13 +202,15 @@ def one_after_another(worker: Worker, speaker: Speaker) -> None:
         speaker.ended(worker.whole(clip, lambda done, total, name=name: speaker.progress(name, done, total)))  # type: ignore[misc]
 
 
-def side_by_side(executor: Executor, speaker: Speaker, asked: ManyOptions) -> None:
+def side_by_side(executor: Executor, speaker: Speaker, asked: ManyOptions, owner: str) -> None:
     """Run the clips on several workers."""
-    import uuid
+    from videopose.fleet.drive import Fleet, weight_of
+    from videopose.fleet.shards import own_first
 
-    from videopose.fleet.drive import Fleet
-
-    Fleet(speaker.clips, executor, speaker, owner=uuid.uuid4().hex[:8], cut_for=asked.workers or 1).run()
+    weights = [weight_of(clip) for clip in speaker.clips]
+    order = None if asked.shard is None else own_first(weights, *asked.shard)
+    count = asked.workers or (1 if asked.shard is None else asked.shard[1])
+    Fleet(speaker.clips, executor, speaker, owner=owner, cut_for=count, weights=weights, order=order).run()
 
 
 def _drawer(job: Job, *, overwrite: bool) -> Callable[[Input, Report], Report]:

@@ -62,6 +62,7 @@ class Fleet:
         owner: beginning of the workers' names, of this call alone.
         cut_for: how many workers there will be; clips are cut for so many.
         weights: how long each clip may take, in ratio to others; None to go by the bytes of their files.
+        order: weights by which clips are begun, heaviest first; None for those.
     """
 
     def __init__(
@@ -73,9 +74,12 @@ class Fleet:
         owner: str,
         cut_for: int,
         weights: Sequence[float] | None = None,
+        order: Sequence[float] | None = None,
     ) -> None:
         self._clips, self._executor, self._listener, self._owner = clips, executor, listener, owner
         self._weights = list(weights if weights is not None else map(weight_of, clips))
+        self._share = [weight / sum(self._weights) for weight in self._weights]
+        self._weights = list(order) if order is not None else self._weights
         self._cut_for = cut_for
         self._planner = Planner(self._weights)
         self._known = [_Progress() for _ in clips]
@@ -108,13 +112,12 @@ class Fleet:
 
     def _order(self, task: Task, worker: int) -> Order:
         self._orders += 1
-        share = self._weights[task.clip] / sum(self._weights)
         return Order(
             task.kind,
             self._clips[task.clip],
             f"{self._owner}-{worker}-{self._orders}",
             unit=task.unit if isinstance(task.unit, Unit) else None,
-            wanted=units_wanted(share, self._cut_for),
+            wanted=units_wanted(self._share[task.clip], self._cut_for),
             alone=self._executor.plans_alone,
         )
 

@@ -219,7 +219,7 @@ class Planner:
     def _put_back(self, task: Task, *, at_end: bool = False) -> None:
         own = self._clips[task.clip]
         if task.kind == "open":
-            heappush(self._untouched, (-task.seconds, task.clip))
+            heappush(self._untouched, (-task.seconds / (1 + at_end), task.clip))
             self.planned -= 1
         elif task.kind == "join":
             self._joins.append(task)

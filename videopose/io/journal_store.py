@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from videopose.errors import ConfigError, DatasetError, InputError, VideoPoseError
+from videopose.errors import ConfigError, DatasetError, InputError, InUseError, VideoPoseError
 from videopose.io.identity import difference
 from videopose.io.journal_chunk import RUN_BYTES, Chunk, check_chunk, read_table, records_from, write_chunk
 from videopose.io.journal_units import UNITS, Known, known_chunks, link
@@ -171,11 +171,16 @@ class JournalStore:
 
         Args:
             keep_units: leave workers' chunks that do not follow on where they are: others will fill the hole.
+
+        Raises:
+            InUseError: shards are at work there.
         """
         _sweep(gone_folder(self.folder))
         is_ours = self._look()
         if is_ours and not self.is_complete:
             self._take_over(known_chunks(self.folder, self.run))
+        if is_ours and not keep_units:
+            _refuse_while_leased(self.folder)
         if not (is_ours and keep_units):
             shutil.rmtree(self.folder / UNITS, ignore_errors=True)
         kept = {"lock", UNITS, *(chunk.path.name for chunk in self._chunks), *(["journal.json"] if is_ours else [])}
@@ -298,6 +303,15 @@ def check_identity(folder: Path, identity: JsonObject, clip: str = "") -> bool:
             "Type its command again to go on with it, or start over with --restart"
         )
     return True
+
+
+def _refuse_while_leased(folder: Path) -> None:
+    """Raise `InUseError` if shards are at work there: they hold no lock, and their units would be deleted."""
+    if any((folder / UNITS).glob("*-*.lease")):
+        raise InUseError(
+            f"{folder}: shards are at work on it, or were when they ended. Go on with --shard, or start over with "
+            "--restart"
+        )
 
 
 class _ResumableError:

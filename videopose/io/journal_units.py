@@ -136,7 +136,8 @@ class UnitStore:
         self.has_ended = False
         known = known_chunks(journal, run, unit.first)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.parent.mkdir(exist_ok=True)  # not those above: a journal that is gone stays gone
+            self.folder.mkdir(exist_ok=True)
             while self.num_missing != 0 and (path := known.chunks.get((self._number, self._last))) is not None:
                 own = self.folder / f"{self._number:06}.arrow"
                 if path != own:
