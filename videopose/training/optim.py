@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from videopose.training.options import OptimiserOptions
+if TYPE_CHECKING:  # packed trainings run where the configs' own library is not installed
+    from videopose.training.options import OptimiserOptions
 
 
 def make_optimiser(model: nn.Module, options: OptimiserOptions) -> torch.optim.Optimizer:
