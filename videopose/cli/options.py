@@ -23,14 +23,15 @@ def options_of(model: type[BaseModel]) -> list[click.Option]:
 
 
 def _option(name: str, field: FieldInfo) -> click.Option:
-    kind = next(each for each in (typing.get_args(field.annotation) or (field.annotation,)) if each is not type(None))
+    kinds = typing.get_args(field.annotation) or (field.annotation,)
+    kind = next(each for each in kinds if each is not type(None))
     said = field.description or ""
     if not field.is_required() and field.default is not None:
         shown = f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
         said = f"{said.removesuffix('.')} [{shown}]."
     return click.Option(
         [f"--{name.replace('_', '-')}"],
-        type=_type(kind, _limits(field)),
+        type=click.Choice(kinds) if isinstance(kind, str) else _type(kind, _limits(field)),
         required=field.is_required(),
         metavar="NAME" if kind is str else None,
         help=said,

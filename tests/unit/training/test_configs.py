@@ -24,6 +24,7 @@ PUBLISHED = {
     "pose_finish": ("fpn_pose", "spatial", "cross_entropy"),
     "pose_taught": ("fpn_pose", "spatial", "cross_entropy"),
     "pose_distilled": ("fpn_pose", "spatial", "cross_entropy"),
+    "pose_student": ("fpn_pose", "spatial", "cross_entropy"),
 }
 
 

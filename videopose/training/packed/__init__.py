@@ -1,0 +1,1 @@
+"""Training from packed crops with everything on the device; needs PyTorch, NumPy and safetensors alone."""
