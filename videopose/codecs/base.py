@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -63,6 +63,26 @@ class Codec(Protocol):
         The codec owns the shift this needs, so no user can set it wrong.
         """
         ...
+
+
+@runtime_checkable
+class MapCodec(Codec, Protocol):
+    """A codec whose output is a map per keypoint, (N, K, h, w), so that frames can be compared cell by cell.
+
+    Attributes:
+        heatmap_hw: (height, width) of the maps, cells.
+        crop_from_heatmap: (3, 3) transform from cells to crop pixels.
+        sharpness: factor that makes the output logits of a distribution over the cells.
+    """
+
+    @property
+    def heatmap_hw(self) -> tuple[int, int]: ...  # noqa: D102 - see Attributes
+
+    @property
+    def crop_from_heatmap(self) -> F64: ...  # noqa: D102
+
+    @property
+    def sharpness(self) -> float: ...  # noqa: D102
 
 
 class PlainCodec:

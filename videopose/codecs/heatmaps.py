@@ -14,6 +14,9 @@ from videopose.errors import check_shape
 from videopose.geometry.affine import scaling
 from videopose.types import F64
 
+SHARPNESS = 10.0
+"""Factor on heatmaps that peak at 1 before the softmax over their cells."""
+
 
 def default_sigma(input_hw: tuple[int, int]) -> float:
     """Return the spread the published models use: 2 heatmap pixels for crops 256 high, 3 for 384."""
@@ -38,6 +41,11 @@ class HeatmapLayout(PlainCodec):
     def heatmap_hw(self) -> tuple[int, int]:
         """(height, width) of the heatmap, heatmap pixels."""
         return self.input_hw[0] // self.stride, self.input_hw[1] // self.stride
+
+    @property
+    def sharpness(self) -> float:
+        """Factor that makes heatmaps logits of a distribution over their cells."""
+        return SHARPNESS
 
     @property
     def spread(self) -> float:

@@ -56,6 +56,11 @@ class SpatialCodec(PlainCodec):
         """(3, 3) transform from cells to crop pixels."""
         return translation((STRIDE - 1) / 2, (STRIDE - 1) / 2) @ scaling(STRIDE)
 
+    @property
+    def sharpness(self) -> float:
+        """Factor that makes the output logits: it has them already."""
+        return 1.0
+
     def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
         """Build target distributions, each summing to one.
 

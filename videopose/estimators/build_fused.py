@@ -10,12 +10,14 @@ from pydantic import Field
 from torch import nn
 
 from videopose.codecs import create_codec
+from videopose.codecs.base import MapCodec
 from videopose.config import InputPath, Options
 from videopose.errors import ConfigError
 from videopose.estimators.build import PoseOptions, create_estimator, describe_pose, estimator_around
 from videopose.estimators.flow_fusion import FlowWarp
 from videopose.estimators.fused import FusedEstimator
 from videopose.estimators.heads import RecurrentHead, as_fusion_head
+from videopose.estimators.heatmap_heads import on_heatmaps
 from videopose.estimators.mapped import HeatmapEstimator
 from videopose.estimators.neighbors import BoxWarp, Warp
 from videopose.estimators.recurrent import RecurrentEstimator
@@ -87,7 +89,8 @@ def _parts(
 ) -> tuple[HeatmapEstimator, nn.Module]:
     if is_whole(pose):
         return _whole_network(pose, options, device, runtime)
-    return HeatmapEstimator(create_estimator(pose, device, runtime)), create_head(pose, options).to(device)
+    single = create_estimator(pose, device, runtime)
+    return HeatmapEstimator(single), create_head(pose, options).to(device)
 
 
 def _whole_network(
@@ -135,12 +138,15 @@ def create_head(pose: PoseOptions, options: TemporalOptions) -> nn.Module:
     if options.head in PARAMETER_FREE_HEADS and not options.weights:
         return _untrained(options, network)
     weights = describe_head(options)
+    codec = create_codec(network.codec, pose.input_hw or network.input_hw)
+    if not isinstance(codec, MapCodec):
+        raise ConfigError(f"temporal.head = {options.head}: fuses heatmaps, which codec {codec.name} does not give")
     if weights.skeleton != network.skeleton:
         raise ConfigError(
             f"temporal.head = {options.head}: is for {weights.skeleton}, but pose.model = {pose.model} "
             f"predicts {network.skeleton}; choose two that agree"
         )
-    return checked_window(load_weights(weights), options.head, options)
+    return on_heatmaps(checked_window(load_weights(weights), options.head, options), codec)
 
 
 def _untrained(options: TemporalOptions, network: Weights) -> nn.Module:
@@ -181,7 +187,7 @@ def create_warp(options: TemporalOptions, single: TopDownEstimator) -> Warp:
         WeightsError: the learned flow cannot be loaded.
     """
     codec = single.network.codec
-    if not hasattr(codec, "crop_from_heatmap") or not hasattr(codec, "heatmap_hw"):
+    if not isinstance(codec, MapCodec):
         raise ConfigError(f"pose.codec = {codec.name}: gives no heatmaps, which neighbouring frames are compared by")
     if options.warp == "box":
         return BoxWarp(codec.crop_from_heatmap, codec.heatmap_hw)

@@ -40,7 +40,7 @@ class LabelFusion:
         """Combine a network and a head.
 
         Args:
-            single: gives the current frame's heatmaps; its codec is `spatial`.
+            single: gives the current frame's heatmaps.
             head: fuses heatmaps of a window, with a neighbour on each side at least.
             skeleton: of the labels; keypoints the network does not know are left alone.
         """
@@ -72,7 +72,7 @@ class LabelFusion:
         when, present = torch.zeros(neighbors.shape[:2]), torch.zeros(neighbors.shape[:2], dtype=torch.bool)
         labelled = carried[theirs, 2] > 0
         for place, path, time in zip((self._before - 1, self._before), paths, seconds, strict=True):
-            neighbors[0, place] = self._as_logits(apply(crop[0], path[theirs]), labelled, center[0])
+            neighbors[0, place] = self._as_heatmaps(apply(crop[0], path[theirs]), labelled, center[0])
             when[0, place], present[0, place] = float(time), True
         codec = self._single.single.network.codec
         (heatmaps,) = self._head(center, neighbors, when.to(center.device), present.to(center.device))
@@ -81,12 +81,14 @@ class LabelFusion:
         lost = np.clip((drift / size - KEPT) / (LOST - KEPT), 0, 1)
         return _drift_taken_back(carried, theirs[labelled], seen[labelled, :2], lost, size)
 
-    def _as_logits(self, in_crop: F64, labelled: Bool, center: Tensor) -> Tensor:
+    def _as_heatmaps(self, in_crop: F64, labelled: Bool, center: Tensor) -> Tensor:
         """Return (K', h, w) a label as the network would say it; the network's own maps for what is not labelled."""
         keypoints = np.zeros((len(center), 3), np.float32)
         keypoints[self._rows[1]] = np.concatenate([in_crop, 2.0 * labelled[:, None]], axis=1)
-        target, weight = self._single.single.network.codec.encode(torch.from_numpy(keypoints)[None].to(center.device))
-        return torch.where(weight[0][:, None, None] > 0, target[0].clamp_min(_LEAST).log(), center)
+        codec = self._single.single.network.codec
+        target, weight = codec.encode(torch.from_numpy(keypoints)[None].to(center.device))
+        said = target[0].clamp_min(_LEAST).log() if codec.is_logits else target[0]
+        return torch.where(weight[0][:, None, None] > 0, said, center)
 
 
 def _drift_taken_back(carried: F32, rows: I64, seen: F32, lost: F64, size: float) -> F32:

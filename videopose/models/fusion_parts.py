@@ -1,6 +1,7 @@
 """What the heads that fuse neighbouring frames share: maps as evidence, how much each frame is worth, maps shifted.
 
-A trained head works on heatmap logits of any network whose codec is `spatial`. It reads them as evidence, the logarithm
+A trained head works on heatmap logits of any network that gives maps (heatmaps are made logits first, see
+`estimators.heatmap_heads`). It reads them as evidence, the logarithm
 of each cell's probability over the uniform one, on cells of twice the stride: a quarter of the work, and a correction
 that varies slowly is lost nothing by it.
 """

@@ -15,6 +15,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor
 
+from videopose.codecs.base import MapCodec
 from videopose.config import Options
 from videopose.data.degrade import KINDS, Kind, clip_seed, degrade
 from videopose.data.person_clips import PersonClip
@@ -67,6 +68,9 @@ class MapCache:
         self._estimator = estimator
         self._weights = weights
         self._options = options
+        codec = estimator.network.codec
+        assert isinstance(codec, MapCodec), "only networks with heatmaps come here"
+        self._codec = codec
 
     def load(self, clips: Sequence[PersonClip], folder: Path, name: str) -> list[MappedClip]:
         """Return clips with logits: from `folder` if they are there and were made the same way, else newly made.
@@ -80,8 +84,7 @@ class MapCache:
         variants = [self._kinds(clip) for clip in clips]
         crops = [self._crops(clip) for clip in clips]
         sizes = [(1 + len(kinds)) * len(clip.boxes) for clip, kinds in zip(clips, variants, strict=True)]
-        codec = self._estimator.network.codec
-        height, width = codec.heatmap_hw  # type: ignore[attr-defined]  # only networks with heatmaps come here
+        height, width = self._codec.heatmap_hw
         shape = (sum(sizes), len(self._estimator.skeleton), height, width)
         facts = self._facts(clips, variants, shape)
         path, note = folder / f"{name}.npy", folder / f"{name}.json"
@@ -132,18 +135,17 @@ class MapCache:
 
     def _logits(self, frames: Sequence[U8], crops: F64) -> NDArray[np.float16]:
         images: list[Tensor] = [torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1) for frame in frames]
-        logits = self._estimator.run(self._estimator.network.output, images, crops).float()
+        logits = self._codec.sharpness * self._estimator.run(self._estimator.network.output, images, crops).float()
         # whatever constant a map carries, its peak is stored as 0: half precision is finest there
         logits = logits - logits.amax((2, 3), keepdim=True)
         return np.asarray(logits.clamp_min(-100).cpu().numpy(), np.float16)
 
     def _facts(self, clips: Sequence[PersonClip], variants: list[list[Kind]], shape: tuple[int, ...]) -> str:
         names = "".join(f"{clip.name}{kinds}{len(clip.boxes)}" for clip, kinds in zip(clips, variants, strict=True))
-        codec = self._estimator.network.codec
         return json.dumps(
             {
                 "backbone": weights_facts(self._weights),
-                "input_hw": list(codec.input_hw),
+                "input_hw": list(self._codec.input_hw),
                 "options": self._options.model_dump(),
                 "clips": hashlib.sha256(names.encode()).hexdigest(),
                 "shape": list(shape),

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from videopose.codecs.base import Codec
+from videopose.codecs.heatmaps import SHARPNESS
 from videopose.codecs.simcc import SimCCCodec
 from videopose.errors import ConfigError
 from videopose.models import architecture_named
@@ -33,9 +34,6 @@ FITTING: dict[str, tuple[str, ...]] = {
 
 STAGED = ("cpn", "mspn", "cpm", "hourglass")
 """Modules of `videopose.models` whose networks tell every stage's prediction by `stages(images)`, the last one last."""
-
-SOFTMAX_SHARPNESS = 10.0
-"""Factor on heatmaps that peak at 1 before the softmax over their cells."""
 
 SIMCC_SHARPNESS = 10.0
 """Inverse of RTMPose's temperature, on targets and logits alike."""
@@ -121,7 +119,7 @@ def pose_loss(name: str, predictions: list[Tensor], target: Tensor, weights: Ten
         losses = [_simcc(output, target, weights, codec) for output in predictions]
     elif name == "softmax":
         wanted = target / target.sum((2, 3), keepdim=True).clamp_min(1e-6)
-        losses = [heatmap_cross_entropy(output.float() * SOFTMAX_SHARPNESS, wanted, weights) for output in predictions]
+        losses = [heatmap_cross_entropy(output.float() * SHARPNESS, wanted, weights) for output in predictions]
     elif name == "smooth_l1":
         losses = [smooth_l1(output[..., :2].float(), target, weights[..., None]) for output in predictions]
     else:

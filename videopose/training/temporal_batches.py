@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from videopose.codecs.spatial import SpatialCodec
+from videopose.codecs.base import MapCodec
 from videopose.config import Options
 from videopose.data.mixing import MixtureSampler
 from videopose.geometry.affine import apply, invert
@@ -115,7 +115,7 @@ class ClipSampler:
         return chosen
 
 
-def places_between(crops: F64, others: F64, codec: SpatialCodec) -> Tensor:
+def places_between(crops: F64, others: F64, codec: MapCodec) -> Tensor:
     """Return where cells of crops lie in other crops' maps, (M, h, w, 2) x, y in cells; both (M, 3, 3) crop_from_image.
 
     As `geometry.sampling.moved_cells`, in float32 and several times faster, for training.
@@ -129,7 +129,7 @@ def places_between(crops: F64, others: F64, codec: SpatialCodec) -> Tensor:
     return along_x * x + along_y * y + shift
 
 
-def window_inputs(stretch: ClipSample, center: int, codec: SpatialCodec) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def window_inputs(stretch: ClipSample, center: int, codec: MapCodec) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Build what a head takes of one window, without a batch axis: centre, neighbours, seconds, present.
 
     Args:

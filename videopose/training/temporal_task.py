@@ -11,12 +11,13 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from videopose.codecs.spatial import SpatialCodec
+from videopose.codecs.base import MapCodec
 from videopose.config import Options
 from videopose.data.person_clips import BOX_PADDING, ClipOptions, load_clips
 from videopose.errors import ConfigError
 from videopose.estimators.build import PoseOptions, create_estimator, describe_pose
 from videopose.estimators.heads import RecurrentHead, as_fusion_head
+from videopose.estimators.heatmap_heads import heights
 from videopose.estimators.topdown import in_image
 from videopose.geometry.keypoints import boxes_around
 from videopose.metrics.pck import count_pck, longer_side
@@ -79,9 +80,9 @@ class TemporalTask:
         self.skeleton = skeleton_named(backbone.skeleton)
         estimator = create_estimator(options.backbone, torch.device("cpu"), RuntimeOptions(runtime="torch"))
         codec = estimator.network.codec
-        if not isinstance(codec, SpatialCodec):
+        if not isinstance(codec, MapCodec):
             raise ConfigError(
-                f"temporal.backbone.model = {options.backbone.model}: has codec {codec.name}, but heads need spatial"
+                f"temporal.backbone.model = {options.backbone.model}: has codec {codec.name}, but heads fuse heatmaps"
             )
         self.codec = codec
         learned, kept = load_clips(folder, options.clips, self.skeleton)
@@ -112,7 +113,7 @@ class TemporalTask:
         center = self._offsets.index(0)
         parts = [window_inputs(stretch, center, self.codec) for stretch in drawn]
         maps, neighbors, seconds, present = (torch.stack(column) for column in zip(*parts, strict=True))
-        truth, weights = self.codec.encode(torch.from_numpy(np.stack([s.keypoints[center] for s in drawn])))
+        truth, weights = self._targets(torch.from_numpy(np.stack([s.keypoints[center] for s in drawn])))
         weights = weights * torch.from_numpy(np.stack([stretch.weight[center] for stretch in drawn]))
         flip = torch.tensor([stretch.flip for stretch in drawn])
         maps, neighbors, truth = (
@@ -132,7 +133,7 @@ class TemporalTask:
     def _tracks(self, drawn: Sequence[ClipSample]) -> Batch:
         keypoints = torch.from_numpy(np.stack([stretch.keypoints for stretch in drawn]))
         frames = keypoints.shape[1]
-        truth, weights = self.codec.encode(keypoints.flatten(0, 1))
+        truth, weights = self._targets(keypoints.flatten(0, 1))
         truth = truth.view(len(drawn), frames, *truth.shape[1:])
         weights = weights.view(len(drawn), frames, -1)
         weights = weights * torch.from_numpy(np.stack([stretch.weight for stretch in drawn]))
@@ -145,6 +146,11 @@ class TemporalTask:
             "target": truth,
             "weights": weights.float(),
         }
+
+    def _targets(self, keypoints: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw distributions over cells, (N, K, h, w), and weights (N, K)."""
+        target, weights = self.codec.encode(keypoints)
+        return target / target.sum((2, 3), keepdim=True).clamp_min(1e-6), weights
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Compare fused distributions with the labels', and say what the single frame's loss is; see `Task`."""
@@ -181,7 +187,8 @@ class TemporalTask:
                 rows, fused = self._fuse_clip(model, clip, maps, device)
                 kind = "clean" if variant == 0 else "degraded"
                 for key, logits in ((kind, fused), (f"single_{kind}", maps[rows])):
-                    found = in_image(self.codec.decode(logits.to(device)), clip.crop_from_image[rows])
+                    output = logits if self.codec.is_logits else heights(logits, self.codec.sharpness)
+                    found = in_image(self.codec.decode(output.to(device)), clip.crop_from_image[rows])
                     counts = count_pck(found, truth[rows], length[rows], [0.2])
                     totals[key][0] += float(counts.correct.sum())
                     totals[key][1] += float(counts.labelled.sum())

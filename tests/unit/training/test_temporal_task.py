@@ -221,10 +221,10 @@ def test_heatmaps_of_other_clips_or_weights_are_made_anew(clips, tmp_path):
     assert not np.array_equal(np.load(tmp_path / "maps/learned.npy"), before)
 
 
-def test_a_network_without_the_spatial_codec_is_refused(clips, tmp_path):
+def test_a_network_without_heatmaps_is_refused(clips, tmp_path):
     wrong = options(clips)
-    backbone = wrong.temporal.backbone.model_copy(update={"codec": "msra"})
+    backbone = wrong.temporal.backbone.model_copy(update={"codec": "simcc"})
     wrong = wrong.model_copy(update={"temporal": wrong.temporal.model_copy(update={"backbone": backbone})})
 
-    with pytest.raises(ConfigError, match="has codec msra, but heads need spatial"):
+    with pytest.raises(ConfigError, match="has codec simcc, but heads fuse heatmaps"):
         create_task(wrong, clips, tmp_path)
