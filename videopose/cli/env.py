@@ -10,6 +10,7 @@ _PACKAGES = (
     "scipy",
     "opencv-python-headless",
     "av",
+    "filterpy",
     "pydantic",
     "PyYAML",
     "click",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from filterpy.common import Q_continuous_white_noise
+from filterpy.kalman import KalmanFilter
 
 from videopose.geometry import affine
 from videopose.tracking.track_table import TrackTable
@@ -14,8 +16,6 @@ _BRIDGED = 1.0
 """Seconds without a measured motion that are bridged; in longer ones the camera counts as still."""
 _NOISE = 0.5
 """Standard deviation of a measured speed: pixels a frame, or for turning and zooming the same at an image's border."""
-_UNKNOWN = 1e4
-"""Variance of the speed before anything is measured, (pixels a frame) squared."""
 _PICKS_UP = 200.0
 """Spectral density of the change of a camera's speed, (pixels a frame) squared per second: pans begin within frames."""
 
@@ -56,7 +56,7 @@ def bridged(camera: F64, time: F64) -> F64:
 
     Source:
         Each of shift, turn and zoom a frame as a random walk, filtered and smoothed backward (Rauch, Tung, Striebel
-        1965). A test holds it to `filterpy`.
+        1965) by `filterpy`. That takes milliseconds a video; keypoints have filters of their own (`motion`).
     """
     known: Bool = np.asarray(np.all(np.isfinite(camera), axis=(1, 2)))
     out = np.where(known[:, None, None], camera, np.eye(3))
@@ -95,16 +95,12 @@ def _matrices(parts: F64) -> F64:
 
 def _smoothed(values: F64, known: Bool, time: F64) -> F64:
     """Smooth one part over the whole video, (F,)."""
-    noise = _PICKS_UP * np.diff(time, prepend=time[0])
-    means, variances = np.zeros(len(time)), np.zeros(len(time))
-    mean, variance = 0.0, _UNKNOWN
-    for frame, (value, is_known) in enumerate(zip(values, known, strict=True)):
-        variance += noise[frame]
-        if is_known:
-            gain = variance / (variance + _NOISE**2)
-            mean, variance = mean + gain * (value - mean), variance * (1 - gain)
-        means[frame], variances[frame] = mean, variance
-    for frame in range(len(time) - 2, -1, -1):
-        gain = variances[frame] / (variances[frame] + noise[frame + 1])
-        means[frame] += gain * (means[frame + 1] - means[frame])
-    return means
+    filter_ = KalmanFilter(dim_x=1, dim_z=1)
+    filter_.F, filter_.H, filter_.R = np.eye(1), np.eye(1), np.eye(1) * _NOISE**2
+    filter_.x, filter_.P = np.zeros((1, 1)), np.eye(1) * 1e4
+    steps = np.diff(time, prepend=time[0])
+    noise = [Q_continuous_white_noise(2, dt=step, spectral_density=_PICKS_UP)[1:, 1:] for step in steps.tolist()]
+    still = [np.eye(1)] * len(time)
+    measured = [np.array([[value]]) if is_known else None for value, is_known in zip(values, known, strict=True)]
+    means, covariances, _, _ = filter_.batch_filter(measured, Fs=still, Qs=noise)
+    return np.asarray(filter_.rts_smoother(means, covariances, Fs=still, Qs=noise)[0][:, 0, 0], np.float64)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
+from filterpy.common import Q_continuous_white_noise
 
 from videopose.types import F64, I64, Bool
 
-_PP, _PV, _VV = 3.0, 2.0, 1.0
-"""What a second of white acceleration is divided by to give variance of position, covariance, and velocity. Steps
-differ from track to track, so the matrix is taken apart: objects of `filterpy`, one to a keypoint, are 155 times slower
-than these arrays, which a test holds to them."""
+_PP, _PV, _VV = (1 / Q_continuous_white_noise(2, dt=1.0))[[0, 0, 1], [0, 1, 1]].tolist()
+"""What a second of white acceleration is divided by to give variance of position, covariance, and velocity: 3, 2, 1.
+Steps differ from track to track, so the matrix is taken apart: `filterpy`'s objects, one to a keypoint, are 155 times
+slower than these arrays."""
 
 
 @dataclass(frozen=True, eq=False)
