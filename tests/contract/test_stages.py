@@ -35,6 +35,7 @@ from videopose.stages.pipeline import (
     Prefetch,
     ToDevice,
 )
+from videopose.stages.scene import EstimateScenes
 from videopose.stages.shots import GivenShots, MeasureSignatures, NumberShots
 from videopose.stages.sink import WriteResult
 from videopose.stages.smooth import TrackAndSmooth
@@ -62,6 +63,13 @@ class FakeEstimator:
 
     def estimate(self, images, boxes, /):
         return [some_poses(len(found), seed=len(found)) for found in boxes]
+
+
+class FakeScenes:
+    skeleton = SKELETON
+
+    def estimate(self, images, /):
+        return [some_poses(2, seed=2) for _ in images]
 
 
 class FakeTubes:
@@ -97,6 +105,7 @@ CASES = {
     "BoxesFromFile": Case(lambda folder: BoxesFromFile({2: Detections.empty()}), with_poses=False),
     "FullFrameBox": Case(lambda folder: FullFrameBox(), with_image=True, with_poses=False),
     "EstimatePoses": Case(lambda folder: EstimatePoses(FakeEstimator(), 4, 2), look_ahead=4 + 3, with_image=True),
+    "EstimateScenes": Case(lambda folder: EstimateScenes(FakeScenes(), 4, 2), look_ahead=4 + 3, with_image=True),
     "EstimateWithFlow": Case(
         lambda folder: EstimateWithFlow(FakeEstimator(), FeatureOptions(recover=True)), with_image=True
     ),

@@ -1,4 +1,4 @@
-"""The two interfaces between images and results: detectors of people and estimators of their poses."""
+"""The interfaces between images and results: who finds people, who their keypoints, and who both at once."""
 
 from __future__ import annotations
 
@@ -40,5 +40,22 @@ class Estimator(Protocol):
 
         Returns:
             One `Poses` per image, untracked, in image pixels, in the boxes' order but for removed duplicates.
+        """
+        ...
+
+
+class SceneFinder(Protocol):
+    """Finds people and their keypoints at once."""
+
+    skeleton: Skeleton
+
+    def estimate(self, images: Sequence[Tensor], /) -> list[Poses]:
+        """Find everybody in each image.
+
+        Args:
+            images: each (3, H, W) uint8 RGB, sizes may differ.
+
+        Returns:
+            One `Poses` per image, untracked, in image pixels, best first; zero rows where there are no people.
         """
         ...

@@ -194,7 +194,7 @@ def describe_pose(options: PoseOptions) -> Weights:
         UnknownNameError: there is no such model.
         WeightsError: the checkpoint is missing or of another architecture.
     """
-    weights = _describe(options.model, options.weights)
+    weights = describe_weights(options.model, options.weights)
     task = weights.task
     if task not in ("pose", "temporal", "tube"):
         raise ConfigError(f"pose.model = {options.model}: is a {task}; a pose network is needed")
@@ -206,7 +206,7 @@ def describe_pose(options: PoseOptions) -> Weights:
     return weights
 
 
-def _describe(model: str, checkpoint: str) -> Weights:
+def describe_weights(model: str, checkpoint: str) -> Weights:
     """Describe weights, or a file another runtime runs: it does not describe itself, the model it came from does."""
     if not checkpoint or Path(checkpoint).suffix not in EXPORTED:
         return describe(model, checkpoint=Path(checkpoint) if checkpoint else None)
@@ -223,7 +223,7 @@ def describe_detector(options: DetectorOptions) -> Weights:
         UnknownNameError: there is no such model.
         WeightsError: the checkpoint is missing or of another architecture.
     """
-    weights = _describe(options.model, options.weights)
+    weights = describe_weights(options.model, options.weights)
     if weights.skeleton:
         raise ConfigError(f"detector.model = {options.model}: is a pose network; a detector is needed")
     return weights

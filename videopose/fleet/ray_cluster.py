@@ -156,7 +156,7 @@ def _connected(place: Place, workers: int) -> Any:
     """Join a cluster, or start one that is as large as the workers need."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    import ray  # noqa: PLC0415 - optional, and slow to import
+    import ray
 
     own: dict[str, Any] = {
         "num_cpus": max(1, round(workers * place.cpus)),

@@ -25,10 +25,10 @@ class Architecture:
         codec: the codec it is usually trained with.
         convert: name of the pure function in `module` that brings the names of other releases to ours.
         skeleton: what its published weights predict.
-        task: `pose` (crop to keypoints), `detector`, `temporal` (several crops of one person to keypoints), `tube`
-            (the same, but to the keypoints of every frame), `fusion` (several frames' heatmaps of one person to better
-            ones: a head on a pose network), `refiner` (a track's keypoints to better ones, without images) or
-            `similarity` (two poses to whether they are one person).
+        task: `pose` (crop to keypoints), `detector`, `scene` (an image to everybody in it), `temporal` (several crops
+            of one person to keypoints), `tube` (the same, but to the keypoints of every frame), `fusion` (several
+            frames' heatmaps of one person to better ones: a head on a pose network), `refiner` (a track's keypoints to
+            better ones, without images) or `similarity` (two poses to whether they are one person).
         takes_input_hw: whether the builder needs `input_hw`, because parameters depend on it.
         flops: how its paper counts, a key of `complexity.CONVENTIONS`.
         normalised: whether pixels are normalised before it, by ImageNet's statistics; else it takes 0..255.
@@ -119,6 +119,19 @@ def _yolox(width: float, depth: float, *, side: int = 640) -> Architecture:
     return replace(_detector("yolox", "YOLOX", width, depth, side=side), normalised=False, clamps=False)
 
 
+def _dekr(width: int, input_hw: tuple[int, int]) -> Architecture:
+    return Architecture(
+        "dekr",
+        "DEKR",
+        {"width": width},
+        input_hw=input_hw,
+        codec="dekr",
+        convert="convert_names",
+        task="scene",
+        flops="hrnet",
+    )
+
+
 _SMALL_HRNET = {"width": 16, "modules": (1, 1, 1), "blocks": 2, "stem_blocks": 1, "stem_width": 32}
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -203,6 +216,8 @@ ARCHITECTURES: dict[str, Architecture] = {
     "yolox_m": _yolox(0.75, 0.67),
     "yolox_l": _yolox(1.0, 1.0),
     "yolox_x": _yolox(1.25, 1.33),
+    "dekr_w32": _dekr(32, (512, 512)),
+    "dekr_w48": _dekr(48, (640, 640)),
     "refiner": Architecture("refiner", "PoseRefiner", input_hw=(1, 1), codec="", skeleton="", task="refiner"),
     "pose_entailment": Architecture(
         "entailment", "PoseEntailment", input_hw=(1, 1), codec="", skeleton="posetrack15", task="similarity"

@@ -73,16 +73,16 @@ def _advance(transition: nn.ModuleList, xs: list[Tensor]) -> list[Tensor]:
     return [layer(xs[min(index, len(xs) - 1)]) for index, layer in enumerate(transition)]
 
 
-class HRNet(nn.Module):
-    """High-resolution network with a 1x1 heatmap head on the finest branch.
+class HRNetTrunk(nn.Module):
+    """High-resolution network without a head.
 
     Args:
         width: channels of the finest branch; 32 and 48 are the published ones.
-        num_keypoints: heatmap channels.
         modules: exchange modules in stages 2, 3 and 4.
         blocks: residual blocks per branch in each module.
         stem_blocks: bottlenecks of stage 1.
         stem_width: channels in the middle of the bottlenecks of stage 1.
+        outputs: branches that come out of the last module, finest first.
 
     Source:
         Sun et al., Deep High-Resolution Representation Learning for Human Pose Estimation, CVPR 2019, section 3.
@@ -92,11 +92,11 @@ class HRNet(nn.Module):
         self,
         *,
         width: int = 32,
-        num_keypoints: int = 17,
         modules: tuple[int, int, int] = (1, 4, 3),
         blocks: int = 4,
         stem_blocks: int = 4,
         stem_width: int = 64,
+        outputs: int = 1,
     ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 3, 2, padding=1, bias=False)
@@ -112,8 +112,7 @@ class HRNet(nn.Module):
         self.stage3 = nn.Sequential(*(HighResolutionModule(widths[:3], blocks=blocks) for _ in range(modules[1])))
         self.transition3 = _transition(widths[:3], widths)
         last = [HighResolutionModule(widths, blocks=blocks) for _ in range(modules[2] - 1)]
-        self.stage4 = nn.Sequential(*last, HighResolutionModule(widths, blocks=blocks, outputs=1))
-        self.final_layer = nn.Conv2d(width, num_keypoints, 1)
+        self.stage4 = nn.Sequential(*last, HighResolutionModule(widths, blocks=blocks, outputs=outputs))
         self.num_features = width
 
     def stem(self, x: Tensor) -> Tensor:
@@ -123,16 +122,46 @@ class HRNet(nn.Module):
         low: Tensor = self.layer1(x)
         return low
 
-    def branches(self, low: Tensor) -> Tensor:
-        """Map the stem's features to those of the finest branch, (N, width, H / 4, W / 4)."""
+    def scales(self, low: Tensor) -> list[Tensor]:
+        """Map the stem's features to those of the branches that come out, (N, width 2^i, H / 2^(2+i), W / 2^(2+i))."""
         xs = self.stage2(_advance(self.transition1, [low]))
         xs = self.stage3(_advance(self.transition2, xs))
-        finest: Tensor = self.stage4(_advance(self.transition3, xs))[0]
-        return finest
+        found: list[Tensor] = self.stage4(_advance(self.transition3, xs))
+        return found
+
+    def branches(self, low: Tensor) -> Tensor:
+        """Map the stem's features to those of the finest branch, (N, width, H / 4, W / 4)."""
+        return self.scales(low)[0]
 
     def features(self, x: Tensor) -> Tensor:
         """Map crops (N, 3, H, W) to features (N, width, H / 4, W / 4), before the head."""
         return self.branches(self.stem(x))
+
+
+class HRNet(HRNetTrunk):
+    """High-resolution network with a 1x1 heatmap head on the finest branch.
+
+    Args:
+        num_keypoints: heatmap channels.
+        width: see `HRNetTrunk`, as are the others.
+        modules: exchange modules in stages 2, 3 and 4.
+        blocks: residual blocks per branch in each module.
+        stem_blocks: bottlenecks of stage 1.
+        stem_width: channels in the middle of the bottlenecks of stage 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_keypoints: int = 17,
+        width: int = 32,
+        modules: tuple[int, int, int] = (1, 4, 3),
+        blocks: int = 4,
+        stem_blocks: int = 4,
+        stem_width: int = 64,
+    ) -> None:
+        super().__init__(width=width, modules=modules, blocks=blocks, stem_blocks=stem_blocks, stem_width=stem_width)
+        self.final_layer = nn.Conv2d(width, num_keypoints, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map normalised crops (N, 3, H, W) to heatmaps (N, K, H / 4, W / 4)."""

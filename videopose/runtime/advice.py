@@ -70,9 +70,7 @@ def advice(machine: Machine) -> list[str]:
         why = "its driver does not answer" if machine.is_cuda_build else "this torch is built without CUDA"
         lines.append(f"there is an NVIDIA card, but {why}: install a torch for its CUDA version, from pytorch.org")
     if machine.is_cuda_build and not machine.has_nvidia:
-        lines.append(
-            "this torch is built for CUDA and there is no card: the CPU build takes gigabytes less"
-        )
+        lines.append("this torch is built for CUDA and there is no card: the CPU build takes gigabytes less")
     if not machine.has_cuda:
         row = TABLE[machine.instruction_set]
         if row.runtime == "openvino" and "openvino" not in machine.packages:
