@@ -7,6 +7,7 @@ import torch
 from reference_inputs import reference_input, reference_tensor
 
 from videopose.models import create_model
+from videopose.models.unshuffled import unshuffled
 from videopose.models.weights import load_into
 
 GAIN = 0.5
@@ -42,3 +43,16 @@ def test_a_branch_leaves_the_published_keypoints_as_they_are():
 
     assert ours.shape == (1, 19, 64, 48)
     assert torch.equal(ours[:, :17], theirs)
+
+
+def test_without_shuffles_the_heatmaps_are_the_same():
+    torch.manual_seed(0)
+    model = create_model("tinypose", num_keypoints=19, branch=2).eval()
+    crops = torch.from_numpy(reference_input("tinypose_256x192", (2, 3, 256, 192)))
+
+    plain = unshuffled(model)
+    with torch.inference_mode():
+        ours, theirs = plain(crops), model(crops)
+
+    assert float((ours - theirs).abs().max()) < 1e-6 * float(theirs.abs().max() + 1)
+    assert float(theirs.std()) > 1e-3  # heatmaps that say something

@@ -35,7 +35,7 @@ def _separable(inner: int, outer: int, *, stride: int = 1, relu: bool = True) ->
     return nn.Sequential(_depthwise(inner, stride=stride), _conv(inner, outer, relu=relu))
 
 
-class _Stem(nn.Module):
+class Stem(nn.Module):
     """A strided convolution and a strided shuffle unit: (N, 3, H, W) to (N, 32, H / 4, W / 4)."""
 
     def __init__(self) -> None:
@@ -46,11 +46,12 @@ class _Stem(nn.Module):
         self.right = nn.Sequential(_conv(half, _STEM_WIDTH), *_separable(_STEM_WIDTH, half, stride=2))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (N, 3, H, W) to (N, 32, H / 4, W / 4)."""
         left, right = self.conv(x).chunk(2, 1)
         return _shuffled(self.left(left), self.right(right))
 
 
-class _ShuffleUnit(nn.Module):
+class ShuffleUnit(nn.Module):
     """Half of the channels pass, the others go through 1x1, depthwise 3x3 and 1x1 convolutions.
 
     Source:
@@ -63,20 +64,22 @@ class _ShuffleUnit(nn.Module):
         self.branch = nn.Sequential(_conv(half, half), _depthwise(half), _conv(half, half))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to the same."""
         kept, worked = x.chunk(2, 1)
         return _shuffled(kept, self.branch(worked))
 
 
-class _Exchange(nn.Module):
+class Exchange(nn.Module):
     """Two shuffle units on every branch, then every branch gets the sum of all."""
 
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
-        self.branches = nn.ModuleList(nn.Sequential(*(_ShuffleUnit(width) for _ in range(_UNITS))) for width in widths)
+        self.branches = nn.ModuleList(nn.Sequential(*(ShuffleUnit(width) for _ in range(_UNITS))) for width in widths)
         count = range(len(widths))
         self.fuse = nn.ModuleList(nn.ModuleList(_fuse(widths, i, j) for j in count) for i in count)
 
     def forward(self, xs: list[Tensor]) -> list[Tensor]:
+        """Map a tensor for each branch to the same."""
         xs = [branch(x) for branch, x in zip(self.branches, xs, strict=True)]
         return sum_branches(self.fuse, xs)
 
@@ -134,14 +137,14 @@ class TinyPose(nn.Module):
 
     def __init__(self, *, num_keypoints: int = 17, branch: int = 0) -> None:
         super().__init__()
-        self.stem = _Stem()
+        self.stem = Stem()
         self.transitions = nn.ModuleList()
         self.stages = nn.ModuleList()
         before: Sequence[int] = [_STEM_WIDTH]
         for index, count in enumerate(_MODULES):
             widths = _WIDTHS[: index + 2]
             self.transitions.append(_transition(before, widths))
-            self.stages.append(nn.Sequential(*(_Exchange(widths) for _ in range(count))))
+            self.stages.append(nn.Sequential(*(Exchange(widths) for _ in range(count))))
             before = widths
         inner = _WIDTHS[::-1]
         self.projects = nn.ModuleList(_separable(i, o) for i, o in zip(inner, (*inner[1:], inner[-1]), strict=True))

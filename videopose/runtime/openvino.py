@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from videopose.errors import InputError, WeightsError
+from videopose.models.tinypose import TinyPose
+from videopose.models.unshuffled import unshuffled
 from videopose.models.zoo import Weights
 from videopose.runtime.cache import cached, network_key
 from videopose.runtime.folding import fold_batch_norm
@@ -60,7 +62,8 @@ def convert(model: nn.Module, weights: Weights, input_hw: tuple[int, int] | None
     openvino = require()
 
     def make() -> bytes:
-        whole = _FromPixels(fold_batch_norm(model).float(), weights.mean, weights.std)
+        plain = unshuffled(model) if isinstance(model, TinyPose) else fold_batch_norm(model)
+        whole = _FromPixels(plain.float(), weights.mean, weights.std)
         size = input_hw or (64, 96)
         graph = _traced(openvino, whole, torch.zeros(2, *size, 3, dtype=torch.uint8))
         graph.reshape({graph.inputs[0]: [-1, *(input_hw or (-1, -1)), 3]})

@@ -42,7 +42,7 @@ def run_batches(work: Callable[[T], R], batches: Sequence[T], device: torch.devi
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute in the calling thread alone for the length of the block.
+    """Compute torch in the calling thread alone for the length of the block.
 
     Its threads wait for one another by counting up, which costs many times the work where others use the processor.
     """
