@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
@@ -14,6 +15,15 @@ from videopose.config import InputPath, Options
 from videopose.errors import ConfigError
 from videopose.estimators.crops import CropNetwork
 from videopose.estimators.detector import AnchorFreeDetector
+from videopose.estimators.detector_outputs import READERS
+from videopose.estimators.recognition import (
+    NORMALISATIONS,
+    assumptions,
+    is_model_of,
+    recognise_detector,
+    recognise_pose,
+    size_of_input,
+)
 from videopose.estimators.topdown import TopDownEstimator
 from videopose.geometry.placement import Resize
 from videopose.models import ARCHITECTURES
@@ -21,8 +31,14 @@ from videopose.models.store import file_sha256
 from videopose.models.weights import describe, locate
 from videopose.models.zoo import Weights, weights_for_file
 from videopose.runtime.choice import AUTOMATIC, RuntimeOptions
+from videopose.runtime.graph import read_graph
 from videopose.runtime.network import EXPORTED, Network, load_network
 from videopose.skeletons import skeleton_named
+
+OutputsName = Literal["", "points", "yolox", "yolox_decoded", "yolov8", "boxes", "rtmdet", "corners", "detr"]
+ChannelsName = Literal["", "rgb", "bgr"]
+ValuesName = Literal["", "imagenet", "unit", "bytes"]
+_log = logging.getLogger(__name__)
 
 
 def _fits_the_strides(input_hw: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -39,7 +55,15 @@ class DetectorOptions(Options):
     """With `source: file`: MOT det.txt, COCO or PoseTrack JSON."""
     model: str = "rtmdet_nano.default"
     weights: InputPath = ""
-    """A checkpoint to use instead of the model's own."""
+    """A checkpoint to use instead of the model's own, or a `.onnx`, `.xml` or `.zip` file from elsewhere, which is
+    recognised by what it takes and gives; then `model` says nothing."""
+    outputs: OutputsName = ""
+    """What the outputs of a file from elsewhere say, if that is not recognised (`docs/models.md`)."""
+    channels: ChannelsName = ""
+    """Which colour comes first in what the network takes, if it is not what the weights or their kind say."""
+    values: ValuesName = ""
+    """How pixels are normalised before the network, if not as the weights or their kind say: by ImageNet's mean and
+    standard deviation, to 0..1 (`unit`), or not at all, 0..255 (`bytes`), as for a network that does it itself."""
     pixels: int = Field(default=416 * 416, ge=1024)
     """Input pixels a frame is scaled to with `resize: shape`; more finds smaller people and takes longer."""
     resize: Literal["", Resize] = ""
@@ -72,8 +96,14 @@ class PoseOptions(Options):
 
     model: str = "fpn_pose.default"
     weights: InputPath = ""
-    """A checkpoint to use instead of the model's own, or a `.onnx` or `.xml` file that `videopose models export` wrote;
-    then `model` may be a bare architecture."""
+    """A checkpoint to use instead of the model's own; or a `.onnx`, `.xml` or `.zip` file: one that `videopose models
+    export` wrote of `model`, which may be a bare architecture, or one from elsewhere, which is recognised."""
+    skeleton: str = ""
+    """Name of the keypoints' skeleton, if not what the weights say or their number tells."""
+    channels: ChannelsName = ""
+    """As `detector.channels`."""
+    values: ValuesName = ""
+    """As `detector.values`."""
     input_hw: tuple[int, int] | None = None
     """(height, width) of the crops, multiples of 32, if not the weights' own."""
     codec: str = ""
@@ -105,6 +135,7 @@ def create_detector(
     """
     weights = describe_detector(options)
     resize = _resize(options, weights)
+    _say_what_is_assumed("detector", options.weights, weights)
     return AnchorFreeDetector(
         load_network(weights, device, precision=runtime.precision, runtime=runtime.runtime),
         device=device,
@@ -118,8 +149,21 @@ def create_detector(
         batch_size=options.batch_size,
         resize=resize,
         input_hw=options.input_hw or weights.input_hw,
-        clamps=weights.architecture not in ARCHITECTURES or ARCHITECTURES[weights.architecture].clamps,
+        clamps=_clamps(weights),
+        read=READERS[weights.outputs or "points"],
     )
+
+
+def _clamps(weights: Weights) -> bool:
+    """Check whether boxes are kept inside the input before overlapping ones are removed, as their release does."""
+    if weights.outputs:
+        return weights.outputs in ("points", "boxes", "rtmdet", "corners", "detr")
+    return ARCHITECTURES[weights.architecture].clamps
+
+
+def _say_what_is_assumed(section: str, file: str, weights: Weights) -> None:
+    if weights.architecture not in ARCHITECTURES:
+        _log.warning("%s: taken for %s; %s.… options say otherwise", file, assumptions(weights), section)
 
 
 def _resize(options: DetectorOptions, weights: Weights) -> Resize:
@@ -153,6 +197,7 @@ def create_estimator(
         WeightsError: its weights are missing, damaged or do not fit.
     """
     weights = describe_pose(options)
+    _say_what_is_assumed("pose", options.weights, weights)
     if weights.task != "pose":
         raise ConfigError(f"pose.model = {options.model}: looks at several frames; use a pipeline such as posewarper")
     network = load_network(
@@ -194,39 +239,72 @@ def describe_pose(options: PoseOptions) -> Weights:
         UnknownNameError: there is no such model.
         WeightsError: the checkpoint is missing or of another architecture.
     """
-    weights = describe_weights(options.model, options.weights)
-    task = weights.task
-    if task not in ("pose", "temporal", "tube"):
-        raise ConfigError(f"pose.model = {options.model}: is a {task}; a pose network is needed")
+    weights = _described_pose(options)
+    if weights.task not in ("pose", "temporal", "tube"):
+        raise ConfigError(f"pose.model = {options.model}: is a {weights.task}; a pose network is needed")
     if not weights.skeleton:
         raise ConfigError(
-            f"pose.weights = {options.weights}: does not say which keypoints it gives; convert it with "
-            f"`videopose models import FILE --arch {weights.architecture} --skeleton NAME`"
+            f"pose.weights = {options.weights}: does not say which keypoints it gives; set pose.skeleton, or "
+            f"convert it with `videopose models import FILE --arch {weights.architecture} --skeleton NAME`"
         )
-    return weights
+    return _with_pixels(weights, options)
 
 
-def describe_weights(model: str, checkpoint: str) -> Weights:
-    """Describe weights, or a file another runtime runs: it does not describe itself, the model it came from does."""
-    if not checkpoint or Path(checkpoint).suffix not in EXPORTED:
-        return describe(model, checkpoint=Path(checkpoint) if checkpoint else None)
-    file = Path(checkpoint).absolute()
+def _described_pose(options: PoseOptions) -> Weights:
+    file = Path(options.weights).absolute()
+    if not options.weights or file.suffix not in EXPORTED:
+        weights = describe(options.model, checkpoint=file if options.weights else None)
+        return replace(weights, skeleton=skeleton_named(options.skeleton).name) if options.skeleton else weights
+    graph = read_graph(file)
+    weights = _of_model(options.model, file)
+    if options.skeleton:
+        weights = replace(weights, skeleton=skeleton_named(options.skeleton).name)
+    if weights.task == "pose" and is_model_of(graph, weights):
+        return replace(weights, input_hw=size_of_input(graph, file, options.input_hw, "pose", weights.input_hw))
+    return recognise_pose(graph, file, codec=options.codec, skeleton=options.skeleton, input_hw=options.input_hw)
+
+
+def _of_model(model: str, file: Path) -> Weights:
+    """Describe a file another runtime runs as the model it was written from, which it does not say itself."""
     weights = weights_for_file(model, file) if model in ARCHITECTURES else describe(model)
     return replace(weights, file=str(file), origin="", sha256="", bytes=0)
+
+
+def _with_pixels(weights: Weights, options: DetectorOptions | PoseOptions) -> Weights:
+    """Change what the options say of colours and values."""
+    channels = options.channels or weights.channels
+    mean, std = NORMALISATIONS[options.values] if options.values else (weights.mean, weights.std)
+    return replace(weights, channels=channels, mean=mean, std=std)
 
 
 def describe_detector(options: DetectorOptions) -> Weights:
     """Describe what is known of the weights a config asks for.
 
     Raises:
-        ConfigError: they are a pose network's.
+        ConfigError: they are a pose network's, or a file from elsewhere that cannot be recognised.
         UnknownNameError: there is no such model.
         WeightsError: the checkpoint is missing or of another architecture.
     """
-    weights = describe_weights(options.model, options.weights)
+    file = Path(options.weights).absolute()
+    if options.weights and file.suffix in EXPORTED:
+        weights = _exported_detector(options, file)
+    elif options.outputs:
+        raise ConfigError(
+            f"detector.outputs = {options.outputs}: is for a .onnx, .xml or .zip file in detector.weights. Leave it out"
+        )
+    else:
+        weights = describe(options.model, checkpoint=file if options.weights else None)
     if weights.skeleton:
         raise ConfigError(f"detector.model = {options.model}: is a pose network; a detector is needed")
-    return weights
+    return _with_pixels(weights, options)
+
+
+def _exported_detector(options: DetectorOptions, file: Path) -> Weights:
+    weights = recognise_detector(read_graph(file), file, options.outputs, options.input_hw)
+    if weights.outputs != "points":
+        return weights
+    model = _of_model(options.model, file)  # which says how such scores are calibrated
+    return replace(model, input_hw=weights.input_hw, resize="letterbox", outputs="points")
 
 
 def weights_facts(weights: Weights) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from pydantic import Field, field_validator
@@ -11,9 +12,9 @@ from videopose.codecs.dekr import dekr_codec
 from videopose.codecs.scene import SceneCodec
 from videopose.config import InputPath, Options
 from videopose.errors import ConfigError
-from videopose.estimators.build import describe_weights
 from videopose.estimators.scene import SceneEstimator, SceneNetwork
 from videopose.models import ARCHITECTURES
+from videopose.models.weights import describe
 from videopose.models.zoo import Weights
 from videopose.runtime.choice import AUTOMATIC, RuntimeOptions
 from videopose.runtime.network import load_network
@@ -90,7 +91,7 @@ def describe_scene(options: SceneOptions) -> Weights:
         UnknownNameError: there is no such model.
         WeightsError: the checkpoint is missing or of another architecture.
     """
-    weights = describe_weights(options.model, options.weights)
+    weights = describe(options.model, checkpoint=Path(options.weights) if options.weights else None)
     if weights.task != "scene":
         whole = ", ".join(name for name, entry in ARCHITECTURES.items() if entry.task == "scene")
         raise ConfigError(f"scene.model = {options.model}: does not look at whole images; those that do are {whole}")

@@ -21,8 +21,9 @@ from videopose.skeletons import SKELETONS, skeleton_named
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 NO_MEAN = (0.0, 0.0, 0.0)
+OF_UNIT = (1.0, 1.0, 1.0)
 OF_BYTES = (1 / 255, 1 / 255, 1 / 255)
-"""With `NO_MEAN`, of networks that take 0..255."""
+"""With `NO_MEAN`, of networks that take 0..1, and of those that take 0..255."""
 _LISTED = tuple(Path(__file__).parents[1] / "assets" / name for name in ("pipelines.json", "published.json"))
 """Tables of what others published; of two rows of one name the later counts."""
 NAMES = "names"

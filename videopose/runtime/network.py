@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +14,9 @@ from videopose.errors import ConfigError
 from videopose.models.store import network_file
 from videopose.models.weights import load_weights, locate, verify
 from videopose.models.zoo import Weights
+from videopose.runtime.adapted import Adapted, BlueFirst
 from videopose.runtime.choice import Choice, Precision, RuntimeName, RuntimeOptions, choose
+from videopose.runtime.graph import network_source, order_of_simcc, read_graph
 from videopose.runtime.memory import keep_freed_memory
 from videopose.runtime.onnx import OnnxNetwork
 from videopose.runtime.onnx import convert as convert_to_onnx
@@ -21,7 +24,11 @@ from videopose.runtime.openvino import OpenVinoNetwork
 from videopose.runtime.openvino import convert as convert_to_openvino
 from videopose.runtime.torch import TorchNetwork, fold_and_place
 
-EXPORTED = {".onnx": ("openvino", "onnxruntime"), ".xml": ("openvino",)}
+EXPORTED = {
+    ".onnx": ("openvino", "onnxruntime"),
+    ".zip": ("openvino", "onnxruntime"),
+    ".xml": ("openvino",),
+}
 """Suffix of a network written for other runtimes -> what runs it, the faster one first."""
 
 CONVERTED = ("pose", "detector")
@@ -78,7 +85,14 @@ def load_network(
     if device.type == "cpu":
         keep_freed_memory()
     if Path(network_file(weights)).suffix in EXPORTED:
-        return _open_exported(_verified(weights), options, device)
+        found = replace(weights, file=str(_verified(weights)), member="")
+        network: Network = _open_exported(found, options, device)
+    else:
+        network = _load(weights, options, device, input_hw)
+    return BlueFirst(network) if weights.channels == "bgr" else network
+
+
+def _load(weights: Weights, options: RuntimeOptions, device: torch.device, input_hw: tuple[int, int] | None) -> Network:
     choice = choose(options, device)
     chosen = choice.precision if weights.bfloat16 else choice.published_precision
     model = load_weights(weights)
@@ -116,8 +130,9 @@ def _converted(
     return OpenVinoNetwork(content, precision) if choice.runtime == "openvino" else OnnxNetwork(content)
 
 
-def _open_exported(path: Path, options: RuntimeOptions, device: torch.device) -> Network:
-    """Open a file that was written for other runtimes; it takes normalised images."""
+def _open_exported(weights: Weights, options: RuntimeOptions, device: torch.device) -> Network:
+    """Open a file that was written for other runtimes; it takes normalised images, unless it takes bytes."""
+    path = Path(weights.file)
     able = EXPORTED[path.suffix]
     if options.runtime not in ("auto", *able):
         raise ConfigError(f"runtime = {options.runtime}: {path} runs on {' or '.join(able)}. Leave the option out")
@@ -125,8 +140,14 @@ def _open_exported(path: Path, options: RuntimeOptions, device: torch.device) ->
     if choice.runtime not in able:
         names = able if options.runtime == "auto" else (options.runtime,)
         choice = _first_installed(path, names, options, device)
-    precision = choice.published_precision
-    return OpenVinoNetwork(path, precision) if choice.runtime == "openvino" else OnnxNetwork(path)
+    graph, source = read_graph(path), network_source(path)
+    opened: Network
+    if choice.runtime == "openvino":
+        opened = OpenVinoNetwork(source, choice.published_precision)
+    else:
+        opened = OnnxNetwork(source)
+    joined = order_of_simcc(graph) if weights.codec == "simcc" else None
+    return Adapted(opened, batch=graph.batch, joined=joined) if graph.batch or joined else opened
 
 
 def _first_installed(path: Path, names: tuple[str, ...], options: RuntimeOptions, device: torch.device) -> Choice:

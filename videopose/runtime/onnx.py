@@ -15,6 +15,7 @@ from videopose.models.zoo import Weights
 from videopose.runtime.cache import cached, network_key
 from videopose.runtime.folding import fold_batch_norm
 
+_TYPES = {"tensor(uint8)": torch.uint8, "tensor(float16)": torch.float16}
 _NEEDED = {"onnx": "onnx onnxscript", "onnxscript": "onnx onnxscript", "onnxruntime": "onnxruntime"}
 
 
@@ -70,6 +71,13 @@ def write(model: nn.Module, path: Path, input_hw: tuple[int, int] | None) -> Non
     )
 
 
+def _refusals(runtime: ModuleType) -> tuple[type[Exception], ...]:
+    """Return what ONNX Runtime raises for a file it cannot run, each its own kind of `Exception`."""
+    kinds = runtime.capi.onnxruntime_pybind11_state
+    names = ("InvalidProtobuf", "InvalidGraph", "InvalidArgument", "NotImplemented", "Fail")
+    return (RuntimeError, ValueError, *(getattr(kinds, name) for name in names))
+
+
 class OnnxNetwork(nn.Module):
     """A `Network` in ONNX Runtime: calls in several threads at once are its own business; each computes in one.
 
@@ -81,7 +89,6 @@ class OnnxNetwork(nn.Module):
         WeightsError: the file is missing or damaged.
     """
 
-    dtype = torch.float32
     device = torch.device("cpu")
     brings_threads = False
 
@@ -96,13 +103,18 @@ class OnnxNetwork(nn.Module):
         where = str(source) if isinstance(source, Path) else source
         try:
             self._session = runtime.InferenceSession(where, settings, providers=["CPUExecutionProvider"])
-        except (RuntimeError, ValueError, runtime.capi.onnxruntime_pybind11_state.InvalidProtobuf) as error:
+        except _refusals(runtime) as error:
             name = str(source) if isinstance(source, Path) else "converted network"
             raise WeightsError(f"{name}: not a readable ONNX file; export it again") from error
+        first = self._session.get_inputs()[0]
         self._names = [each.name for each in self._session.get_inputs()]
+        self.dtype = _TYPES.get(first.type, torch.float32)
+        self._is_channels_last = len(first.shape) == 4 and first.shape[3] == 3 != first.shape[1]
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """Return the outputs for normalised images (N, 3, H, W)."""
+        """Return the outputs for images (N, 3, H, W): normalised, or bytes if it takes those."""
+        if self._is_channels_last:
+            tensors = tuple(each.permute(0, 2, 3, 1) for each in tensors)
         arrays = (each.contiguous().numpy() for each in tensors)
         outputs = self._session.run(None, dict(zip(self._names, arrays, strict=True)))
         return tuple(torch.from_numpy(each) for each in outputs)

@@ -29,6 +29,8 @@ from videopose.runtime.workers import one_thread
 _LEFT_BEHIND: list[object] = []
 """What a forked process brought with it: freeing it would wait for threads that are not there, and end the process."""
 
+_TYPES = {"u8": torch.uint8, "f16": torch.float16}
+
 Package = Any
 """OpenVINO's modules and objects, which carry no types we could rely on."""
 
@@ -124,7 +126,7 @@ class OpenVinoNetwork(nn.Module):
     network anew, since OpenVINO's threads did not come with it.
 
     Args:
-        source: what `convert` gave, or the path of a `.xml` or `.onnx` file.
+        source: what `convert` gave, the path of a `.xml` or `.onnx` file, or the content of an ONNX file.
         precision: arithmetic, `float32` or `bfloat16`; parts that are int8 in the file stay so.
 
     Raises:
@@ -143,8 +145,10 @@ class OpenVinoNetwork(nn.Module):
         self._lock = threading.Lock()
         self._compiled_in = 0
         self._compile()
-        kind = self._network.inputs[0].get_element_type().get_type_name()
-        self.dtype = torch.uint8 if kind == "u8" else torch.float32
+        first = self._network.inputs[0]
+        self.dtype = _TYPES.get(first.get_element_type().get_type_name(), torch.float32)
+        sizes = [each.get_length() if each.is_static else None for each in first.get_partial_shape()]
+        self._is_channels_last = len(sizes) == 4 and sizes[3] == 3 != sizes[1]
 
     def _compile(self) -> None:
         openvino = require()
@@ -171,13 +175,15 @@ class OpenVinoNetwork(nn.Module):
         if isinstance(self._source, Path):
             return core.read_model(str(self._source))
         end = 8 + int.from_bytes(self._source[:8], "little")
+        if not self._source[8:].startswith(b"<?xml"):  # the other thing that is given as bytes
+            return core.read_model(self._source)
         numbers = np.frombuffer(self._source, np.uint8, offset=end)
         return core.read_model(self._source[8:end], openvino.Tensor(numbers))
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs for images (N, 3, H, W)."""
         request = self._request()
-        if self.dtype is torch.uint8:
+        if self._is_channels_last:
             tensors = tuple(each.permute(0, 2, 3, 1) for each in tensors)
         request.infer([each.contiguous().numpy() for each in tensors], share_inputs=True)
         count = len(self._network.outputs)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from graphs import write_graph
 
 from videopose import catalog
 from videopose.config import validate
@@ -25,6 +26,9 @@ DETECTOR = {
     "model": {"model": "rtmdet_nano.default"},
     "weights": {"model": "fpn_detector", "weights": "{folder}/detector.safetensors"},
     "pixels": {"pixels": 192 * 192},
+    "outputs": {"weights": "{folder}/corners.onnx", "outputs": "detr"},
+    "channels": {"channels": "bgr"},
+    "values": {"values": "unit"},
     "resize": {"resize": "stretch"},
     "input_hw": {"resize": "letterbox", "input_hw": (128, 192)},
     "min_score": {"min_score": 0.7},
@@ -37,6 +41,9 @@ POSE = {
     "model": {"model": "hrnet_small", "weights": "{folder}/hrnet.safetensors"},
     "weights": {"weights": "{folder}/pose.safetensors"},
     "input_hw": {"input_hw": (96, 64)},
+    "skeleton": {"model": "hrnet_small", "weights": "{folder}/hrnet17.pth", "skeleton": "posetrack17"},
+    "channels": {"channels": "bgr"},
+    "values": {"values": "unit"},
     "codec": {"codec": "msra"},
     "flip_test": {"flip_test": True},
     "padding": {"padding": 1.0},
@@ -60,6 +67,10 @@ def folder(tmp_path_factory):
         model = create_model(name, num_keypoints=19 if skeleton else None)
         card = Weights(f"{name}.other", "", skeleton=skeleton, codec=codec)
         save_weights(path / f"{file}.safetensors", model.state_dict(), card)
+    torch.save(create_model("hrnet_small", num_keypoints=17).state_dict(), path / "hrnet17.pth")
+    boxes = np.tile(np.array([0.2, 0.2, 0.9, 0.9], np.float32), (1, 84, 1))
+    scores = np.full((1, 84, 2), 0.9, np.float32)
+    write_graph(path / "corners.onnx", {"boxes": boxes, "scores": scores}, size=(32, 128))
     (path / "det.txt").write_text("1,-1,10,10,60,80,0.9\n2,-1,20,15,60,80,0.9\n", encoding="utf-8")
     return path
 
@@ -85,7 +96,8 @@ def answer(folder):
 
             hook = torch.nn.modules.module.register_module_forward_pre_hook(watch)
             try:
-                every = {"window": 2} | RUNTIME | options | ({} if section else changed)
+                runtime = {} if ".onnx" in key else RUNTIME  # such files are not for torch
+                every = {"window": 2} | runtime | options | ({} if section else changed)
                 pipeline = topdown.RECIPE(validate(topdown.PipelineOptions, every, source="test")).networks(CPU)
                 out = list(pipeline(records))
             finally:
@@ -114,6 +126,18 @@ def test_a_detectors_option_changes_the_answer(answer, field):
 @pytest.mark.parametrize("field", POSE)
 def test_a_pose_networks_option_changes_the_answer(answer, field):
     assert answer("pose", POSE[field]) != answer()
+
+
+def test_a_skeleton_that_is_told_names_the_keypoints(folder):
+    told = PoseOptions(model="hrnet_small", weights=str(folder / "hrnet17.pth"), skeleton="posetrack17")
+
+    assert create_estimator(told, CPU).skeleton.name == "posetrack17"
+
+
+def test_what_the_outputs_say_can_be_told(answer):
+    corners = {"weights": "{folder}/corners.onnx"}
+
+    assert answer("detector", DETECTOR["outputs"]) != answer("detector", corners)
 
 
 def test_no_field_is_left_out_here():
