@@ -77,17 +77,19 @@ def _list_pipelines(pattern: str, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(name: str, size: Size | None, as_json: bool) -> None:
     """Describe an architecture or weights: parameters, GFLOPs as its paper counts, input, keypoints."""
-    from videopose.models import architecture_named
+    from videopose.models import GRAPHS, architecture_named
     from videopose.models.complexity import count, gflops
-    from videopose.models.zoo import weights_named
+    from videopose.models.zoo import own_weights, weights_named
 
-    weights = weights_named(name) if "." in name else None
-    architecture = name.partition(".")[0]
+    weights = weights_named(name) if "." in name or name in own_weights() else None
+    architecture = weights.architecture if weights is not None else name
     entry = architecture_named(architecture)
     input_hw = size or (weights.input_hw if weights else entry.input_hw)
-    keypoints = weights.num_keypoints if weights else None
-    counts = count(architecture, input_hw=input_hw, num_keypoints=keypoints)
-    facts = _facts(name, architecture, input_hw, counts, gflops(architecture, counts), weights)
+    if architecture in GRAPHS:  # nothing is known of what is inside
+        facts = _facts(name, architecture, input_hw, None, 0, weights)
+    else:
+        counts = count(architecture, input_hw=input_hw, num_keypoints=weights.num_keypoints if weights else None)
+        facts = _facts(name, architecture, input_hw, counts, gflops(architecture, counts), weights)
     if as_json:
         click.echo(json.dumps(facts))
         return
@@ -96,7 +98,7 @@ def info(name: str, size: Size | None, as_json: bool) -> None:
 
 
 def _facts(
-    name: str, architecture: str, input_hw: Size, counts: Counts, giga: float, weights: Weights | None
+    name: str, architecture: str, input_hw: Size, counts: Counts | None, giga: float, weights: Weights | None
 ) -> dict[str, object]:
     from videopose.models import architecture_named
     from videopose.skeletons import skeleton_named
@@ -105,13 +107,13 @@ def _facts(
     skeleton = weights.skeleton if weights else entry.skeleton
     facts: dict[str, object] = {
         "name": name,
-        "parameters": counts.parameters,
-        "gflops": round(giga, 3),
+        "parameters": counts.parameters if counts else None,
+        "gflops": round(giga, 3) if counts else None,
         "input": list(input_hw),
         "keypoints": len(skeleton_named(skeleton)) if skeleton else None,
         "skeleton": skeleton or None,
         "codec": (weights.codec if weights else entry.codec) or None,
-        "macs": counts.macs,
+        "macs": counts.macs if counts else None,
         "convention": entry.flops,
         "task": entry.task,
     }
@@ -119,7 +121,8 @@ def _facts(
         facts |= {
             "licence": weights.licence,
             "paper": weights.paper or None,
-            "origin": weights.origin or None,
+            "origin": weights.origin or weights.page or None,
+            "mirrors": list(weights.mirrors),
             "file": weights.file,
             "sha256": weights.sha256 or None,
             "scores": dict(weights.scores),
