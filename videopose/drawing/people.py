@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from videopose.drawing.fine_parts import part_widths
 from videopose.drawing.heads import HEAD, head_circles
 from videopose.drawing.labels import Label, draw_label, label_size, place_labels
 from videopose.drawing.options import DrawOptions
@@ -19,10 +20,6 @@ from videopose.types import F32, U8, UNTRACKED, Bool, Poses
 _GOLDEN = 0.618034
 """Steps of this share of the colour circle keep any run of ids far apart in hue."""
 
-_THIN = {"face": 0.4, "lefthand": 0.5, "righthand": 0.5}
-"""Part -> share of the body's thickness, at most."""
-_PARTS_OF_EXTENT = 30
-"""Lines of a face or a hand take at most this part of its extent."""
 _SOLID_FROM = 0.5
 _FAINTEST = 0.25
 _SMALL_FACE, _LARGE_FACE = 14.0, 40.0
@@ -144,20 +141,6 @@ def draw_people(image: U8, poses: Poses, skeleton: Skeleton, options: DrawOption
         _draw_labels(image, poses, skeleton, heads, options, pen)
 
 
-def _widths(keypoints: F32, skeleton: Skeleton, line: float, min_score: float) -> list[float]:
-    """Return how thick each keypoint is drawn: those of faces and hands finer, the more so the smaller they are.
-
-    Below 1 it is drawn with one pixel and fainter, so that a hand of ten pixels does not become a blob.
-    """
-    width = [line] * len(skeleton)
-    for name, rows in skeleton.slices.items():
-        if name in _THIN:
-            places = keypoints[rows][keypoints[rows, 2] >= min_score, :2]
-            extent = float(np.ptp(places, axis=0).max()) if len(places) else 0.0
-            width[rows] = [min(line * _THIN[name], extent / _PARTS_OF_EXTENT)] * (rows.stop - rows.start)
-    return width
-
-
 class _Limbs:
     """The limbs and joints of one person."""
 
@@ -165,7 +148,7 @@ class _Limbs:
         self, keypoints: F32, filled: Bool, skeleton: Skeleton, options: DrawOptions, head: float, pen: DrawStyle
     ) -> None:
         self._keypoints, self._filled, self._skeleton, self._options = keypoints, filled, skeleton, options
-        self._widths = _widths(keypoints, skeleton, pen.line, options.min_score)
+        self._widths = part_widths(keypoints, skeleton, pen.line, min_score=options.min_score)
         self._face_strength = (
             float(np.clip((head - _SMALL_FACE) / (_LARGE_FACE - _SMALL_FACE), 0, 1)) if head > 0 else 1.0
         )
