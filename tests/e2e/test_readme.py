@@ -101,5 +101,5 @@ def test_values_the_readme_sets_are_options():
 
 
 def test_pipelines_the_readme_names_exist():
-    for name in re.findall(r"--pipeline (\w+)", README):
+    for name in re.findall(r"--pipeline ([\w-]+)", README):
         load_pipeline(name, ())

@@ -61,7 +61,7 @@ def _list_pipelines(pattern: str, *, as_json: bool) -> None:
         return
     for row in rows:
         click.echo(
-            f"{'*' if row.is_here else ' '} {row.name:21s} {row.accuracy:5.1f} {row.measure:30s} "
+            f"{'*' if row.is_here else ' '} {row.name:21s} {row.accuracy:5.1f} {row.measure:31s} "
             f"{row.gflops_text:>13s} GFLOPs  {row.size_text:>9s}  {row.licence_text:20s} {' + '.join(row.weights)}"
         )
     click.echo(
@@ -193,7 +193,7 @@ def add(
     licence: str,
     replace: bool,
 ) -> None:
-    """Put an ONNX file or a checkpoint into the store under a name: `--pipeline NAME`, `--set pose.model=NAME`.
+    """Add an ONNX file or a checkpoint to the store under a name: `--pipeline NAME`, `--set pose.model=NAME`.
 
     NAME may also be one of the table whose file has to be fetched by hand.
     """

@@ -1,4 +1,4 @@
-"""Give a file of one's own a name in the store: an ONNX graph, a checkpoint, or a published file fetched by hand."""
+"""Add a file of one's own to the store by name: an ONNX graph, a checkpoint, or a published file fetched by hand."""
 
 from __future__ import annotations
 

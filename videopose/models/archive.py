@@ -1,4 +1,4 @@
-"""Take one file out of a zip that somebody else made: nothing is written elsewhere, and no more than was said."""
+"""Extract one file of a zip that somebody else made: nothing is written elsewhere, and no more than was said."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def take_in(path: Path, weights: Weights) -> Path:
 
 
 def where_to_put(weights: Weights) -> str:
-    """Say what to copy where on a machine without a network, and how another machine gets it."""
+    """Describe what to copy where on a machine without a network, and how another machine gets it."""
     target = weights_folder() / weights.file
     if not weights.origin:
         return (
@@ -180,7 +180,7 @@ def _download(weights: Weights, address: str, partial: Path, options: FetchOptio
 
 
 def _difference(sha256: str, weights: Weights) -> str:
-    """Say how a checksum differs from the published one; empty if it does not, or none is published."""
+    """Describe how a checksum differs from the published one; empty if it does not, or none is published."""
     if sha256.startswith(weights.sha256):
         return ""
     published = weights.sha256 + ("" if len(weights.sha256) == _FULL else "…")

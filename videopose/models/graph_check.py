@@ -1,4 +1,4 @@
-"""Look into an ONNX file before any library opens it: what is outside of it, and what would run code of its own.
+"""Inspect an ONNX file before any library opens it: what is outside of it, and what would run code of its own.
 
 An ONNX file is a protocol buffer: a sequence of numbered fields, some of which hold further sequences. Only the few
 fields that matter are read (onnx.proto of the ONNX project); tensors are passed over without being loaded.

@@ -123,7 +123,7 @@ def file_sha256(path: Path) -> str:
 
 
 def keep(source: Path, weights: Weights, sha256: str, origin: str, *, move: bool) -> Path:
-    """Put a published file, whose checksum was checked, into the store.
+    """Store a published file whose checksum was checked.
 
     Its folder appears whole: it is made beside and renamed.
 
@@ -212,7 +212,7 @@ def _to_disk(path: Path) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Say in one line why something cannot be written.
+    """Convert what the file system refuses into one line.
 
     Raises:
         WeightsError: the disk is full, or the folder cannot be written to.
