@@ -72,6 +72,11 @@ def config_file(kind: str, name: str) -> Path:
     raise UnknownNameError(f"no config named {name!r} in {kind}. {hint} A path must end in .yaml, or be a folder.")
 
 
+def is_config(kind: str, name: str) -> bool:
+    """Check whether `config_file` would take a name for a shipped config, or for a file by its ending."""
+    return name.endswith((".yaml", ".yml")) or name in _configs(kind) or name in _configs(f"{kind}/{PUBLISHED}")
+
+
 def _only_yaml(folder: Path) -> Path:
     if (folder / "pipeline.yaml").is_file():
         return folder / "pipeline.yaml"

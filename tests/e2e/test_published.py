@@ -103,12 +103,12 @@ def test_detector_and_pose_network_are_fetched_together(clip, site, internet, ca
 def test_without_a_network_the_first_run_says_what_to_copy_where(clip, home, monkeypatch, capsys):
     monkeypatch.setenv("VIDEOPOSE_OFFLINE", "1")
 
-    assert run(clip, "--pipeline", "rtmpose-m") == 1
+    assert main(["run", str(clip), "--pipeline", "rtmpose-m", "-q"]) == 1
 
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "VIDEOPOSE_OFFLINE is set: no connection was opened" in said
-    assert "`videopose models fetch rtmpose_m.aic-coco_256x192 --to DIR`" in said
+    assert "`videopose models fetch rtmdet_m.person_640 rtmpose_m.aic-coco_256x192 --to DIR`" in said
     assert str(home) in said
 
 

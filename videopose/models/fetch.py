@@ -6,7 +6,7 @@ Nothing else in this package uses a network.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +73,7 @@ def fetch(weights: Weights, options: FetchOptions = SAID) -> Path:
     loose = find_loose(weights)
     if loose is not None:
         return take_in(loose, weights)
-    _check_allowed(weights, options)
+    check_allowed([weights], options)
     with _alone(weights, options) as partial:
         again = find(weights)  # another process may have fetched it meanwhile
         return _fetched(weights, partial, options) if again is None else again
@@ -94,33 +94,41 @@ def take_in(path: Path, weights: Weights) -> Path:
     return keep(path, weights, sha256, str(path), move=False)
 
 
-def where_to_put(weights: Weights) -> str:
+def where_to_put(missing: Sequence[Weights]) -> str:
     """Describe what to copy where on a machine without a network, and how another machine gets it."""
-    target = weights_folder() / weights.file
-    if not weights.origin:
-        return (
-            f"its authors offer it at {weights.page}: download it there, then "
-            f"`videopose models add {weights.name} FILE`"
-        )
+    names = " ".join(each.name for each in missing)
+    addresses = ", ".join(each.origin for each in missing)
     return (
-        f"on a machine with a network run `videopose models fetch {weights.name} --to DIR`, and copy what is in DIR to "
-        f"{weights_folder()}; or download {weights.origin} to {target}"
+        f"on a machine with a network run `videopose models fetch {names} --to DIR`, and copy what is in DIR to "
+        f"{weights_folder()}; or download {addresses} into that folder"
     )
 
 
-def _check_allowed(weights: Weights, options: FetchOptions) -> None:
-    if not weights.origin:
-        raise WeightsError(f"{weights.name}: has no address that lasts; {where_to_put(weights)}")
-    if is_offline():
+def check_allowed(missing: Sequence[Weights], options: FetchOptions) -> None:
+    """Check that weights that are not here may be fetched.
+
+    Raises:
+        WeightsError: they have no address, no connection may be opened, or a licence was not accepted; the message says
+            what to do.
+    """
+    for each in missing:
+        if not each.origin:
+            raise WeightsError(
+                f"{each.name}: has no address that lasts; its authors offer it at {each.page}: download it there, then "
+                f"`videopose models add {each.name} FILE`"
+            )
+    if missing and is_offline():
+        names = ", ".join(each.name for each in missing)
+        are = "is" if len(missing) == 1 else "are"
         raise WeightsError(
-            f"{weights.name}: is not here, and VIDEOPOSE_OFFLINE is set: no connection was opened; "
-            f"{where_to_put(weights)}"
+            f"{names}: {are} not here, and VIDEOPOSE_OFFLINE is set: no connection was opened; {where_to_put(missing)}"
         )
-    if is_non_commercial(weights.licence) and not options.accept_licence:
-        raise WeightsError(
-            f"{weights.name}: its licence, {weights.licence}, forbids commercial use; if yours is none, run "
-            f"`videopose models fetch {weights.name} --accept-licence`"
-        )
+    for each in missing:
+        if is_non_commercial(each.licence) and not options.accept_licence:
+            raise WeightsError(
+                f"{each.name}: its licence, {each.licence}, forbids commercial use; if yours is none, run "
+                f"`videopose models fetch {each.name} --accept-licence`"
+            )
 
 
 @contextmanager
@@ -142,18 +150,21 @@ def _alone(weights: Weights, options: FetchOptions) -> Iterator[Path]:
 
 
 def _fetched(weights: Weights, partial: Path, options: FetchOptions) -> Path:
-    reasons = []
+    reasons: list[str] = []
     for address in (weights.origin, *weights.mirrors):
+        if reasons:
+            options.say(f"{reasons[-1]}; trying {address}")
         try:
             sha256 = _download(weights, address, partial, options)
         except DownloadError as error:
             reasons.append(f"{address}: {error}")
-            options.say(f"{address}: {error}")
             continue
         return keep(partial, weights, sha256, address, move=True)
-    kept = "; what came is kept, run the same command again to go on" if partial.exists() else ""
+    is_kept = partial.exists() and partial.stat().st_size > 0
+    kept = "; what came is kept, run the same command again to go on" if is_kept else ""
     raise WeightsError(
-        f"{weights.name}: could not be fetched ({'; '.join(reasons)}){kept}. Without a network: {where_to_put(weights)}"
+        f"{weights.name}: could not be fetched ({'; '.join(reasons)}){kept}. "
+        f"Without a network: {where_to_put([weights])}"
     )
 
 

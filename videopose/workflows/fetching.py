@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from videopose.models.fetch import FetchOptions, fetch
-from videopose.models.store import find
+from videopose.models.fetch import FetchOptions, check_allowed, fetch
+from videopose.models.store import find, find_loose
 from videopose.models.zoo import Weights
 from videopose.workflows.recipe import Recipe
 
@@ -38,4 +38,6 @@ def fetch_missing(recipe: Recipe, options: FetchOptions) -> list[Path]:
     Raises:
         WeightsError: one cannot be had; the message says what to copy where.
     """
-    return [fetch(each.weights, options) for each in recipe.needed() if not is_here(each.weights)]
+    missing = [each.weights for each in recipe.needed() if not is_here(each.weights)]
+    check_allowed([each for each in missing if find_loose(each) is None], options)
+    return [fetch(each, options) for each in missing]

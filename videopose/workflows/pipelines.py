@@ -24,7 +24,7 @@ def load_pipeline(name: str, overrides: Iterable[str] = ()) -> Recipe:
         ConfigError: a key or a value is wrong; the message names the nearest valid key.
         UnknownNameError: there is no such config or recipe.
     """
-    own = own_weights().get(name)
+    own = None if catalog.is_config("pipelines", name) else own_weights().get(name)
     path = catalog.config_file("pipelines", "default" if own is not None else name)
     overrides = list(overrides)
     values = read_yaml(path)

@@ -196,3 +196,6 @@ def test_a_damaged_description_is_one_line(home, text):
 
     with pytest.raises(WeightsError, match=r"lab.json: is no description of a network; add the network again"):
         own_weights()
+    with pytest.raises(WeightsError, match="lab.json"):
+        load_pipeline("lab")
+    assert load_pipeline("default").options.pose.model == "tinypose.default"  # what has nothing to do with it works
