@@ -19,12 +19,13 @@ _SHAPE = np.random.default_rng(1).uniform(-0.5, 0.5, (len(SKELETON), 2)) * [60, 
 def walkers(num_frames=40, num_people=3, *, size_hw=(600, 1000)):
     """Make records of people in lanes, ids 1, 2, 3 …; odd ones walk to the right, even ones to the left."""
     records = []
+    tall, wide = size_hw[0] / 600, size_hw[1] / 1000
     for t in range(num_frames):
-        lanes = np.linspace(100, size_hw[0] - 100, num_people)
+        lanes = np.linspace(100, 500, num_people) * tall
         x = [
             80 + 800 * t / num_frames if person % 2 == 0 else 880 - 800 * t / num_frames for person in range(num_people)
         ]
-        xy = _SHAPE + np.stack([x, lanes], axis=1)[:, None]
+        xy = _SHAPE * tall + np.stack([np.multiply(x, wide), lanes], axis=1)[:, None]
         keypoints = np.concatenate([xy, np.full((*xy.shape[:2], 1), 0.9)], axis=2).astype(np.float32)
         xyxy = np.concatenate([xy.min(1), xy.max(1)], axis=1).astype(np.float32)
         poses = Poses(keypoints, np.full(num_people, 0.8, np.float32), xyxy, np.arange(1, num_people + 1))

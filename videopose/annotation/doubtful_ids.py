@@ -89,7 +89,7 @@ def _exchanges(table: TrackTable, steps: Steps, options: DoubtOptions) -> Iterat
 
 
 def _crossing(table: TrackTable, steps: Steps, crossing: Crossing, linking: LinkingOptions) -> Iterator[Found]:
-    """Judge one crossing; the exchange is suggested where it costs least."""
+    """Assess one crossing; the exchange is suggested where it costs least."""
     ids = (crossing.first, crossing.second)
     rows = [_rows_near(table, track_id, crossing.begin - 1, crossing.end + 1) for track_id in ids]
     common = np.intersect1d(table.frame[rows[0]], table.frame[rows[1]])

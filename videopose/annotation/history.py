@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from videopose.annotation import operations
 from videopose.annotation.log import BEGIN, Line, Uuid, now
 from videopose.annotation.operations import Operation
@@ -93,8 +95,16 @@ class History:
         return Change(op, step, operations.arguments(operation))
 
     def line(self, change: Change, uuid: Uuid, presses: int = 0) -> Line:
-        """Write the line that says so."""
-        return Line(seq=self.seq + 1, uuid=uuid, time=now(), op=change.op, args=change.args, presses=presses)
+        """Write the line that says so.
+
+        Raises:
+            InputError: the uuid or the number of key presses makes no sense.
+        """
+        try:
+            return Line(seq=self.seq + 1, uuid=uuid, time=now(), op=change.op, args=change.args, presses=presses)
+        except ValidationError as error:
+            found = error.errors()[0]
+            raise InputError(f"{found['loc'][0]}: {found['msg']}. Give 8 to 64 letters and digits") from error
 
     def do(self, change: Change) -> None:
         """Do what was planned last."""

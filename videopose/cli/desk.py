@@ -31,7 +31,7 @@ def command(
     allow_references: bool,
     keep_holes: bool,
 ) -> None:
-    """Look through POSES, the result of CLIP, in the browser, and correct it; POSES is made first if it is missing.
+    """Show POSES, the result of CLIP, in the browser, and correct it there; POSES is made first if it is missing.
 
     POSES itself is never changed: every correction is a line in <poses>.edits.jsonl, saved at once, and
     `videopose annotate apply` makes a result of both. Ctrl-C ends it.

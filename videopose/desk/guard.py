@@ -105,12 +105,14 @@ class Guard:
         if refusal is not None:
             await _refuse(send, *refusal)
             return
-        limit = MAX_LABELS if scope["path"] in LABEL_PATHS else MAX_BODY
-        body = _Body(receive, limit)
-        try:
-            await self._app(scope, body, _with_headers(send, extra))
-        except _TooLargeError:
-            await _refuse(send, 413, f"at most {limit} bytes are taken here")
+        if scope["method"] == "POST":
+            limit = MAX_LABELS if scope["path"] in LABEL_PATHS else MAX_BODY
+            body = await _whole_body(receive, limit)
+            if body is None:
+                await _refuse(send, 413, f"at most {limit} bytes are taken here")
+                return
+            receive = _giving(body, receive)
+        await self._app(scope, receive, _with_headers(send, extra))
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
         if not self._is_ours(headers.get("host", "")):
@@ -166,22 +168,30 @@ class Guard:
         return True
 
 
-class _TooLargeError(Exception):
-    """A body is larger than its header said."""
+async def _whole_body(receive: Receive, limit: int) -> bytes | None:
+    """Receive a body, whatever its header said of its length; None = it is too large."""
+    parts: list[bytes] = []
+    left = limit
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        left -= len(parts[-1])
+        if left < 0:
+            return None
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            return b"".join(parts)
 
 
-class _Body:
-    """Receive a body and count its bytes."""
+def _giving(body: bytes, receive: Receive) -> Receive:
+    """Hand on a body that was received already."""
+    waiting = [body]
 
-    def __init__(self, receive: Receive, limit: int) -> None:
-        self._receive, self._left = receive, limit
+    async def received() -> Message:
+        if waiting:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+        return await receive()
 
-    async def __call__(self) -> Message:
-        message = await self._receive()
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
-            raise _TooLargeError
-        return message
+    return received
 
 
 def _with_headers(send: Send, extra: dict[str, str]) -> Send:

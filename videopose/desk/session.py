@@ -172,7 +172,7 @@ class Session:
     def check_fresh(self, request: JsonObject) -> None:
         """Raise `StaleError` unless a request has seen the latest line."""
         seq = request.get("seq")
-        if not isinstance(seq, int) or seq > self.history.seq:
+        if not isinstance(seq, int) or isinstance(seq, bool) or not -1 <= seq <= self.history.seq:
             raise InputError(f"seq is {str(seq)[:20]!r}, and the last line has {self.history.seq}")
         if seq < self.history.seq:
             raise StaleError(self._lines()[seq + 1 :])

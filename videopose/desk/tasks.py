@@ -183,17 +183,19 @@ def _whose(sheet: Sheet, table: PoseTable, rows: list[int], frame: int) -> list[
     """Find whose each label of a frame is: of its own id if that person is there, else of whoever is nearest."""
     people = sheet.people(frame)
     here = {int(track_id): row for row, track_id in enumerate(people.track_id) if track_id != UNTRACKED}
-    out: list[int] = []
-    for row in rows:
-        away = _distance(people, table.xy[row])
+    distances = [_distance(people, table.xy[row]) for row in rows]
+    out = [UNTRACKED] * len(rows)
+    for at, row in enumerate(rows):
         label = int(table.track_id[row])
-        if label in here and away[here[label]] <= _NEAR and label not in out:
-            out.append(label)
+        if label in here and distances[at][here[label]] <= _NEAR and label not in out:
+            out[at] = label
+    for at, away in enumerate(distances):
+        if out[at] != UNTRACKED:
             continue
         order = [int(each) for each in np.argsort(away, kind="stable") if away[each] <= _NEAR]
         ids = [int(people.track_id[each]) for each in order]
         free = [each for each in ids if each != UNTRACKED and each not in out]
-        out.append(free[0] if free else UNTRACKED)
+        out[at] = free[0] if free else UNTRACKED
     return out
 
 
