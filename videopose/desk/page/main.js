@@ -29,10 +29,19 @@ async function whenReady() {
   }
 }
 
-/** @param {Desk} desk @param {string} command @param {number} [number] */
+const MOVES = new Set(["next", "previous", "next10", "previous10", "next100", "previous100", "first", "last", "goto",
+  "doubt", "doubtBack"]);
+/** @type {Promise<any>} */
+let arriving = Promise.resolve();
+
+/** A command means the frame that was asked for before it, also where that is not shown yet.
+ *  @param {Desk} desk @param {string} command @param {number} [number] */
 async function run(desk, command, number = 0) {
   try {
-    await ACTIONS[command](desk, number);
+    if (!MOVES.has(command)) await arriving;
+    const doing = ACTIONS[command](desk, number);
+    if (MOVES.has(command)) arriving = Promise.resolve(doing).catch(() => {});
+    await doing;
     drawPanels(desk);
   } catch (error) {
     toast(error instanceof Error ? error.message : String(error));
