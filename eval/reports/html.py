@@ -22,7 +22,7 @@ _COLOURS = (
 )  # fmt: skip
 _KIND_COLOURS = dict(zip(KINDS, ("#3a8b5c", "#a9c25d", "#e0b13c", "#d98032", "#c44536", "#7d8597"), strict=True))
 
-_STYLE = """
+STYLE = """
 :root { color-scheme: light dark; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 68rem; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2.2rem; }
@@ -51,12 +51,12 @@ def as_html(report: Report) -> str:
     if explanation:
         parts.append("<h2>Kinds of errors</h2>" + _bars(explanation["kinds"]) + _bars(explanation["groups"]))
     if report.thumbnails:
-        parts.append("<h2>Worst frames</h2><p>Truth in green, predictions in orange.</p>" + _figures(report.thumbnails))
+        parts.append("<h2>Worst frames</h2><p>Truth in green, predictions in orange.</p>" + figures(report.thumbnails))
     body = "\n".join(parts)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(report.title)}</title><style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
+        f"<title>{escape(report.title)}</title><style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
     )
 
 
@@ -125,7 +125,8 @@ def _bars(rows: Mapping[str, Mapping[str, float]]) -> str:
     return f'<svg role="img" {size}><title>Kinds of errors</title>{"".join(parts)}</svg>' + _legend(_KIND_COLOURS)
 
 
-def _figures(images: Sequence[tuple[str, bytes]]) -> str:
+def figures(images: Sequence[tuple[str, bytes]]) -> str:
+    """Format images, a caption and JPEG bytes each, as figures that hold their own data."""
     return "".join(
         f'<figure><img alt="{escape(caption)}" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"

@@ -21,7 +21,8 @@ from videopose.desk.app import Desk
 from videopose.desk.frames import FrameStore
 from videopose.desk.guard import Guard
 from videopose.desk.session import Progress, Session
-from videopose.errors import InputError, UnknownNameError, VideoPoseError
+from videopose.errors import InputError, VideoPoseError
+from videopose.io.base import VideoReader
 from videopose.io.disk import refusals_said
 from videopose.io.reader import open_video
 from videopose.io.results import check_suffix
@@ -108,7 +109,7 @@ def prepared(clip: Path, result: Path, options: ServeOptions, say: Callable[[str
         def announce(token: str) -> None:
             say(f"To open it once more: http://{shown}:{port}/?token={token}")
 
-        desk = Desk(session, frames, open_reader, _reporter())
+        desk = Desk(session, frames, open_reader, _reporter(open_reader))
         guard = Guard(desk.app(), options.host, port, announce)
         if not is_there:
             session.progress = Progress("running", 0, reader.num_frames)
@@ -157,17 +158,18 @@ def _run_first(session: Session, options: ServeOptions) -> None:
         session.progress = Progress("failed", error=str(error))
 
 
-def _reporter() -> Callable[[Session], bytes] | None:
+def _reporter(open_reader: Callable[..., VideoReader]) -> Callable[[Session], bytes] | None:
     try:
         page = catalog.evaluation("reports.result_page")
-    except (UnknownNameError, VideoPoseError):  # an installation without eval/
+    except VideoPoseError:  # an installation without eval/
         return None
 
     def report(session: Session) -> bytes:
         with session.lock:
             sheet = session.history.sheet.copy()
-        header = edited_header(sheet, {}) if session.history.done else sheet.header
-        made: bytes = page.of_sheet(session.clip, sheet, header).encode()
-        return made
+            header = edited_header(sheet, {}) if session.history.done else sheet.header
+        with open_reader() as reader:
+            made: str = page.of_sheet(session.clip.name, sheet, header, lambda: reader)
+        return made.encode()
 
     return report
