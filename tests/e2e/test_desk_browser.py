@@ -87,7 +87,9 @@ def settled(browser):
     """Wait until every edit is answered and the page shows what follows from it."""
     browser.execute_async_script(
         "const done = arguments[0];"
-        "(async () => { let last; do { last = desk.edits.last; await last.catch(() => {}); await desk.refreshing; }"
+        "const open = () => document.getElementById('dialog').open;"
+        "(async () => { let last; do { last = desk.edits.last; if (!open()) await desk.busy;"
+        " await last.catch(() => {}); await desk.refreshing; }"
         " while (last !== desk.edits.last || desk.edits.waiting); done(); })();"
     )
 

@@ -50,6 +50,8 @@ export class Desk {
     this.drawn = () => {};
     /** @type {Promise<any>} */
     this.refreshing = Promise.resolve();
+    /** @type {Promise<any>} what the keys have asked for */
+    this.busy = Promise.resolve();
   }
 
   /** Show a frame as soon as it is here; a later wish overtakes it. @param {number} frame */

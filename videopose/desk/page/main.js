@@ -29,23 +29,36 @@ async function whenReady() {
   }
 }
 
-const MOVES = new Set(["next", "previous", "next10", "previous10", "next100", "previous100", "first", "last", "goto",
-  "doubt", "doubtBack"]);
+const MOVES = new Set(["next", "previous", "next10", "previous10", "next100", "previous100", "first", "last"]);
+const FREE = new Set([...MOVES, "play", "hide", "zoomIn", "zoomOut", "reset", "timelineIn", "timelineOut", "theme"]);
 /** @type {Promise<any>} */
 let arriving = Promise.resolve();
+let waiting = 0;
 
-/** A command means the frame that was asked for before it, also where that is not shown yet.
- *  @param {Desk} desk @param {string} command @param {number} [number] */
-async function run(desk, command, number = 0) {
+/** @param {Desk} desk @param {string} command @param {number} number */
+async function act(desk, command, number) {
   try {
-    if (!MOVES.has(command)) await arriving;
-    const doing = ACTIONS[command](desk, number);
-    if (MOVES.has(command)) arriving = Promise.resolve(doing).catch(() => {});
-    await doing;
+    await ACTIONS[command](desk, number);
     drawPanels(desk);
   } catch (error) {
     toast(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Commands are done in the order in which keys were pressed, each on the frame that was asked for before it, however
+ *  fast they are pressed; only the way through time may overtake itself.
+ *  @param {Desk} desk @param {string} command @param {number} [number] */
+function run(desk, command, number = 0) {
+  if (FREE.has(command) && !waiting) {
+    const doing = act(desk, command, number);
+    if (MOVES.has(command)) arriving = doing;
+    return;
+  }
+  waiting += 1;
+  desk.busy = desk.busy.then(() => arriving).then(() => {
+    const doing = act(desk, command, number);
+    return command === "play" ? null : doing;
+  }).finally(() => { waiting -= 1; });
 }
 
 async function begin() {
