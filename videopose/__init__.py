@@ -6,9 +6,9 @@ import typing as _typing
 
 if _typing.TYPE_CHECKING:
     from videopose.drawing.people import draw as draw
+    from videopose.io.exchange.any_result import read_result as read_result
     from videopose.io.reader import open_video as open_video
     from videopose.io.results import StoredResult as StoredResult
-    from videopose.io.results import read_result as read_result
     from videopose.skeletons import Skeleton as Skeleton
     from videopose.skeletons import skeleton_named as skeleton_named
     from videopose.types import Detections as Detections
@@ -42,7 +42,7 @@ _HOMES = {
     "Tracker": "videopose.workflows.trackers",
     "draw": "videopose.drawing.people",
     "open_video": "videopose.io.reader",
-    "read_result": "videopose.io.results",
+    "read_result": "videopose.io.exchange.any_result",
     "run": "videopose.workflows.run",
     "skeleton_named": "videopose.skeletons",
     "track": "videopose.workflows.trackers",

@@ -37,18 +37,30 @@ if TYPE_CHECKING:
     metavar="S",
     help="Leave keypoints out whose score is below: empty, NaN or not labelled.",
 )
+@click.option(
+    "--only", "ids", type=int, multiple=True, metavar="ID", help="Only the person of this id; may be repeated."
+)
+@click.option(
+    "--metres-per-pixel",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="M",
+    help="Write markers in metres, as `videopose angles --height` measures them.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("--list", "show", is_flag=True, is_eager=True, expose_value=False, callback=lambda *args: _list(*args),
               help="List the formats and exit.")  # fmt: skip
 def command(
     source: Path, output: Path, target: str | None, origin: str | None, clip: Path | None, size: str | None,
-    first: int | None, no_derive: bool, layout: Layout, min_score: float, overwrite: bool,
+    first: int | None, no_derive: bool, layout: Layout, min_score: float, ids: tuple[int, ...],
+    metres_per_pixel: float | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Convert SOURCE, a file or a folder of files, to another format.
 
     What the target format has no place for is said once on stderr. Keypoints are matched by name, images with frames
     of a video by the last number in their names (docs/formats.md).
     """
+    from dataclasses import replace
+
     from videopose.cli.main import printable
     from videopose.errors import DatasetError, InputError
     from videopose.io.disk import refusals_said
@@ -75,12 +87,25 @@ def command(
         with refusals_said(written):
             if written.exists() and not overwrite:
                 raise InputError(f"{written}: exists already. Give another -o, or --overwrite")
-        table = placed(read_table(file, origin))
+        table = _chosen(placed(read_table(file, origin)), ids)
+        table = replace(table, metres_per_pixel=metres_per_pixel)
         for sentence in write_table(table, written, target, derive=not no_derive, layout=layout, min_score=min_score):
             if sentence not in said:
                 said.add(sentence)
                 click.echo(f"note: {printable(sentence)}", err=True)
         click.echo(str(written))
+
+
+def _chosen(table: PoseTable, ids: tuple[int, ...]) -> PoseTable:
+    """Keep the people of some ids; everybody if none is given."""
+    from videopose.errors import InputError
+
+    known = sorted(set(table.track_id.tolist()))
+    for each in ids:
+        if each not in known:
+            shown = ", ".join(map(str, known[:20]))
+            raise InputError(f"{table.source}: nobody has the id {each}. Known: {shown or 'none'}")
+    return table[[each in ids for each in table.track_id.tolist()]] if ids else table
 
 
 def _placing(clip: Path | None, size: str | None, first: int | None) -> Callable[[PoseTable], PoseTable]:
@@ -116,5 +141,6 @@ def _list(context: click.Context, _option: click.Parameter, asked: bool) -> None
 
     for name, each in FORMATS.items():
         ways = "read, write" if each.read and each.write else "read" if each.read else "write"
-        click.echo(f"{name:14} {each.suffix:6} {ways:12} {each.title}")
+        needs = f" (needs {each.needs}: videopose[exports])" if each.needs else ""
+        click.echo(f"{name:14} {each.suffix:8} {ways:12} {each.title}{needs}")
     context.exit()

@@ -38,12 +38,13 @@ class ResultArrays(ShowsShapes):
     source: U8
 
 
-def to_arrays(records: Iterable[Record], skeleton: Skeleton) -> ResultArrays:
+def to_arrays(records: Iterable[Record], skeleton: Skeleton, *, min_score: float = 0.0) -> ResultArrays:
     """Stack the records of a result into arrays.
 
     Args:
         records: of one result, in order.
         skeleton: of its poses.
+        min_score: keypoints with a lower score are NaN.
     """
     kept = list(records)
     ids = [np.zeros(0, np.int64) if record.poses is None else record.poses.track_id for record in kept]
@@ -60,17 +61,18 @@ def to_arrays(records: Iterable[Record], skeleton: Skeleton) -> ResultArrays:
         columns = np.searchsorted(track_id, poses.track_id)
         keypoints[row, columns], score[row, columns], xyxy[row, columns] = poses.keypoints, poses.score, poses.xyxy
         source[row, columns] = poses.sources
-    keypoints[~keypoints.any(axis=3)] = np.nan  # absent: 0, 0 with score 0
+    keypoints[~keypoints.any(axis=3) | (keypoints[..., 2] < min_score)] = np.nan  # 0, 0 with score 0: absent
     index = np.array([record.frame.index for record in kept], np.int64)
     time = np.array([record.frame.time for record in kept], np.float64)
     return ResultArrays(index, time, track_id, keypoints, score, xyxy, int((every == UNTRACKED).sum()), source)
 
 
-def to_table(records: Iterable[Record], skeleton: Skeleton) -> pa.Table:
+def to_table(records: Iterable[Record], skeleton: Skeleton, *, min_score: float = 0.0) -> pa.Table:
     """Convert the records of a result to a long table: a row per frame, person and keypoint.
 
     Columns: `frame`, `time` (seconds), `track_id` (-1 = of no track), `person_score`, `keypoint` (its name), `x`, `y`
-    (image pixels), `score`, `source` (seen, filled or corrected). Where a keypoint is absent, x, y and score are null.
+    (image pixels), `score`, `source` (seen, filled or corrected). Where a keypoint is absent or its score is below
+    `min_score`, x, y and score are null.
     Frames in which nobody is seen have no row.
     """
     names = pa.array(list(skeleton.keypoints))
@@ -95,6 +97,7 @@ def to_table(records: Iterable[Record], skeleton: Skeleton) -> pa.Table:
         for (name, parts), dtype in zip(columns.items(), types, strict=True)
     }
     absent = ~(joined["x"].astype(bool) | joined["y"].astype(bool) | joined["score"].astype(bool))
+    absent |= joined["score"] < min_score
     arrays = {name: pa.array(values, mask=absent if name in ("x", "y", "score") else None)
               for name, values in joined.items()}  # fmt: skip
     arrays["keypoint"] = pa.DictionaryArray.from_arrays(arrays["keypoint"], names)

@@ -18,6 +18,7 @@ from videopose.errors import DatasetError, InputError
 from videopose.io import result_csv, result_json, result_parquet
 from videopose.io.result import Layout, ResultHeader, ResultWriter
 from videopose.io.result_arrays import ResultArrays, to_arrays, to_table
+from videopose.io.result_dataset import pose_dataset
 from videopose.types import Record
 
 
@@ -49,13 +50,15 @@ class StoredResult:
     Attributes:
         path: of the file.
         header: what is true of all of it.
+        read: gives its records, from the first on, each time it is called with the path.
     """
 
     path: Path
     header: ResultHeader
+    read: Callable[[Path], Iterator[Record]]
 
     def __iter__(self) -> Iterator[Record]:
-        for record in FORMATS[self.path.suffix.lower()].read_records(self.path):
+        for record in self.read(self.path):
             if record.poses is not None:
                 record = replace(record, poses=replace(record.poses, skeleton=self.header.skeleton))
             yield record
@@ -77,23 +80,49 @@ class StoredResult:
         head = "".join(f"<th>{name}</th>" for name in ("track_id", "frames", "from, s", "to, s", "mean score"))
         return f"<p>{escape(repr(self))}</p><table><tr>{head}</tr>{rows}</table>"
 
-    def to_arrays(self) -> ResultArrays:
-        """Return the whole result as arrays, (frames, people, K, 3) keypoints with NaN where somebody is absent."""
-        return to_arrays(self, self.header.skeleton)
+    def to_arrays(self, *, min_score: float = 0.0) -> ResultArrays:
+        """Return the whole result as arrays, (frames, people, K, 3) keypoints with NaN where somebody is absent.
 
-    def to_table(self) -> pa.Table:
-        """Return a long table: a row per frame, person and keypoint; see `videopose.io.result_arrays.to_table`."""
-        return to_table(self, self.header.skeleton)
+        Args:
+            min_score: keypoints with a lower score are NaN.
+        """
+        return to_arrays(self, self.header.skeleton, min_score=min_score)
 
-    def to_dataframe(self) -> Any:  # Any: a pandas.DataFrame, which is no dependency
+    def to_table(self, *, min_score: float = 0.0) -> pa.Table:
+        """Return a long table: a row per frame, person and keypoint; see `videopose.io.result_arrays.to_table`.
+
+        Args:
+            min_score: keypoints with a lower score are null.
+        """
+        return to_table(self, self.header.skeleton, min_score=min_score)
+
+    def to_xarray(self, *, min_score: float = 0.0) -> Any:  # Any: an xarray.Dataset, which is no dependency
+        """Return a dataset laid out as the package movement has its poses; see `videopose.io.result_dataset`.
+
+        Args:
+            min_score: keypoints with a lower score are NaN.
+
+        Raises:
+            InputError: xarray is not installed.
+        """
+        arrays = self.to_arrays(min_score=min_score)
+        return pose_dataset(
+            arrays.keypoints[..., :2], arrays.keypoints[..., 2], arrays.time, arrays.track_id.tolist(),
+            self.header.skeleton.keypoints, rate=float(self.header.video.frame_rate), source=str(self.path),
+        )  # fmt: skip
+
+    def to_dataframe(self, *, min_score: float = 0.0) -> Any:  # Any: a pandas.DataFrame, which is no dependency
         """Return `to_table` as a pandas DataFrame.
+
+        Args:
+            min_score: keypoints with a lower score are NaN.
 
         Raises:
             InputError: pandas is not installed.
         """
         if find_spec("pandas") is None:
             raise InputError("to_dataframe needs pandas: pip install pandas. Without it, to_table() and to_arrays()")
-        return self.to_table().to_pandas()
+        return self.to_table(min_score=min_score).to_pandas()
 
 
 def check_suffix(path: Path) -> None:
@@ -124,7 +153,7 @@ def write_result(path: Path, header: ResultHeader, *, layout: Layout = "wide") -
 
 
 def read_result(path: str | Path) -> StoredResult:
-    """Open a result for reading; its records are read when it is iterated over.
+    """Open a result of our own for reading; its records are read when it is iterated over.
 
     Raises:
         DatasetError: there is no such file, or it is not a result.
@@ -133,7 +162,8 @@ def read_result(path: str | Path) -> StoredResult:
     file = Path(path)
     check_suffix(file)
     try:
-        return StoredResult(file, FORMATS[file.suffix.lower()].read_header(file))
+        form = FORMATS[file.suffix.lower()]
+        return StoredResult(file, form.read_header(file), form.read_records)
     except OSError as error:
         why = error.strerror or " ".join(str(error).split())
         raise DatasetError(f"{file}: cannot be read ({why}). Check the path") from error

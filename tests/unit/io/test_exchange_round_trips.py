@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -13,13 +14,24 @@ from videopose.io.exchange.mapping import to_skeleton
 from videopose.io.exchange.table import FrameEntry, make_table
 from videopose.skeletons import skeleton_named
 
-BOTH_WAYS = [name for name, each in FORMATS.items() if each.read and each.write]
+BOTH_WAYS = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            bool(each.needs) and find_spec(each.needs) is None, reason=f"{each.needs} is not installed"
+        ),
+    )
+    for name, each in FORMATS.items()
+    if each.read and each.write
+]
 TOLERANCE = {
     "videopose": 0.006,
     "csv": 0.006,
     "parquet": 0.006,
     "ai-challenger": 0.51,
     "mot": 1e-6,
+    "sleap": 1e-6,
+    "c3d": 1e-3,  # single precision
 }  # decimals or whole pixels the file has; else exact
 COLUMNS = (
     "xy",
@@ -33,6 +45,8 @@ COLUMNS = (
     "crowd",
     "keypoint_source",
 )
+OLDER = {"posetrack21": "posetrack18", "hieve": "posetrack17", "crowdpose": "coco"}
+"""Formats that cannot be told from an older one."""
 MARKS = {"keypoints": "xy", "source": "keypoint_source"}
 """Facts whose column has another name."""
 
@@ -67,7 +81,7 @@ def _skeleton_of(name):
 
 
 @pytest.mark.parametrize("name", BOTH_WAYS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_a_round_trip_loses_nothing_that_the_format_holds(name, seed, tmp_path_factory):
     table = a_table(seed, _skeleton_of(name))
@@ -76,6 +90,8 @@ def test_a_round_trip_loses_nothing_that_the_format_holds(name, seed, tmp_path_f
     write_table(table, path, name)
 
     back = read_table(path, name)
+    if name == "nwb":  # whose people come in the order of their names
+        table, back = (each[np.lexsort((each.track_id, each.frame))] for each in (table, back))
     held, slack = FORMATS[name].holds, TOLERANCE.get(name, 1e-8)
     for column in {MARKS.get(fact, fact) for fact in held} & set(COLUMNS):
         np.testing.assert_allclose(getattr(back, column), getattr(table, column), rtol=0, atol=slack, err_msg=column)
@@ -96,6 +112,8 @@ def test_what_a_format_cannot_hold_is_said_once_per_kind(name, tmp_path):
 
 @pytest.mark.parametrize("name", BOTH_WAYS)
 def test_writing_twice_gives_the_same_bytes(name, tmp_path):
+    if name == "nwb":
+        pytest.skip("NWB gives its objects random ids")
     table = a_table(2, _skeleton_of(name))
     paths = [tmp_path / f"{number}{FORMATS[name].suffix}" for number in (1, 2)]
 
@@ -108,8 +126,12 @@ def test_writing_twice_gives_the_same_bytes(name, tmp_path):
 @pytest.mark.parametrize(
     ("name", "recognised"),
     [
-        (name, {"posetrack21": "posetrack18", "hieve": "posetrack17", "crowdpose": "coco"}.get(name, name))
-        for name in BOTH_WAYS
+        pytest.param(
+            each.values[0],
+            OLDER.get(each.values[0], each.values[0]),
+            marks=each.marks,
+        )
+        for each in BOTH_WAYS
     ],
 )
 def test_a_format_is_recognised(name, recognised, tmp_path):

@@ -1,6 +1,7 @@
 """`videopose angles` and `plot`: from a result to tables and figures, as a user calls them."""
 
 import json
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -244,7 +245,7 @@ def test_plots_show_everybody_and_are_the_same_each_time(tmp_path):
 
 def test_a_plot_without_its_package_is_one_line(tmp_path, capsys, monkeypatch):
     poses = saved(tmp_path / "clip.json", bending())
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
 
     assert main(["plot", str(poses), "-o", str(tmp_path / "a.png")]) == 1
     assert "a plot needs matplotlib: pip install 'videopose[plot]'" in capsys.readouterr().err

@@ -10,7 +10,21 @@ from pathlib import Path
 import numpy as np
 
 from videopose.errors import DatasetError, InputError, UnknownNameError, nearest_name
-from videopose.io.exchange import ai_challenger, coco, matlab, mot, own_result, posetrack17, posetrack18
+from videopose.io.exchange import (
+    ai_challenger,
+    coco,
+    cvat,
+    deeplabcut,
+    matlab,
+    mot,
+    motion_capture,
+    movement,
+    nwb,
+    own_result,
+    posetrack17,
+    posetrack18,
+    sleap,
+)  # fmt: skip
 from videopose.io.exchange.cursor import Json, read_json
 from videopose.io.exchange.head import Head
 from videopose.io.exchange.mapping import to_skeleton, without_doubtful
@@ -54,6 +68,8 @@ class Format:
         skeleton: the only one it can hold, None for any.
         needs_boxes: every person must have a box; one that is not given is put around the keypoints.
         fit: brings values into the ranges the format allows, and says what it changed.
+        needs: a package that is no dependency, "" if none.
+        in_metres: coordinates may be metres.
         matches: says whether a file is of this format; None if it cannot be told from a format before it. Of several
             that match, the first in `FORMATS` is taken.
     """
@@ -67,6 +83,8 @@ class Format:
     needs_boxes: bool = False
     fit: Callable[[PoseTable], tuple[PoseTable, list[str]]] | None = None
     matches: Callable[[Head], bool] | None = None
+    needs: str = ""
+    in_metres: bool = False
 
 
 def _as_json(build: Callable[[PoseTable], Json]) -> Callable[[PoseTable, Path], None]:
@@ -98,6 +116,8 @@ _COCO = frozenset(
 _OWN = frozenset(
     {"keypoints", "keypoint_score", "score", "xyxy", "track_id", "size_hw", "time", "empty", "source", "header"}
 )
+_MARKERS = frozenset({"keypoints", "track_id", "empty"})
+_INDIVIDUALS = _MARKERS | {"keypoint_score"}
 _MATLAB = frozenset({"keypoints", "visibility", "xyxy", "head_xyxy", "size_hw", "name", "empty", "track_id"})
 
 FORMATS: dict[str, Format] = {
@@ -150,6 +170,36 @@ FORMATS: dict[str, Format] = {
     "mot": Format(
         "MOT Challenge text", ".txt", mot.read, _write_mot, frozenset({"score", "xyxy", "track_id"}), needs_boxes=True,
         matches=mot.matches,
+    ),
+    "dlc-csv": Format(
+        "DeepLabCut, several animals, CSV", ".csv", deeplabcut.read_csv, deeplabcut.write_csv, _INDIVIDUALS,
+        matches=deeplabcut.matches_csv,
+    ),
+    "dlc-h5": Format(
+        "DeepLabCut, several animals, HDF5", ".h5", None, deeplabcut.write_h5, _INDIVIDUALS, needs="tables"
+    ),
+    "sleap": Format(
+        "SLEAP", ".slp", sleap.read, sleap.write, _INDIVIDUALS | {"score"}, matches=sleap.matches, needs="sleap_io"
+    ),
+    "nwb": Format(
+        "Neurodata Without Borders, ndx-pose", ".nwb", nwb.read, nwb.write, _INDIVIDUALS,
+        matches=nwb.matches, needs="ndx_pose",
+    ),
+    "movement": Format(
+        "movement's netCDF", ".nc", movement.read, movement.write, _INDIVIDUALS, matches=movement.matches,
+        needs="xarray",
+    ),
+    "trc": Format(
+        "OpenSim markers", ".trc", motion_capture.read_trc, motion_capture.write_trc, _MARKERS,
+        matches=motion_capture.matches_trc, in_metres=True,
+    ),
+    "c3d": Format(
+        "C3D markers", ".c3d", motion_capture.read_c3d, motion_capture.write_c3d, _MARKERS - {"track_id"},
+        matches=motion_capture.matches_c3d, needs="c3d", in_metres=True,
+    ),
+    "cvat": Format(
+        "CVAT for video 1.1", ".xml", cvat.read, cvat.write,
+        frozenset({"keypoints", "visibility", "track_id", "size_hw", "empty"}), matches=cvat.matches,
     ),
     "mpii": Format("MPII ground truth", ".mat", matlab.read, None, _MATLAB, skeleton_named("mpii16")),
     "lsp": Format(
@@ -254,6 +304,8 @@ def write_table(
         raise InputError(f"the format {name} can be read, but not written")
     if layout == "long" and target.write is not own_result.write:
         raise InputError(f"{target.title} has no long layout; write csv or parquet, or leave out the layout")
+    if table.metres_per_pixel is not None and not target.in_metres:
+        raise InputError(f"{target.title} is in pixels; leave the metres out, or write {_metric()}")
     table, said = without_doubtful(table, min_score)
     if "keypoints" in target.holds:
         said += _keypoint_losses(table, target, derive=derive)
@@ -272,6 +324,10 @@ def write_table(
     else:
         target.write(table, path)
     return sorted(said)
+
+
+def _metric() -> str:
+    return " or ".join(name for name, each in FORMATS.items() if each.in_metres)
 
 
 def _keypoint_losses(table: PoseTable, target: Format, *, derive: bool) -> list[str]:

@@ -71,6 +71,7 @@ class PoseTable:
         category: the file's number for people, where it numbers categories.
         unscorable: why a protocol that goes by the entries' ids cannot score this; "" = it can.
         header: of the result the table was read from; None if it was none.
+        metres_per_pixel: for formats whose coordinates may be metres; None = pixels.
     """
 
     name: str
@@ -97,6 +98,7 @@ class PoseTable:
     category: int | None = None
     unscorable: str = ""
     header: ResultHeader | None = None
+    metres_per_pixel: float | None = None
 
     def __post_init__(self) -> None:
         n, k = len(self.frame), len(self.skeleton)
