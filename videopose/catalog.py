@@ -88,6 +88,11 @@ def _only_yaml(folder: Path) -> Path:
     return files[0]
 
 
+def config_folder(kind: str) -> Path:
+    """Find the folder of the shipped configs of a kind."""
+    return _folder("videopose.configs") / kind
+
+
 def config_names(kind: str) -> list[str]:
     """List the shipped configs of a kind, those of published networks left out; see `published_names`."""
     return sorted(_configs(kind))

@@ -1,7 +1,7 @@
 """YAML into typed, frozen models, with strict keys and dotted overrides.
 
 YAML holds values; a pydantic model per section holds names, types, defaults and one-line docs. An unknown key is an
-error that names the file, the key and the nearest valid one. A file may name one `base:` beside it.
+error that names the file, the key and the nearest valid one. A file may name one `base:` beside it, or a shipped one.
 """
 
 from __future__ import annotations
@@ -96,16 +96,20 @@ def beside(folder: Path, model: type[BaseModel], values: Mapping[str, Value]) ->
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read_yaml(path: Path) -> dict[str, Value]:
+def read_yaml(path: Path, *, shipped: Path | None = None) -> dict[str, Value]:
     """Read a mapping from a YAML file, laid over its `base:` if it names one.
+
+    Args:
+        path: of the file.
+        shipped: folder of the configs that `base:` names without a suffix, as in `base: pose_finish`.
 
     Raises:
         ConfigError: the file cannot be read, is not YAML or is not a mapping, or bases go round in a circle.
     """
-    return _read_over_base(path, seen=())
+    return _read_over_base(path, (), shipped)
 
 
-def _read_over_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Value]:
+def _read_over_base(path: Path, seen: tuple[Path, ...], shipped: Path | None) -> dict[str, Value]:
     if path.resolve() in seen:
         raise ConfigError(f"{path}: its `base:` leads back to itself; name another file or none")
     try:
@@ -129,7 +133,13 @@ def _read_over_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Value]:
         raise ConfigError(f"{path}: base must be the name of one file beside it, not {_short(base)}")
     if base != Path(base).name:
         raise ConfigError(f"{path}: base is {_short(base)}, but must be a file beside it; name it without a folder")
-    return merge(_read_over_base(path.parent / base, (*seen, path.resolve())), values)
+    there = path.parent / base
+    if shipped is not None and not there.suffix:
+        known = sorted(file.stem for file in shipped.glob("*.yaml"))
+        if base not in known:
+            raise ConfigError(f"{path}: no shipped config is named {base!r}. {nearest_name(base, known)}")
+        there = shipped / f"{base}.yaml"
+    return merge(_read_over_base(there, (*seen, path.resolve()), shipped), values)
 
 
 def _parsed(text: str) -> Value:
@@ -289,14 +299,14 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def load(model: type[Model], path: Path, overrides: Iterable[str] = ()) -> Model:
+def load(model: type[Model], path: Path, overrides: Iterable[str] = (), *, shipped: Path | None = None) -> Model:
     """Read a YAML file, lay `key=value` overrides over it and build the model.
 
     Raises:
         ConfigError: as `read_yaml`, `parse_overrides` and `validate`.
     """
     overrides = list(overrides)
-    values = merge(read_yaml(path), parse_overrides(overrides))
+    values = merge(read_yaml(path, shipped=shipped), parse_overrides(overrides))
     return validate(model, values, source=f"{path}" + (" with --set" if overrides else ""))
 
 

@@ -8,6 +8,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import videopose
@@ -15,7 +16,7 @@ import videopose
 
 def command(*words):
     """Run a command line, as in a terminal."""
-    subprocess.run(["videopose", *map(str, words)], check=True)
+    subprocess.run([sys.executable, "-m", "videopose", *map(str, words)], check=True)
 
 
 for _ in videopose.run("clip.mp4", "first.poses.json", pipeline="fast", overwrite=True):

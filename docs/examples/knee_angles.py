@@ -7,6 +7,7 @@
 """Knee angles of a clip: doubtful keypoints left out, limb lengths checked, a table and a plot."""
 
 import csv
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,9 @@ for side in ("left", "right"):
     angle = angle_at(knee, hip, ankle)
     for near, far in ((hip, knee), (knee, ankle)):
         length = np.linalg.norm(near - far, axis=-1)
-        usual = np.nanmedian(length, axis=0) if np.isfinite(length).any() else np.nan
+        with warnings.catch_warnings():  # of somebody whose leg is never seen there is no median
+            warnings.simplefilter("ignore", RuntimeWarning)
+            usual = np.nanmedian(length, axis=0)
         angle[~(np.abs(length / usual - 1) <= TOLERANCE)] = np.nan
     angles[side] = angle
 print({side: angle.shape for side, angle in angles.items()})

@@ -8,6 +8,7 @@
 """Training on ten images: labels out of a clip, a few steps from the shipped weights, and a run with them."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -25,22 +26,20 @@ for _ in videopose.run("clip.mp4", "data/labels.poses.json", pipeline="fast", fr
 
 def command(*words):
     """Run a command line, as in a terminal."""
-    subprocess.run(["videopose", *map(str, words)], check=True)
+    subprocess.run([sys.executable, "-m", "videopose", *map(str, words)], check=True)
 
 
 command("convert", "data/labels.poses.json", "-o", "data/labels.json", "--to", "coco", "--overwrite")
 
 # %% [markdown]
-# A configuration says what differs from a shipped one: the data, the start, the number of steps. `base` and
-# `start_from` are paths.
+# A configuration says what differs from a shipped one: the data, the start, the number of steps. `base`
+# names a shipped configuration, `start_from` is a path.
 
 # %%
-from videopose import catalog
-
 shipped = Path(videopose.__file__).parent / "assets/pose.safetensors"
 Path("mine.yaml").write_text(
     f"""
-base: {catalog.config_file("train", "pose_finish")}
+base: pose_finish
 start_from: {shipped}
 pose:
   data:

@@ -6,6 +6,7 @@ import pytest
 from videopose import catalog, config
 from videopose.errors import ConfigError, InputError, UnknownNameError, VideoError, VideoPoseError
 from videopose.skeletons import SKELETONS, Skeleton, make_skeleton, shared_keypoints, skeleton_named
+from videopose.workflows.pipelines import load_pipeline
 
 
 class Inner(config.Options):
@@ -202,3 +203,20 @@ def test_a_long_value_is_cut_in_the_message():
     with pytest.raises(ConfigError, match=r"1000\d characters") as caught:
         config.validate(Outer, {"number": "x" * 10_000}, source="here")
     assert len(str(caught.value)) < 500
+
+
+def test_a_base_without_a_suffix_is_a_shipped_config(tmp_path):
+    (tmp_path / "mine.yaml").write_text("base: fast\ndetector: {min_score: 0.5}\n")
+
+    mine, fast = load_pipeline(str(tmp_path / "mine.yaml")).options, load_pipeline("fast").options
+
+    assert mine.detector.min_score == 0.5
+    assert mine.detector.every == fast.detector.every == 4
+    assert mine.pose == fast.pose
+
+
+def test_a_base_that_is_not_shipped_is_answered_with_the_nearest(tmp_path):
+    (tmp_path / "mine.yaml").write_text("base: fats\n")
+
+    with pytest.raises(ConfigError, match=r"mine\.yaml: no shipped config is named 'fats'\. Did you mean fast\?"):
+        load_pipeline(str(tmp_path / "mine.yaml"))

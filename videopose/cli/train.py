@@ -58,12 +58,12 @@ def from_config(
     if find_spec("lightning_fabric") is None:
         raise VideoPoseError("training needs Lightning Fabric, which is not installed: pip install 'videopose[train]'")
 
-    from videopose.catalog import config_file
+    from videopose.catalog import config_file, config_folder
     from videopose.config import dump, load
     from videopose.training.run import TrainOptions, run_training
 
     path = config_file("train", config)
-    options = load(TrainOptions, path, overrides)
+    options = load(TrainOptions, path, overrides, shipped=config_folder("train"))
     if print_config:
         click.echo(dump(options), nl=False)
         return

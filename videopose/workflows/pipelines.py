@@ -27,7 +27,7 @@ def load_pipeline(name: str, overrides: Iterable[str] = ()) -> Recipe:
     own = None if catalog.is_config("pipelines", name) else own_weights().get(name)
     path = catalog.config_file("pipelines", "default" if own is not None else name)
     overrides = list(overrides)
-    values = read_yaml(path)
+    values = read_yaml(path, shipped=catalog.config_folder("pipelines"))
     if own is not None:
         section = "pose" if own.skeleton else "detector"
         values = merge(values, {section: {"model": name}})
