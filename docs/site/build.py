@@ -75,7 +75,20 @@ def assemble(folder: Path) -> None:
             target.write_text(relinked(text, source, there), encoding="utf-8")
         else:
             shutil.copyfile(source, target)
-    shutil.copyfile(HERE / "zensical.toml", folder / "zensical.toml")
+    (folder / "zensical.toml").write_text(_with_all_pages(there), encoding="utf-8")
+
+
+def _with_all_pages(there: dict[Path, str]) -> str:
+    """Return the configuration, pages that its menu does not name added at its end under their titles."""
+    config = (HERE / "zensical.toml").read_text(encoding="utf-8")
+    missing = {}
+    for source, place in there.items():
+        if place.endswith(".md") and not place.startswith("cards/") and f'"{place}"' not in config:
+            title = re.search(r"^# (.+)$", source.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            missing[place] = (title[1] if title else source.stem).replace('"', "'")
+    rows = "".join(f'    {{ "{title}" = "{place}" }},\n' for place, title in sorted(missing.items()))
+    more = f'  {{ "More" = [\n{rows}  ] }},' if rows else ""
+    return re.sub(r"^  # more pages.*$", more.replace("\\", r"\\"), config, flags=re.MULTILINE)
 
 
 def main(arguments: list[str]) -> int:

@@ -159,3 +159,17 @@ def test_what_a_terminal_would_obey_is_shown_as_a_code(words, capsys):
     said = capsys.readouterr().err
     assert "\\x1b" in said
     assert not any(ord(sign) < 32 and sign not in "\n\t" for sign in said)
+
+
+def test_the_shell_completes_commands_and_options():
+    def completed(words):
+        environment = {**os.environ, "_VIDEOPOSE_COMPLETE": "bash_complete", "COMP_WORDS": words}
+        environment["COMP_CWORD"] = str(len(words.split()) - 1)
+        done = subprocess.run(
+            [sys.executable, "-c", "from videopose.cli.main import main; main([])"],
+            env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return {line.partition(",")[2] for line in done.stdout.splitlines()}
+
+    assert completed("videopose ren") == {"render"}
+    assert {"--side-colours", "--side-by-side"} <= completed("videopose render --si")

@@ -111,3 +111,13 @@ def test_options_in_documents_exist(path):
         if named.partition(".")[0] in sections and not named.endswith((".py", ".md", ".json")):
             mapping = named.rpartition(".")[0]  # of names the user chooses
             assert named in known or mapping in known - sections, f"{path.name}: {named} is no option"
+
+
+def test_issue_templates_ask_for_what_the_commands_print():
+    forms = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
+
+    assert len(forms) >= 4
+    for path in forms:
+        form = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert path.name == "config.yml" or {"name", "description", "body"} <= form.keys()
+    assert "videopose env" in (ROOT / ".github/ISSUE_TEMPLATE/bug.yml").read_text(encoding="utf-8")

@@ -45,8 +45,18 @@ def _pages_of(nav):
                 yield from [value] if isinstance(value, str) else _pages_of(value)
 
 
+def test_a_page_that_the_menu_does_not_name_is_added_to_it(tmp_path):
+    build = _module("build")
+    page = tmp_path / "new.md"
+    page.write_text('# A "new" page\n')
+
+    text = build._with_all_pages({**build.places(), page: "new.md"})
+
+    assert tomllib.loads(text)["project"]["nav"][-1]["More"][-1] == {"A 'new' page": "new.md"}
+
+
 def test_every_page_of_the_site_is_in_its_menu_and_the_other_way_round(assembled):
-    nav = tomllib.loads((SITE / "zensical.toml").read_text(encoding="utf-8"))["project"]["nav"]
+    nav = tomllib.loads((assembled / "zensical.toml").read_text(encoding="utf-8"))["project"]["nav"]
     listed = list(_pages_of(nav))
     there = {path.relative_to(assembled / "docs").as_posix() for path in (assembled / "docs").rglob("*.md")}
 

@@ -32,3 +32,7 @@ class DrawOptions(Options):
     """Make heads unrecognisable, also those whose person is not drawn otherwise."""
     trail_seconds: float = Field(default=1.0, gt=0)
     """How far back a trail reaches."""
+
+
+PLAIN = DrawOptions()
+"""As it is drawn where nobody asks for anything else."""

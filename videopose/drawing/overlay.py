@@ -7,8 +7,9 @@ from collections import deque
 import numpy as np
 
 from videopose.drawing.heads import hide_heads
+from videopose.drawing.limbs import DrawStyle
 from videopose.drawing.options import DrawOptions
-from videopose.drawing.people import DrawStyle, draw_people, track_color
+from videopose.drawing.people import draw_people, track_color
 from videopose.drawing.strokes import blend_line
 from videopose.skeletons import Skeleton
 from videopose.types import F32, U8, UNTRACKED, Poses

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from videopose.drawing import people
 from videopose.drawing.heads import head_circles, hide_heads
+from videopose.drawing.limbs import LEFT_COLOUR, RIGHT_COLOUR, DrawStyle, Limbs
 from videopose.drawing.options import LAYERS, DrawOptions
 from videopose.drawing.overlay import Overlay
-from videopose.drawing.people import LEFT_COLOUR, RIGHT_COLOUR, draw, draw_people, filled_keypoints, track_color
+from videopose.drawing.people import draw, draw_people, filled_keypoints, track_color
 from videopose.drawing.strokes import blend_line
 from videopose.skeletons import skeleton_named
 from videopose.types import Poses
@@ -211,3 +212,21 @@ def test_draw_takes_options():
 
     assert (image == 128).all()
     assert (plain != boxed).any()
+
+
+def test_hands_of_a_few_pixels_are_fainter_than_the_body():
+    class Body(types.SimpleNamespace):
+        def __len__(self):
+            return 3
+
+    edges, parts = ((0, 1), (1, 2)), {"lefthand": slice(1, 3)}
+    body = Body(keypoints=("wrist", "hand_a", "hand_b"), edges=edges, slices=parts)
+
+    def limbs(size):
+        points = np.array([[50, 50, 1], [100, 50, 1], [100 + size, 50, 1]], np.float32)
+        image = np.full((100, 220, 3), 128, np.uint8)
+        seen, options = np.zeros(3, np.bool_), DrawOptions(draw="skeleton")
+        Limbs(points, seen, body, options, DrawStyle(4, 10), head=np.nan).draw(image, (255, 0, 0))
+        return image.astype(int)
+
+    assert abs(limbs(10)[50, 104, 1] - 128) < abs(limbs(100)[50, 150, 1] - 128)

@@ -5,12 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videopose.drawing.people import (
-    DrawStyle,
-    draw_people,
-    opacity,
-    track_color,
-)
+from videopose.drawing.limbs import DrawStyle, opacity
+from videopose.drawing.people import draw_people, track_color
 from videopose.skeletons import make_skeleton
 from videopose.types import Poses
 
