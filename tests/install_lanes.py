@@ -19,11 +19,16 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 UNWANTED = ("matplotlib", "pandas", "nvidia")
 """Beginnings of names of packages that must not come along; those for CUDA only where its index cannot be reached."""
 USED = """
-import json, sys, numpy as np, videopose
+import json, av, numpy as np, videopose
 from importlib.metadata import distributions
-poses = videopose.PoseEstimator.load("fast")(np.zeros((240, 320, 3), np.uint8),
-    videopose.Detections(np.float32([[60, 20, 200, 220]]), np.float32([1])))
-assert poses.keypoints.shape == (1, 19, 3)
+with av.open("clip.mp4", "w") as file:
+    stream = file.add_stream("libx264", rate=25)
+    stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+    for shade in (40, 120, 200):
+        file.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((240, 320, 3), shade, np.uint8), format="rgb24")))
+    file.mux(stream.encode(None))
+one = videopose.run("clip.mp4", "clip.poses.json", pipeline="fast", overrides=["detector.source=frame"])
+assert [frame.index for frame in one] == [0, 1, 2]
 print(json.dumps(sorted(each.metadata["Name"].lower() for each in distributions())))
 """
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import av
 import av.logging
@@ -27,9 +26,6 @@ _NETWORK_AND_DEVICES = frozenset(
     | {"video4linux2,v4l2", "video4linux2", "v4l2", "image2pipe"}
 )
 """Formats that read cameras, sockets or scripts: never a file with images in it."""
-
-LENIENT: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
-"""Keeps PyAV from failing on metadata that are no UTF-8; from 19 on it never does, and knows no such argument."""
 
 _LIST_HEADS = (b"#EXTM3U", b"ffconcat version", b"<?xml", b"<MPD", b"v=0", b"# VobSub index")
 
@@ -57,8 +53,7 @@ def open_media(path: Path, *, allow_references: bool = False) -> av.container.In
     protocols = "file,crypto,data" if allow_references else "file"
     options = {"protocol_whitelist": protocols, "format_whitelist": _formats(allow_references)}
     try:
-        container: av.container.InputContainer = av.open(ffmpeg_name(path), mode="r", options=options, **LENIENT)
-        return container
+        return av.open(ffmpeg_name(path), mode="r", metadata_errors="replace", options=options)
     except (av.error.FFmpegError, UnicodeError, ValueError) as error:
         raise VideoError(_why_not_a_video(path, getattr(error, "strerror", None) or str(error))) from error
 
