@@ -24,6 +24,7 @@ _OPTIONAL = {
     "mmcv": "a faster deformable convolution on GPUs; the one that ships gives the same numbers",
     "lightning-fabric": "`videopose train`; nothing else needs it",
     "starlette": "`videopose desk`, with uvicorn; nothing else needs it",
+    "ray": "workers on a cluster, --cluster ray; nothing else needs it",
     "openvino": "runs networks faster than torch on most CPUs; without it torch runs them",
     "onnxruntime": "another runtime, runtime=onnxruntime; nothing needs it",
 }

@@ -25,14 +25,14 @@ _LISTEN = 0.5
 
 
 class Listener(Protocol):
-    """Hears what happens."""
+    """Receives what happens."""
 
     def ended(self, report: Report) -> None:
-        """Hear what became of a clip."""
+        """Note what became of a clip."""
         ...
 
     def working(self, share: float, doing: Sequence[str]) -> None:
-        """Hear how far everything is.
+        """Note how far everything is.
 
         Args:
             share: of all work that is done, 0 to 1.
@@ -167,7 +167,7 @@ class Fleet:
             self._cancel(self._planner.ended(task), but=worker)
 
     def _plan(self, clip: int) -> None:
-        """Tell the planner which units there are, the first time and whenever that turns out otherwise."""
+        """Update the planner's units, the first time and whenever there turn out to be others."""
         layout, known = self._known[clip].layout, self._known[clip]
         units = (None if layout is None else layout.units(known.done)) or []
         second = self._weights[clip] / max(1, 1 if layout is None else layout.num_frames)

@@ -72,7 +72,7 @@ class Executor(Protocol):
         ...
 
     def submit(self, worker: int, order: Order) -> None:
-        """Give a worker that is idle something to do."""
+        """Submit an order to a worker that is idle."""
         ...
 
     def wait(self, seconds: float) -> list[tuple[int, Answer]]:

@@ -39,7 +39,7 @@ class Leases:
     _seen: dict[Path, tuple[str, float]] = field(default_factory=dict)
 
     def take(self, path: Path) -> Lease | None:
-        """Take a lease; None if somebody else has it.
+        """Acquire a lease; None if somebody else has it.
 
         Raises:
             OSError: the folder cannot be written to.
@@ -60,7 +60,7 @@ class Leases:
         return Lease(path, self) if _create(path, self._text(0)) else None
 
     def _remove(self, path: Path, text: str) -> bool:
-        """Take a lease that was left behind out of the way; only one of those who try does."""
+        """Move a lease that was left behind out of the way; only one of those who try does."""
         away = path.with_name(f"{path.name}.{self.owner}.left")
         try:
             path.rename(away)

@@ -61,7 +61,7 @@ class Planner:
     """
 
     def __init__(self, weights: Sequence[float], *, tries: int = TRIES, twice: float = TWICE) -> None:
-        """Take the clips.
+        """Store the clips.
 
         Args:
             weights: how long each clip may take; only ratios matter.
@@ -148,7 +148,7 @@ class Planner:
         return None
 
     def opened(self, clip: int, units: Iterable[tuple[Hashable, float]]) -> None:
-        """Say what a clip is cut into, or is cut into anew; what was planned of it before is forgotten.
+        """Record what a clip is cut into, or is cut into anew; what was planned of it before is forgotten.
 
         Args:
             clip: its number.
@@ -171,7 +171,7 @@ class Planner:
             self._join(clip)
 
     def ended(self, task: Task) -> list[int]:
-        """Say that a task is done; return the other workers that still do it, who can stop."""
+        """Record that a task is done; return the other workers that still do it, who can stop."""
         workers = self._running.pop(task, [])
         own = self._clips[task.clip]
         if own.is_over:
@@ -188,7 +188,7 @@ class Planner:
         return workers
 
     def lost(self, task: Task, worker: int) -> bool:
-        """Say that a worker died; its task is begun again, unless that happened too often: then the clip has failed.
+        """Record that a worker died; its task is begun again, unless that happened too often: then the clip has failed.
 
         Returns:
             Whether the clip goes on.
@@ -209,7 +209,7 @@ class Planner:
         return True
 
     def later(self, task: Task, worker: int) -> None:
-        """Say that a task could not be begun now, because somebody else is at it; it comes up again."""
+        """Record that a task could not be begun now, because somebody else is at it; it comes up again."""
         workers = self._running.get(task, [])
         if worker in workers:
             workers.remove(worker)
@@ -228,7 +228,7 @@ class Planner:
             heappush(self._fullest, (-sum(each.seconds for each in own.pending), task.clip))
 
     def close(self, clip: int) -> list[int]:
-        """Say that nothing more is to be done for a clip; return the workers that still work on it."""
+        """Record that nothing more is to be done for a clip; return the workers that still work on it."""
         tasks = [task for task in self._running if task.clip == clip]
         workers = [worker for task in tasks for worker in self._running.pop(task)]
         if not self._clips[clip].is_over:

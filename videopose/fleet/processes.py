@@ -84,7 +84,7 @@ class ProcessExecutor:
             logger.debug("worker %d has died before its order came", worker)
 
     def wait(self, seconds: float) -> list[tuple[int, Answer]]:
-        """Hear answers, and deaths as answers that say so."""
+        """Wait for answers, and return deaths as answers that say so."""
         busy = {number: member for number, member in enumerate(self._members) if member is not None and member.is_busy}
         if not busy:
             time.sleep(seconds)

@@ -112,7 +112,7 @@ class RayExecutor:
         self._asked[self._actors[worker].do.remote(order)] = worker
 
     def wait(self, seconds: float) -> list[tuple[int, Answer]]:
-        """Hear answers; an actor that died is replaced."""
+        """Wait for answers; an actor that died is replaced."""
         if not self._asked:
             return []
         ready, _ = self._ray.wait(list(self._asked), num_returns=1, timeout=seconds)
@@ -155,7 +155,7 @@ class RayExecutor:
 def _connected(place: Place, workers: int) -> Any:
     """Join a cluster, or start one that is as large as the workers need."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # of a cluster that is started here: nothing else is its purpose
     import ray
 
     own: dict[str, Any] = {

@@ -81,7 +81,7 @@ class ShardExecutor:
         return self._worker.do(replace(order, kind="join", unit=None))  # somebody has joined it, so it is finished
 
     def _lease(self, folder: Path, name: str) -> Lease | None:
-        """Take a lease; None if somebody else has it, or the folder is gone."""
+        """Acquire a lease; None if somebody else has it, or the folder is gone."""
         try:
             folder.mkdir(exist_ok=True)
             return self._leases.take(folder / f"{name}.lease")
@@ -101,7 +101,7 @@ class ShardExecutor:
         return answer
 
     def cancel(self, worker: int) -> None:
-        """Forget what was ordered."""
+        """Drop what was ordered."""
         self._order = None
 
     def grow(self, memory: int) -> None:

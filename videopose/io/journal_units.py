@@ -99,7 +99,7 @@ def _whole_chunks(folder: Path, run: bytes, number: int, after: int) -> Iterator
 
 
 def link(source: Path, target: Path) -> None:
-    """Give a whole file a second name, on a file system without links a second body; the first name stays.
+    """Link a whole file under a second name, or copy it where a file system has no links; the first name stays.
 
     Raises:
         OSError: the file system refuses.

@@ -44,7 +44,7 @@ class Extent:
 
 
 def use_networks(run: Run, networks: LoadedNetworks) -> None:
-    """Lend a run networks that are loaded already.
+    """Set the networks of a run, which are loaded already.
 
     Raises:
         InputError: they are not those the run says it is of.
