@@ -176,3 +176,19 @@ def test_boxes_of_one_clip_are_refused_for_many(command, clips):
 
     assert done.code == 2
     assert "name those of each in a list, column boxes" in done.err
+
+
+def test_workers_are_named_with_what_they_do_and_the_time_left(monkeypatch, capsys):
+    from videopose.cli import run_many
+    from videopose.fleet.inputs import Input
+
+    monkeypatch.setattr(run_many, "SECONDS_BETWEEN_LINES", 0.0)
+    speaker = run_many.Speaker([Input("a.mp4", Path("a.json"))])
+    speaker.start -= 60
+    speaker.working(0.25, ["worker 0 computes chunks 0-3 of a.mp4", "worker 1 joins b.mp4"])
+
+    assert capsys.readouterr().err.splitlines() == [
+        "worker 0 computes chunks 0-3 of a.mp4",
+        "worker 1 joins b.mp4",
+        "25% done, about 3 min 0 s left",
+    ]

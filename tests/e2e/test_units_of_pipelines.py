@@ -63,7 +63,7 @@ def test_the_shipped_pipelines_are_found():
 
 
 @pytest.mark.usefixtures("_short_units")
-@pytest.mark.parametrize("pipeline", ["default", "tubes"])
+@pytest.mark.parametrize("pipeline", ["default", pytest.param("tubes", marks=pytest.mark.slow)])
 def test_parts_of_a_small_clip_join_to_the_whole(tmp_path, pipeline):
     clip = write_video(tmp_path / "clip.mp4", num_frames=80, size_hw=(120, 160))
 

@@ -74,7 +74,7 @@ def test_two_workers_give_the_bytes_of_one(fleet, orders, options):
     assert len({order.unit for _, order in orders if order.kind == "unit"}) >= 2
 
 
-@pytest.mark.parametrize("damage", [[150], [400, 401, 402]])
+@pytest.mark.parametrize("damage", [[150], pytest.param([400, 401, 402], marks=pytest.mark.slow)])
 def test_a_frame_that_cannot_be_decoded_shifts_later_units_and_changes_no_byte(fleet, orders, damage):
     clip = clip_of(fleet, chunks=13, damage=damage)
 

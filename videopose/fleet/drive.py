@@ -200,7 +200,9 @@ class Fleet:
 
     def _doing(self, worker: int) -> str:
         task = self._at[worker]
-        words = {"open": "opens", "join": "joins"}.get(task.kind) or f"computes chunks {task.unit} of"
+        words = {"open": "opens", "join": "joins"}.get(task.kind, "computes")
+        if isinstance(task.unit, Unit):
+            words += f" chunks {task.unit.first}-{'' if task.unit.stop is None else task.unit.stop - 1} of"
         return f"worker {worker} {words} {self._clips[task.clip].clip}"
 
 

@@ -52,6 +52,7 @@ class ProcessExecutor:
     def __init__(self, job: Job, workers: int, *, threads: int | None = None, gpus: tuple[int, ...] = ()) -> None:
         self._job = replace(job, device="cuda") if gpus else job
         self._wanted, self._gpus = workers, gpus
+        self._asked_threads = threads
         self._threads = threads or max(1, num_cores() // workers)
         self._members: list[_Member | None] = [None]
 
@@ -70,6 +71,8 @@ class ProcessExecutor:
                 "%d workers instead of %d: one needs about %.1f GB, and %.1f GB are free. Close other programs, or "
                 "raise the limit of the container", fitting, self._wanted, memory / 1e9, free_memory() / 1e9,
             )  # fmt: skip
+            self._threads = self._asked_threads or max(1, num_cores() // fitting)
+            self.cancel(0)  # it begins again with its share of the cores
         self._members += [None] * (fitting - len(self._members))
 
     def submit(self, worker: int, order: Order) -> None:

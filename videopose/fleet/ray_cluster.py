@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -114,6 +115,7 @@ class RayExecutor:
     def wait(self, seconds: float) -> list[tuple[int, Answer]]:
         """Wait for answers; an actor that died is replaced."""
         if not self._asked:
+            time.sleep(seconds)
             return []
         ready, _ = self._ray.wait(list(self._asked), num_returns=1, timeout=seconds)
         return [(worker, self._heard(ref, worker)) for ref in ready for worker in [self._asked.pop(ref)]]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from videopose.errors import DatasetError
 from videopose.io.journal_chunk import Chunk, check_chunk, write_chunk
+from videopose.io.lock import refuse_link
 from videopose.io.result import cannot_write, sync_folder
 from videopose.io.sealed import read_sealed, write_sealed
 from videopose.types import Gap, Record
@@ -126,6 +127,7 @@ class UnitStore:
         owner: who computes it; no two at a time have one name.
 
     Raises:
+        InputError: the folder of units is a link.
         VideoPoseError: the disk is full or the folder cannot be written to.
     """
 
@@ -136,6 +138,7 @@ class UnitStore:
         self.has_ended = False
         known = known_chunks(journal, run, unit.first)
         try:
+            refuse_link(self.folder.parent)
             self.folder.parent.mkdir(exist_ok=True)  # not those above: a journal that is gone stays gone
             self.folder.mkdir(exist_ok=True)
             while self.num_missing != 0 and (path := known.chunks.get((self._number, self._last))) is not None:
