@@ -206,6 +206,26 @@ class _Simulation:
                 return
 
 
+def draw_makespans(path: str, nodes: Sequence[int] = (3, 10, 30, 100, 300, 1000)) -> None:
+    """Draw how makespans grow with the number of nodes, ten videos each, cut and whole."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    mpl.rcParams["svg.hashsalt"] = "videopose"  # same figure, same bytes
+    figure = Figure(figsize=(5, 2.6), layout="constrained")
+    axes = figure.add_subplot()
+    for cut, line, label in ((True, "o-", "cut into units"), (False, "s--", "left whole")):
+        outcomes = [simulate(World(nodes=count, videos=10 * count), cut=cut) for count in nodes]
+        ratios = [each.makespan / (each.work / count) for each, count in zip(outcomes, nodes, strict=True)]
+        axes.plot(nodes, ratios, line, label=label)
+    axes.axhline(1.05, color="grey", linewidth=0.8)
+    axes.set_xscale("log")
+    axes.set_xlabel("nodes, ten videos each")
+    axes.set_ylabel("makespan / (work / nodes)")
+    axes.legend(frameon=False)
+    figure.savefig(path, metadata={"Date": None})
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print outcomes as JSON, a line each."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -213,7 +233,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--videos", type=int, default=World.videos)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--whole", action="store_true", help="leave clips whole")
+    parser.add_argument("--figure", help="draw makespans over the number of nodes into this SVG instead")
     asked = parser.parse_args(arguments)
+    if asked.figure:
+        draw_makespans(asked.figure)
+        return
     for seed in range(asked.seeds):
         world = World(nodes=asked.nodes, videos=asked.videos, seed=seed)
         print(json.dumps(asdict(simulate(world, cut=not asked.whole))), flush=True)  # noqa: T201

@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -45,11 +44,10 @@ def _actors():
 @pytest.mark.slow
 def test_actors_give_the_bytes_of_one_process_though_one_is_killed(clips, capfd):
     before = set(_actors())
-    killed = []
+    killed, over = [], threading.Event()
 
     def kill():
-        for _ in range(600):
-            time.sleep(0.1)
+        while not over.wait(0.05):
             there = sorted(set(_actors()) - before)
             if there and list(Path().glob("out/*.partial/units/*/*.arrow")):
                 os.kill(there[0], signal.SIGKILL)
@@ -59,6 +57,7 @@ def test_actors_give_the_bytes_of_one_process_though_one_is_killed(clips, capfd)
     thread = threading.Thread(target=kill)
     thread.start()
     code = main(["run", "clips", "-o", "out", "--cluster", "ray", "--workers", "2", *OPTIONS])
+    over.set()
     thread.join()
     said = capfd.readouterr().err
     alone = main(["run", "clips", "-o", "alone", *OPTIONS])
