@@ -81,9 +81,10 @@ def _score(
 @command.command()
 @click.option("--data", "data_dir", type=click.Path(path_type=Path), required=True, help="Folder with the data sets.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="As detector.weights=… or pose.weights=….")
+@click.option("--every", type=click.IntRange(1), help="Measure every so many people and images alone, for a look.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the numbers as JSON.")
-def networks(data_dir: Path, overrides: tuple[str, ...], device: str, output: Path | None) -> None:
+def networks(data_dir: Path, overrides: tuple[str, ...], every: int | None, device: str, output: Path | None) -> None:
     """Measure the default detector and pose network on their held-out sets, beside what is asked of them."""
     import json
     from dataclasses import asdict
@@ -94,6 +95,8 @@ def networks(data_dir: Path, overrides: tuple[str, ...], device: str, output: Pa
 
     bars = catalog.evaluation("benchmarks.networks")
     values = merge(bars.NetworkBarsOptions().model_dump(), parse_overrides(overrides))
+    if every is not None:
+        values["every"] = every
     options = validate(bars.NetworkBarsOptions, values, source="--set")
     measured = []
     click.echo(f"{'measure':<22}{'value':>8}{'floor':>8}{'aim':>8}{'n':>7}  protocol")

@@ -15,11 +15,13 @@ CODECS: dict[str, tuple[str, str]] = {
     "msra8": ("msra", "coarse_msra"),
     "dark": ("dark", "DarkCodec"),
     "dark3": ("dark", "fine_dark"),
+    "dark3_absent": ("dark", "fine_dark_with_absent"),
     "udp": ("udp", "UDPCodec"),
     "megvii": ("megvii", "MegviiCodec"),
     "simcc": ("simcc", "SimCCCodec"),
     "regression": ("regression", "RegressionCodec"),
     "spatial": ("spatial", "SpatialCodec"),
+    "spatial_absent": ("spatial", "spatial_with_absent"),
 }
 """Name -> file in this folder and class or function in it."""
 

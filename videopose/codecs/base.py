@@ -20,6 +20,8 @@ class Codec(Protocol):
             as `crop_alignment @ crop_from_box(...)`.
         is_logits: whether the output's softmax over a keypoint's cells is a distribution; else it is a heatmap's
             height, or something that is no map at all.
+        absent_logit: logit of a further cell that stands for "not in this crop", beside those of a keypoint's map; None
+            if the codec has no such answer.
     """
 
     @property
@@ -34,6 +36,9 @@ class Codec(Protocol):
     @property
     def is_logits(self) -> bool: ...  # noqa: D102
 
+    @property
+    def absent_logit(self) -> float | None: ...  # noqa: D102
+
     def encode(self, keypoints: Tensor, /) -> tuple[Tensor, Tensor]:
         """Build training targets.
 
@@ -42,7 +47,7 @@ class Codec(Protocol):
 
         Returns:
             Targets in the head's own shape, (N, K, ...), and weights (N, K): 0 where nothing can be learned, because
-            the keypoint is not labelled or lies outside the target.
+            the keypoint is not labelled or lies outside the target; a codec with an absent answer learns it there.
         """
         ...
 
@@ -89,6 +94,11 @@ class PlainCodec:
     """What most codecs have in common: crops as they are cut, and an output that is no distribution."""
 
     is_logits: ClassVar[bool] = False
+
+    @property
+    def absent_logit(self) -> float | None:
+        """Logit of a cell that stands for "not in this crop", beside those of the map; None = there is none."""
+        return None
 
     @property
     def crop_alignment(self) -> F64:

@@ -7,9 +7,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from videopose.codecs.heatmaps import blur, gather_around, gaussian_targets, newton_step, peaks, target_weights
+from videopose.codecs.heatmaps import (
+    SHARPNESS,
+    blur,
+    gather_around,
+    gaussian_targets,
+    newton_step,
+    peaks,
+    presence,
+    target_weights,
+)
 from videopose.codecs.msra import MSRACodec
 
+ABSENT_HEIGHT = 0.85
+"""Height of the cell that stands for "not in this crop": a perfect heatmap is then present to .93, an empty one absent
+to .6, and the height of its peak says the rest."""
 _FLOOR = 1e-10
 _AROUND = (
     (0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (2, 0), (-2, 0), (0, 2), (0, -2), (1, 1), (-1, 1), (1, -1), (-1, -1)
@@ -30,6 +42,14 @@ class DarkCodec(MSRACodec):
     name: str = "dark"
     kernel: int | None = None
     """Width of the smoothing kernel, heatmap pixels; None = as the spread asks for."""
+    absent: bool = False
+    """Whether labelled keypoints outside the crop are learned too, as heatmaps of 0, and the score is the peak's height
+    times the probability of being in the crop."""
+
+    @property
+    def absent_logit(self) -> float | None:
+        """Logit of the cell that stands for "not in this crop", on the scale of `SHARPNESS`; None without one."""
+        return SHARPNESS * ABSENT_HEIGHT if self.absent else None
 
     @property
     def blur_kernel(self) -> int:
@@ -41,19 +61,28 @@ class DarkCodec(MSRACodec):
         center = keypoints[..., :2] / self.stride
         weights = target_weights(keypoints, center, self.heatmap_hw, self.spread)
         targets = gaussian_targets(center, self.heatmap_hw, self.spread, window=None)
-        return targets * weights[..., None, None], weights
+        targets = targets * weights[..., None, None]
+        return targets, (keypoints[..., 2] > 0).float() if self.absent else weights
 
     def decode(self, output: Tensor, /) -> Tensor:
         """Find keypoints in heatmaps, (N, K, 3) in crop pixels; see `MSRACodec.decode`."""
         maps = torch.nan_to_num(output.float())
         peak, score = peaks(maps)
         place = peak + _taylor_shift(maps, peak, score, self.blur_kernel)
-        return torch.cat([place * self.stride, score.clamp(0, 1)[..., None]], -1)
+        score = score.clamp(0, 1)
+        if self.absent_logit is not None:
+            score = score * presence(maps * SHARPNESS, self.absent_logit)
+        return torch.cat([place * self.stride, score[..., None]], -1)
 
 
 def fine_dark(input_hw: tuple[int, int]) -> DarkCodec:
     """Build the DARK codec of PP-TinyPose, which smooths with a 3 x 3 kernel only."""
     return DarkCodec(input_hw, name="dark3", kernel=3)
+
+
+def fine_dark_with_absent(input_hw: tuple[int, int]) -> DarkCodec:
+    """Build PP-TinyPose's codec with an absent answer."""
+    return DarkCodec(input_hw, name="dark3_absent", kernel=3, absent=True)
 
 
 def _taylor_shift(heatmaps: Tensor, peak: Tensor, score: Tensor, kernel: int) -> Tensor:

@@ -106,6 +106,23 @@ def target_weights(keypoints: Tensor, pixel: Tensor, heatmap_hw: tuple[int, int]
     return ((keypoints[..., 2] > 0) & touches).float()
 
 
+def presence(logits: Tensor, absent_logit: float) -> Tensor:
+    """Compute the probability that a keypoint is in the crop at all: of all cells together against the absent one.
+
+    Args:
+        logits: (N, K, h, w).
+        absent_logit: of the further cell.
+
+    Returns:
+        (N, K) in [0, 1].
+
+    Source:
+        The further cell is the "no interest point" of DeTone et al., SuperPoint, CVPR workshops 2018, section 3.2;
+        here its logit is constant, because the network moves all others against it.
+    """
+    return (logits.float().flatten(2).logsumexp(-1) - absent_logit).sigmoid()
+
+
 def peaks(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     """Find each heatmap's maximum; NaN counts as nothing there.
 

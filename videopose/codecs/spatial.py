@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from videopose.codecs.base import PlainCodec
-from videopose.codecs.heatmaps import first_largest
+from videopose.codecs.heatmaps import first_largest, presence
 from videopose.geometry.affine import scaling, translation
 from videopose.types import F32, F64
 
@@ -34,6 +34,8 @@ class SpatialCodec(PlainCodec):
         input_hw: (height, width) of the crop, crop pixels; multiples of STRIDE.
         heatmap_sigma: spread of the target, in cells.
         window: radius of the window around the peak that gives position and score, in cells.
+        absent: whether there is one more cell, of logit 0, that stands for "not in this crop". Then labelled keypoints
+            outside the crop are learned too, and the score is the probability of the window against everything.
 
     Source:
         Position by local expectation: Sun et al., Integral Human Pose Regression, ECCV 2018, section 2, restricted to
@@ -44,7 +46,13 @@ class SpatialCodec(PlainCodec):
     heatmap_sigma: float = 1.5
     window: int = 3
     name: str = "spatial"
+    absent: bool = False
     is_logits: ClassVar[bool] = True
+
+    @property
+    def absent_logit(self) -> float | None:
+        """Logit of the cell that stands for "not in this crop"; None without one."""
+        return 0.0 if self.absent else None
 
     @property
     def heatmap_hw(self) -> tuple[int, int]:
@@ -68,7 +76,8 @@ class SpatialCodec(PlainCodec):
             keypoints: (N, K, 3) x, y in crop pixels and visibility; 0 = not labelled.
 
         Returns:
-            (N, K, h, w) targets and (N, K) weights, 0 where the keypoint is not labelled or outside the crop.
+            (N, K, h, w) targets and (N, K) weights, 0 where the keypoint is not labelled or outside the crop; with an
+            absent answer, targets outside are 0 everywhere and count.
         """
         height, width = self.heatmap_hw
         cells = (keypoints[..., :2] - (STRIDE - 1) / 2) / STRIDE
@@ -78,8 +87,10 @@ class SpatialCodec(PlainCodec):
         along_x = torch.softmax((columns - cells[..., :1]) ** 2 * spread, -1)
         along_y = torch.softmax((rows - cells[..., 1:2]) ** 2 * spread, -1)
         inside = (cells > -0.5).all(-1) & (cells[..., 0] < width - 0.5) & (cells[..., 1] < height - 0.5)
-        weights = ((keypoints[..., 2] > 0) & inside).float()
-        return along_y[..., :, None] * along_x[..., None, :], weights
+        target, labelled = along_y[..., :, None] * along_x[..., None, :], keypoints[..., 2] > 0
+        if self.absent:
+            return target * inside[..., None, None], labelled.float()
+        return target, (labelled & inside).float()
 
     def decode(self, output: Tensor, /) -> Tensor:
         """Find the peak of each distribution, its local expectation and the probability around it.
@@ -102,12 +113,19 @@ class SpatialCodec(PlainCodec):
         patch = padded[person, (row[:, None] + offset)[:, :, None], (column[:, None] + offset)[:, None, :]]
         mass, x, y = (patch.flatten(1) @ torch.from_numpy(_moments(self.window)).to(output.device)).unbind(1)
         cells = torch.stack([x, y], -1) / mass.clamp_min(1e-12)[:, None] + torch.stack([column, row], -1)
+        if self.absent_logit is not None:
+            mass = mass * presence(output, self.absent_logit).flatten()
         decoded = torch.cat([cells * STRIDE + (STRIDE - 1) / 2, mass.clamp(0, 1)[:, None]], -1)
         return torch.nan_to_num(decoded).view(num, num_keypoints, 3)  # of logits that are no numbers: nowhere, score 0
 
     def flip_back(self, output: Tensor, flip_index: Tensor, /) -> Tensor:
         """Mirror the logits of a mirrored crop back: cells stand for their own centres, so no shift is needed."""
         return output.flip(-1)[:, flip_index]
+
+
+def spatial_with_absent(input_hw: tuple[int, int]) -> SpatialCodec:
+    """Build the codec with an absent answer."""
+    return SpatialCodec(input_hw, name="spatial_absent", absent=True)
 
 
 @cache

@@ -21,12 +21,15 @@ from videopose.training.losses import (
     smooth_l1,
 )
 
-CodecName = Literal["auto", "spatial", "msra", "msra8", "dark", "dark3", "udp", "megvii", "simcc", "regression"]
+CodecName = Literal[
+    "auto", "spatial", "spatial_absent", "msra", "msra8", "dark", "dark3", "dark3_absent", "udp", "megvii", "simcc",
+    "regression",
+]  # fmt: skip
 LossName = Literal["auto", "cross_entropy", "mse", "ohkm", "softmax", "simcc", "smooth_l1"]
 
 FITTING: dict[str, tuple[str, ...]] = {
-    "spatial": ("cross_entropy",),
-    **dict.fromkeys(("msra", "msra8", "dark", "dark3", "udp", "megvii"), ("mse", "ohkm", "softmax")),
+    **dict.fromkeys(("spatial", "spatial_absent"), ("cross_entropy",)),
+    **dict.fromkeys(("msra", "msra8", "dark", "dark3", "dark3_absent", "udp", "megvii"), ("mse", "ohkm", "softmax")),
     "simcc": ("simcc",),
     "regression": ("smooth_l1",),
 }
@@ -114,12 +117,12 @@ def pose_loss(name: str, predictions: list[Tensor], target: Tensor, weights: Ten
         codec: for the crops' size.
     """
     if name == "cross_entropy":
-        losses = [heatmap_cross_entropy(output, target, weights) for output in predictions]
+        losses = [_over_cells(output, target, weights, codec) for output in predictions]
     elif name == "simcc":
         losses = [_simcc(output, target, weights, codec) for output in predictions]
     elif name == "softmax":
         wanted = target / target.sum((2, 3), keepdim=True).clamp_min(1e-6)
-        losses = [heatmap_cross_entropy(output.float() * SHARPNESS, wanted, weights) for output in predictions]
+        losses = [_over_cells(output.float() * SHARPNESS, wanted, weights, codec) for output in predictions]
     elif name == "smooth_l1":
         losses = [smooth_l1(output[..., :2].float(), target, weights[..., None]) for output in predictions]
     else:
@@ -127,6 +130,17 @@ def pose_loss(name: str, predictions: list[Tensor], target: Tensor, weights: Ten
         if name == "ohkm":
             losses[-1] = hard_keypoint_mse(predictions[-1].float(), target, weights)
     return losses[0] if len(losses) == 1 else torch.stack(losses).mean()
+
+
+def _over_cells(logits: Tensor, wanted: Tensor, weights: Tensor, codec: Codec) -> Tensor:
+    """Classify cells; of a codec with an absent answer, one more, which has what the others lack to one."""
+    absent = codec.absent_logit
+    if absent is None:
+        return heatmap_cross_entropy(logits, wanted, weights)
+    flat, target = logits.float().flatten(2), wanted.float().flatten(2)
+    left = (1 - target.sum(-1, keepdim=True)).clamp_min(0)
+    further = torch.full_like(left, absent)
+    return heatmap_cross_entropy(torch.cat([flat, further], -1), torch.cat([target, left], -1), weights)
 
 
 def _simcc(output: Tensor, target: Tensor, weights: Tensor, codec: Codec) -> Tensor:

@@ -100,7 +100,7 @@ class PoseTask:
         self._std = torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
 
     def _find_teacher(self, options: DistillOptions) -> Teacher:
-        if self.codec_name != "spatial":
+        if self.codec_name not in ("spatial", "spatial_absent"):
             raise ConfigError(f"pose.distill: a student needs codec spatial, not {self.codec_name}; see pose.codec")
         return Teacher(options, self.skeleton)
 

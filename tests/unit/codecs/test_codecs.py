@@ -19,14 +19,15 @@ INPUT_HW = (256, 192)
 # (spatial: the window's expectation); msra8 has pixels twice as large. A codec without an entry is an error here.
 ERROR = {
     "msra": 2.01, "msra8": 4.01, "dark": 0.2, "dark3": 0.6, "udp": 0.2, "megvii": 3.01, "simcc": 0.26,
-    "regression": 1e-4, "spatial": 0.3,
+    "regression": 1e-4, "spatial": 0.3, "spatial_absent": 0.3, "dark3_absent": 0.6,
 }  # fmt: skip
 MINE = sorted(CODECS)
 
 
 def as_output(codec, targets):
     """Return what a network that has learned its targets to the end would give."""
-    return targets.clamp_min(1e-30).log() if codec.is_logits else targets
+    above = 12 if codec.absent_logit is not None else 0  # what learns an absent answer puts the others far above it
+    return targets.clamp_min(1e-30).log() + above if codec.is_logits else targets
 
 
 inside = st.tuples(st.floats(20, 170), st.floats(20, 230))
@@ -58,10 +59,34 @@ def test_a_keypoint_that_is_not_labelled_has_no_weight(name):
 
 
 @pytest.mark.parametrize("name", MINE)
-def test_a_keypoint_far_outside_has_no_weight(name):
-    _, weights = create_codec(name, INPUT_HW).encode(keypoints_at((-80, 60), (60, 400)))
+def test_a_keypoint_far_outside_has_no_weight_unless_absence_is_an_answer(name):
+    codec = create_codec(name, INPUT_HW)
+    targets, weights = codec.encode(keypoints_at((-80, 60), (60, 400)))
 
-    assert weights.tolist() == [[0.0, 0.0]]
+    if codec.absent_logit is None:
+        assert weights.tolist() == [[0.0, 0.0]]
+    else:
+        assert weights.tolist() == [[1.0, 1.0]]
+        assert not targets.any()
+        assert codec.decode(as_output(codec, targets))[..., 2].max() < 1e-3
+
+
+WITH_ABSENT = [name for name in MINE if create_codec(name, INPUT_HW).absent_logit is not None]
+
+
+@pytest.mark.parametrize("name", WITH_ABSENT)
+@settings(max_examples=15, deadline=None)
+@given(place=inside, lower=st.floats(0.5, 30))
+def test_the_lower_all_cells_are_the_less_is_a_keypoint_there(name, place, lower):
+    codec, plain = create_codec(name, INPUT_HW), create_codec(name.removesuffix("_absent"), INPUT_HW)
+    output = as_output(codec, codec.encode(keypoints_at(place))[0])
+    lowered = output - lower if codec.is_logits else output - lower / 50
+
+    there, less = codec.decode(output)[0, 0], codec.decode(lowered)[0, 0]
+
+    assert less[2] < there[2]
+    assert torch.allclose(less[:2], plain.decode(lowered)[0, 0, :2], atol=1e-3)
+    assert there[2] < plain.decode(output)[0, 0, 2]
 
 
 def flipped_output(codec, x, y):
@@ -73,7 +98,7 @@ def flipped_output(codec, x, y):
 # others come back to the same place
 MIRROR_ERROR = {
     "msra": 3.01, "msra8": 7.01, "dark": 1.2, "dark3": 1.2, "megvii": 3.01, "udp": 0.6, "simcc": 0.26,
-    "regression": 1e-4, "spatial": 0.3,
+    "regression": 1e-4, "spatial": 0.3, "spatial_absent": 0.3, "dark3_absent": 1.2,
 }  # fmt: skip
 
 
