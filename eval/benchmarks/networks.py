@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from videopose.config import Options
@@ -60,6 +61,9 @@ class NetworkBarsOptions(Options):
     """Boxes below it do not count as found on JHMDB."""
     jhmdb_every: int = 1
     """On JHMDB, run the detector on every so many frames; between them boxes come from the last poses."""
+    every: int = Field(default=1, ge=1)
+    """Measure every so many people of the pose sets, images of the detector's, clips of JHMDB: a look, not the numbers
+    that are published."""
     only: str = ""
     """Measure one thing alone: people, detval or jhmdb; pipelines (the shipped pipelines' pose networks); lspet or coco
     (`pose` on one set)."""
@@ -74,42 +78,44 @@ def measure(data_dir: Path, options: NetworkBarsOptions, device: torch.device) -
     estimator = create_estimator(options.pose, device)
     detector = create_detector(options.detector, device)
     if options.only in ("", "pipelines"):
-        yield from pose_bars(data_dir, device)
+        yield from pose_bars(data_dir, device, every=options.every)
     if options.only == "lspet":
-        yield from lspet_pck(data_dir, estimator)
+        yield from lspet_pck(data_dir, estimator, options.every)
     if options.only == "coco":
-        yield from coco_oks(data_dir, estimator)
+        yield from coco_oks(data_dir, estimator, options.every)
     if options.only in ("", "people"):
-        yield from people_ap(data_dir, detector)
+        yield from people_ap(data_dir, detector, options.every)
     if options.only in ("", "detval"):
         threshold = DetectorOptions().min_score
-        yield from detector_bars(data_dir, detector, threshold=threshold)
+        yield from detector_bars(data_dir, detector, threshold=threshold, every=options.every)
     if options.only in ("", "jhmdb"):
-        yield from jhmdb_pck(data_dir, detector, estimator, options.jhmdb_min_score, options.jhmdb_every)
+        yield from jhmdb_pck(
+            data_dir, detector, estimator, options.jhmdb_min_score, options.jhmdb_every, clips=options.every
+        )
 
 
 def _tensor(image: U8) -> Tensor:
     return torch.from_numpy(image).permute(2, 0, 1)
 
 
-def lspet_pck(data_dir: Path, estimator: TopDownEstimator) -> Iterator[Bar]:
+def lspet_pck(data_dir: Path, estimator: TopDownEstimator, every: int = 1) -> Iterator[Bar]:
     """PCK@0.2 of the torso, mean over LSP's 14 keypoints, true boxes.
 
     The torso is left shoulder to right hip, else right shoulder to left hip, else the person is skipped.
     """
-    found = estimate_people(estimator, lspet_people(data_dir), skeleton_named("lsp14"))
+    found = estimate_people(estimator, lspet_people(data_dir)[::every], skeleton_named("lsp14"))
     yield pck_bar(found, "chosen")
 
 
-def coco_oks(data_dir: Path, estimator: TopDownEstimator) -> Iterator[Bar]:
+def coco_oks(data_dir: Path, estimator: TopDownEstimator, every: int = 1) -> Iterator[Bar]:
     """OKS AP, mean OKS, people hard to see and scores with true boxes: people of six keypoints, larger than 32 x 32."""
-    found = estimate_people(estimator, held_out_people(data_dir), skeleton_named("coco17"))
+    found = estimate_people(estimator, held_out_people(data_dir)[::every], skeleton_named("coco17"))
     yield from (*similarity_bars(found, "chosen"), *hard_bars(found, "chosen"), score_bar(found, "chosen"))
 
 
-def people_ap(data_dir: Path, detector: Detector) -> Iterator[Bar]:
+def people_ap(data_dir: Path, detector: Detector, every: int = 1) -> Iterator[Bar]:
     """Person AP50 and AP75: boxes of 20 x 20 pixels and more, ignore regions respected."""
-    images = read_coco(data_dir / "people/val.json", data_dir / "people/images", skeleton_named("coco17"))
+    images = read_coco(data_dir / "people/val.json", data_dir / "people/images", skeleton_named("coco17"))[::every]
     outcomes = []
     for image in images:
         found = detector.detect([_tensor(read_image(image.path))])[0]
@@ -122,7 +128,7 @@ def people_ap(data_dir: Path, detector: Detector) -> Iterator[Bar]:
 
 
 def jhmdb_pck(
-    data_dir: Path, detector: Detector, estimator: TopDownEstimator, min_score: float, every: int = 1
+    data_dir: Path, detector: Detector, estimator: TopDownEstimator, min_score: float, every: int = 1, *, clips: int = 1
 ) -> Iterator[Bar]:
     """PCK@0.2 of the person box's longer side, every labelled keypoint inside the frame, box from the detector.
 
@@ -130,10 +136,10 @@ def jhmdb_pck(
     JHMDB's face and belly, which the network does not give, are derived (`jhmdb_from`).
     """
     skeleton = skeleton_named("jhmdb15")
-    clips = read_jhmdb(data_dir / "jhmdb/annotations.json", data_dir / "jhmdb/clips", skeleton)
+    listed = read_jhmdb(data_dir / "jhmdb/annotations.json", data_dir / "jhmdb/clips", skeleton)
     counts: PckCounts | None = None
     frames = 0
-    for clip in (clip for clip in clips if clip.split == "val"):
+    for clip in [clip for clip in listed if clip.split == "val"][::clips]:
         part = _clip_counts(clip, detector, estimator, min_score, every)
         counts = part if counts is None else counts + part
         frames += len(clip.keypoints)

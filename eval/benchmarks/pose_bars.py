@@ -77,13 +77,15 @@ class PoseOutcome:
         return np.where(truth[..., 2] > 0, np.exp(-squared / extent), np.nan).astype(np.float32)
 
 
-def pose_bars(data_dir: Path, device: torch.device, pipelines: Sequence[str] = PIPELINES) -> Iterator[Bar]:
+def pose_bars(
+    data_dir: Path, device: torch.device, pipelines: Sequence[str] = PIPELINES, *, every: int = 1
+) -> Iterator[Bar]:
     """Measure the networks of shipped pipelines: those of `coco`'s held-out tenth and of `lspet/val`, from true boxes.
 
     Raises:
         DatasetError: a set is not there or cannot be read.
     """
-    people, acrobats = held_out_people(data_dir), lspet_people(data_dir)
+    people, acrobats = held_out_people(data_dir)[::every], lspet_people(data_dir)[::every]
     done: dict[str, list[Bar]] = {}
     for name in pipelines:
         options = PoseOptions.model_validate(load_pipeline(name).options.model_dump()["pose"] | {"nms_oks": 1.0})
