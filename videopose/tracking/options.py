@@ -99,8 +99,8 @@ class LinkingOptions(Options):
     min_presence: float = Field(
         default=0.15, ge=0, le=1, description="so are tracks that are there in less than this part of their frames"
     )
-    min_relative_score: float = Field(
-        default=0.42, ge=0, le=1, description="so are tracks under this part of what the video's best tenth scores"
+    min_middle_score: float = Field(
+        default=0.2, ge=0, le=1, description="so are tracks whose middle score is lower, whoever else is in the video"
     )
 
 

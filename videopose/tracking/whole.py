@@ -64,8 +64,7 @@ def drop_weak_tracks(table: TrackTable, options: LinkingOptions) -> TrackTable:
     Those are tracks whose pose scores sum to less than `min_track_score` (in a video of a few frames nobody can gather
     much, so no more is asked than a tenth of a point per frame), tracks that are there in less than `min_presence` of
     the frames they span, which are accidents strung together, and tracks whose middle score is below
-    `min_relative_score` of what the best tenth of the shot's poses reach: how high scores are depends on the networks
-    and the images, so no fixed score could tell.
+    `min_middle_score`. None of this depends on who else is in the video: scores are chances of being right.
     """
     order, edges = table.by_track()
     if len(edges) < 2:
@@ -77,7 +76,7 @@ def drop_weak_tracks(table: TrackTable, options: LinkingOptions) -> TrackTable:
     looked = np.cumsum(table.has_poses)
     span = looked[table.frame[order[edges[1:] - 1]]] - looked[table.frame[order[edges[:-1]]]] + 1
     weak |= np.diff(edges) < options.min_presence * span
-    weak |= np.array(middle) < options.min_relative_score * float(np.quantile(score, 0.9))
+    weak |= np.array(middle) < options.min_middle_score
     track_id = table.track_id.copy()
     track_id[order[np.repeat(weak, np.diff(edges))]] = UNTRACKED
     return replace(table, track_id=track_id)
