@@ -37,6 +37,7 @@ from videopose.types import F32, U8, Detections, Frame, Record
 
 from .bars import Bar
 from .detector_bars import detector_bars
+from .person_bars import person_bars
 from .pose_bars import (
     estimate_people,
     hard_bars,
@@ -65,8 +66,8 @@ class NetworkBarsOptions(Options):
     """Measure every so many people of the pose sets, images of the detector's, clips of JHMDB: a look, not the numbers
     that are published."""
     only: str = ""
-    """Measure one thing alone: people, detval or jhmdb; pipelines (the shipped pipelines' pose networks); lspet or coco
-    (`pose` on one set)."""
+    """Measure one thing alone: people, detval, persons or jhmdb; pipelines (the shipped pipelines' pose networks);
+    lspet or coco (`pose` on one set)."""
 
 
 def measure(data_dir: Path, options: NetworkBarsOptions, device: torch.device) -> Iterator[Bar]:
@@ -88,6 +89,9 @@ def measure(data_dir: Path, options: NetworkBarsOptions, device: torch.device) -
     if options.only in ("", "detval"):
         threshold = DetectorOptions().min_score
         yield from detector_bars(data_dir, detector, threshold=threshold, every=options.every)
+    if options.only in ("", "persons"):
+        usual = options.pose.model_copy(update={"nms_oks": PoseOptions().nms_oks})
+        yield from person_bars(data_dir, detector, create_estimator(usual, device), options.every)
     if options.only in ("", "jhmdb"):
         yield from jhmdb_pck(
             data_dir, detector, estimator, options.jhmdb_min_score, options.jhmdb_every, clips=options.every

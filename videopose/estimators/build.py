@@ -216,6 +216,7 @@ def estimator_around(model: Network, weights: Weights, options: PoseOptions, dev
         std=weights.std,
         flip_test=options.flip_test,
         calibration=weights.calibration or None,
+        person_calibration=weights.person_calibration,
     )
     return TopDownEstimator(
         network,

@@ -28,6 +28,7 @@ class CropNetwork:
         std: of each colour channel, of pixels in [0, 1].
         flip_test: average with the mirrored crop.
         calibration: (a, b) per keypoint, as on the weights' card; None = scores as the codec gives them.
+        person_calibration: (a, b) of whole poses, as on the card.
     """
 
     model: Network
@@ -37,6 +38,7 @@ class CropNetwork:
     std: tuple[float, float, float]
     flip_test: bool
     calibration: tuple[tuple[float, float], ...] | None = None
+    person_calibration: tuple[float, float] = (1.0, 0.0)
 
     @torch.inference_mode()
     def __call__(self, crops: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from videopose.geometry.boxes import nms
 from videopose.geometry.keypoints import oks
 from videopose.geometry.warp import warp_images
 from videopose.images import Image, as_images
+from videopose.metrics.calibration import logit, sigmoid
 from videopose.runtime.workers import run_batches
 from videopose.skeletons import Skeleton
 from videopose.types import F32, F64, I64, UNTRACKED, Detections, Poses
@@ -85,7 +87,9 @@ class TopDownEstimator:
 
     def scored(self, keypoints: F32, people: Detections) -> Poses:
         """Score (N, K, 3) keypoints of N detected people; see `poses_of`."""
-        return poses_of(keypoints, people, self.skeleton, chances=self.network.calibration is not None)
+        network = self.network
+        poses = poses_of(keypoints, people, self.skeleton, chances=network.calibration is not None)
+        return replace(poses, score=person_chances(poses.score, network.person_calibration))
 
     def crop_from_image(self, xyxy: F32) -> F64:
         """Return (N, 3, 3) how people in boxes, (N, 4) image pixels, are brought into crops."""
@@ -134,6 +138,19 @@ def in_image(in_crop: Tensor, crop_from_image: F64) -> F32:
     keypoints = np.array(in_crop.cpu().numpy(), np.float32)
     keypoints[..., :2] = apply(invert(crop_from_image), keypoints[..., :2])
     return keypoints
+
+
+def person_chances(score: F32, calibration: tuple[float, float]) -> F32:
+    """Convert pose scores to chances that there is a person, sigmoid(a logit(score) + b); 0 stays 0.
+
+    Args:
+        score: (N,) in [0, 1].
+        calibration: (a, b); (1, 0) leaves scores as they are.
+    """
+    if calibration == (1.0, 0.0):
+        return score
+    factor, shift = calibration
+    return np.where(score > 0, sigmoid(factor * logit(score) + shift), 0).astype(np.float32)
 
 
 def poses_of(keypoints: F32, people: Detections, skeleton: Skeleton, *, chances: bool = False) -> Poses:

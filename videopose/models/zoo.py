@@ -79,6 +79,8 @@ class Weights:
         calibration: (a, b) per keypoint: a score s is shown as sigmoid(a logit(s) + b), the chance of being right
             within keypoint similarity .5; empty = scores are shown as they are. A detector has one pair,
             for its boxes.
+        person_calibration: (a, b): a pose's score s, what its keypoints amount to times the box's score, is shown as
+            sigmoid(a logit(s) + b), the chance that there is a person; (1, 0) = as it is.
         options: keyword arguments of the builder beyond the architecture's own (hence `Any`).
         antialias: whether crops were averaged before they were shrunk; published networks were trained without.
         padding: factor by which boxes grew before crops were cut.
@@ -106,6 +108,7 @@ class Weights:
     convert: bool = False
     scores: Mapping[str, float] = field(default_factory=dict)
     calibration: tuple[tuple[float, float], ...] = ()
+    person_calibration: tuple[_Positive, float] = (1.0, 0.0)
     options: Annotated[Mapping[str, Any], AfterValidator(_of_reasonable_size)] = field(default_factory=dict)
     antialias: bool = False
     padding: _Positive = 1.25

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from videopose.codecs import create_codec
 from videopose.estimators.build import PoseOptions, create_estimator
 from videopose.estimators.crops import CropNetwork, calibrated
-from videopose.estimators.topdown import poses_of
+from videopose.estimators.topdown import TopDownEstimator, person_chances, poses_of
 from videopose.metrics.calibration import logit, sigmoid
 from videopose.models import create_model
 from videopose.models.weights import read_card, save_weights
@@ -84,3 +84,39 @@ def test_a_pose_scores_no_more_than_its_best_keypoint(scores):
 
     assert 0 <= score <= max(scores) + 1e-5
     assert score >= np.mean(scores) - 1e-3
+
+
+@settings(max_examples=30, deadline=None)
+@given(scores=st.lists(st.floats(0, 1), min_size=1, max_size=9), a=st.floats(0.3, 3), b=st.floats(-2, 2))
+def test_chances_of_persons_keep_their_order_and_nobody_stays_nobody(scores, a, b):
+    score = np.array(scores, np.float32)
+
+    chances = person_chances(score, (a, b))
+
+    assert ((chances >= 0) & (chances <= 1)).all()
+    assert (np.diff(chances[np.argsort(score, kind="stable")]) >= -1e-6).all()
+    assert (chances[score == 0] == 0).all()
+    assert person_chances(score, (1.0, 0.0)) is score
+
+
+def test_the_cards_pair_says_how_sure_a_person_is():
+    class Certain(torch.nn.Module):
+        def forward(self, crops):
+            maps = torch.zeros(len(crops), 17, 16, 16)
+            maps[..., 5, 5] = 0.8
+            return maps
+
+    def score(pair):
+        network = CropNetwork(
+            TorchNetwork(Certain()), create_codec("dark3", (64, 64)), COCO, (0.0,) * 3, (1.0,) * 3, False,
+            person_calibration=pair,
+        )  # fmt: skip
+        estimator = TopDownEstimator(
+            network, device=torch.device("cpu"), padding=1.25, batch_size=1, nms_oks=1.0, antialias=False
+        )
+        image = torch.zeros(3, 64, 64, dtype=torch.uint8)
+        box = Detections(np.array([[5, 5, 40, 50]], np.float32), np.array([0.5], np.float32))
+        return float(estimator.estimate([image], [box])[0].score[0])
+
+    assert score((1.0, 0.0)) == pytest.approx(0.4)
+    assert score((1.0, 1.0)) == pytest.approx(1 / (1 + np.exp(-np.log(0.4 / 0.6) - 1)), abs=1e-5)

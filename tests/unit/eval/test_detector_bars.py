@@ -6,9 +6,10 @@ import pytest
 
 from videopose import catalog
 from videopose.errors import DatasetError
-from videopose.types import Detections
+from videopose.types import Detections, Poses
 
 detector_bars = catalog.evaluation("benchmarks.networks").detector_bars
+person_bars = catalog.evaluation("benchmarks.networks").person_bars
 
 
 class Told:
@@ -42,6 +43,31 @@ def test_bars_of_a_detector_that_sees_a_person_where_nobody_is(tmp_path, thresho
     assert bars["person-free with a box"].samples == 1
     assert bars["recall there"].value == 1
     assert bars["person score error"].value == pytest.approx((0.1 + 0.35) / 2, abs=1e-6)
+
+
+class Sure:
+    """Takes every box for a person, as sure of it as the box is."""
+
+    def estimate(self, images, boxes, /):
+        return [
+            Poses(np.zeros((len(own), 17, 3), np.float32), own.score, own.xyxy, np.full(len(own), -1)) for own in boxes
+        ]
+
+
+def test_the_error_of_poses_scores_and_the_pair_that_mends_it(tmp_path):
+    bars = {bar.name: bar for bar in person_bars(_detval(tmp_path), Told(), Sure())}
+
+    assert bars["pose score error"].value == pytest.approx((0.1 + 0.35) / 2, abs=1e-6)
+    assert bars["pose score error"].protocol.startswith("detval, poses from 0.1 on; sigmoid(a logit(s) + b) fits best")
+    assert bars["best F1 of poses"].value == 1  # above the one where nobody is
+
+
+def test_every_second_image_is_looked_at(tmp_path):
+    (first,) = [bar for bar in detector_bars(_detval(tmp_path), Told(), threshold=0.3, every=2) if bar.samples == 0]
+    (error,) = [bar for bar in person_bars(tmp_path, Told(), Sure(), every=2) if bar.name == "pose score error"]
+
+    assert first.name == "person-free with a box"  # the second image, which shows nobody, is left out
+    assert error.value == pytest.approx(0.1, abs=1e-6)
 
 
 def test_a_missing_set_is_named(tmp_path):
