@@ -23,8 +23,8 @@ from videopose.cli.memory import reuse_memory
 from videopose.errors import VideoPoseError, nearest_name
 
 COMMANDS = (
-    "run", "track", "desk", "edit", "annotate", "render", "sheet", "report", "eval", "convert", "angles", "plot",
-    "submission", "models", "train", "bench", "demo", "env",
+    "run", "track", "desk", "edit", "annotate", "render", "sheet", "report", "eval", "convert", "frames", "angles",
+    "plot", "submission", "models", "train", "bench", "demo", "env",
 )  # fmt: skip
 """In the order in which `--help` lists them; each lives in `cli/<name>.py` as `command`."""
 

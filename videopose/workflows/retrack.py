@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
 from videopose.config import Options, merge, parse_overrides, validate
 from videopose.errors import DatasetError, InputError, UnknownNameError, nearest_name
 from videopose.io.result import ResultHeader
-from videopose.io.results import check_suffix, read_result, write_result
+from videopose.io.results import StoredResult, check_suffix, read_result, write_result
 from videopose.io.shots_file import read_shots
 from videopose.skeletons import Skeleton
 from videopose.stages.shots import GivenShots
 from videopose.stages.smooth import TrackAndSmooth
 from videopose.tracking.options import SmoothingOptions, TrackerName, TrackerOptions
-from videopose.types import Record
+from videopose.types import UNTRACKED, Record
+from videopose.workflows.keep_ids import tracked_with_ids
 from videopose.workflows.outputs import check_output
 
 
@@ -98,25 +100,42 @@ def known_shots(header: ResultHeader, choice: str) -> tuple[int, ...]:
     return tuple(found)
 
 
+def _check_locked(stored: StoredResult, locked: Sequence[int]) -> None:
+    """Raise `InputError` unless somebody has each id that is to be locked."""
+    if not locked:
+        return
+    known = {int(each) for record in stored if record.poses is not None for each in record.poses.track_id}
+    wrong = [each for each in locked if each not in known or each < 0]
+    if wrong:
+        shown = ", ".join(map(str, sorted(known - {UNTRACKED})[:20])) or "none"
+        raise InputError(f"{stored.path}: nobody has the id {wrong[0]} that is to be locked. Known: {shown}")
+
+
 def retrack_records(records: Iterable[Record], options: RetrackOptions, skeleton: Skeleton) -> Iterator[Record]:
     """Track and clean a stream of poses."""
     return TrackAndSmooth(options.tracker, options.smoothing, skeleton)(records)
 
 
-def retrack(source: Path, target: Path, options: RetrackOptions, *, overwrite: bool = False) -> str:
+def retrack(
+    source: Path, target: Path, options: RetrackOptions, *, overwrite: bool = False, keep_ids: bool = False,
+    locked: Sequence[int] = (),
+) -> str:  # fmt: skip
     """Track a result again and write it.
 
     Args:
-        source: a result; its ids are ignored.
+        source: a result; its ids are ignored but for what the last two arguments say.
         target: where to write.
         options: tracker and smoothing.
         overwrite: replace a finished result.
+        keep_ids: call people as the source does, where they overlap (`tracking.kept_ids`).
+        locked: ids of people who keep all their poses and their ids: they take no part in the tracking.
 
     Returns:
         A sentence for the user.
 
     Raises:
-        InputError: the target exists, is the source, or has no known suffix, or the tracker needs images.
+        InputError: the target exists, is the source, or has no known suffix, the tracker needs images, or nobody has
+            an id that is locked.
         DatasetError: the source is not a result.
     """
     check_saved(source, options)
@@ -124,12 +143,21 @@ def retrack(source: Path, target: Path, options: RetrackOptions, *, overwrite: b
     check_output(target, (source,), overwrite=overwrite)
     stored = read_result(source)
     shots = known_shots(stored.header, options.tracker.shots)
+    _check_locked(stored, locked)
     facts = {**stored.header.provenance, "retracked": options.model_dump(mode="json"), "shots": list(shots)}
     if not shots:
         del facts["shots"]
+    if keep_ids or locked:
+        facts["ids_kept"] = {"keep_ids": keep_ids, "locked": sorted(locked)}
     header = replace(stored.header, provenance=facts)
     tally = _Tally()
     with write_result(target, header) as writer:
-        for record in tally(retrack_records(GivenShots(shots)(stored), options, stored.header.skeleton)):
+        again = partial(retrack_records, options=options, skeleton=stored.header.skeleton)
+        records = GivenShots(shots)(stored)
+        if keep_ids or locked:
+            tracked = tracked_with_ids(records, again, locked=frozenset(locked), by_overlap=keep_ids)
+        else:
+            tracked = again(records)
+        for record in tally(tracked):
             writer.write(record)
     return f"{len(tally.ids or ())} people in {tally.people} poses, tracked by {options.tracker.name}"

@@ -8,6 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from videopose.cli.track import command
 from videopose.errors import ConfigError, InputError, UnknownNameError
@@ -17,6 +19,7 @@ from videopose.io.result import ResultHeader
 from videopose.io.results import read_result, write_result
 from videopose.skeletons import skeleton_named
 from videopose.stages.journal import Journal
+from videopose.tracking.kept_ids import renamed
 from videopose.types import Frame, Poses, Record, VideoInfo
 from videopose.workflows.retrack import retrack, retrack_options, retrack_records
 
@@ -204,3 +207,83 @@ def test_option_that_would_do_nothing_is_refused(override, message):
     with pytest.raises(ConfigError, match=message) as refused:
         retrack_options(None, [override])
     assert "\n" not in str(refused.value)
+
+
+def known_people(tmp_path, ids=((7, 9),) * 30):
+    """Two people who stand apart, with the ids that each frame gives them."""
+    path = tmp_path / "known.json"
+    header = ResultHeader(VideoInfo("clip.mp4", (600, 1000), Fraction(25), len(ids), 1.2), SKELETON)
+    with write_result(path, header) as writer:
+        for t, pair in enumerate(ids):
+            xy = SHAPE + np.array([[[150 + t, 200]], [[700, 420]]])
+            keypoints = np.concatenate([xy, np.full((2, len(SKELETON), 1), 0.9)], axis=2).astype(np.float32)
+            xyxy = np.concatenate([xy.min(1), xy.max(1)], axis=1).astype(np.float32)
+            writer.write(Record(Frame(t, t / 25, None),
+                                poses=Poses(keypoints, np.full(2, 0.9, np.float32), xyxy, np.array(pair))))  # fmt: skip
+    return path
+
+
+def ids_in(path, *, left):
+    """Return the ids of whoever is on one side, frame by frame."""
+    found = []
+    for record in read_result(path):
+        side = (record.poses.xyxy[:, 0] < 400) == left
+        found.append(record.poses.track_id[side].tolist())
+    return found
+
+
+def test_people_keep_their_ids_where_they_overlap(tmp_path):
+    known = known_people(tmp_path, [(7, 9)] * 20 + [(8, 9)] * 10)  # the left one was split by mistake
+
+    assert CliRunner().invoke(command, [str(known), "-o", str(tmp_path / "a.json"), "--keep-ids"]).exit_code == 0
+
+    assert ids_in(tmp_path / "a.json", left=True) == [[7]] * 30
+    assert ids_in(tmp_path / "a.json", left=False) == [[9]] * 30
+    assert read_result(tmp_path / "a.json").header.provenance["ids_kept"] == {"keep_ids": True, "locked": []}
+
+
+def test_a_locked_person_is_neither_joined_nor_renamed_nor_moved(tmp_path):
+    known = known_people(tmp_path, [(7, 1)] * 20 + [(8, 1)] * 10)
+
+    options = ["--lock", "7", "--lock", "1"]
+    assert CliRunner().invoke(command, [str(known), "-o", str(tmp_path / "a.json"), *options]).exit_code == 0
+
+    assert ids_in(tmp_path / "a.json", left=True) == [[7]] * 20 + [[2]] * 10  # 1 is taken
+    assert ids_in(tmp_path / "a.json", left=False) == [[1]] * 30
+    before = [record.poses.keypoints[record.poses.track_id == 7] for record in read_result(known)][:20]
+    after = [record.poses.keypoints[record.poses.track_id == 7] for record in read_result(tmp_path / "a.json")][:20]
+    np.testing.assert_array_equal(before, after)
+
+
+def test_without_either_ids_are_new(tmp_path):
+    known = known_people(tmp_path)
+
+    assert CliRunner().invoke(command, [str(known), "-o", str(tmp_path / "a.json")]).exit_code == 0
+
+    assert ids_in(tmp_path / "a.json", left=True) == [[1]] * 30
+
+
+def test_nobody_can_be_locked_who_is_not_there(tmp_path):
+    with pytest.raises(InputError, match=r"nobody has the id 5 that is to be locked. Known: 7, 9"):
+        retrack(known_people(tmp_path), tmp_path / "a.json", retrack_options(None, []), locked=[5])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    pairs=st.lists(st.tuples(st.integers(-1, 5), st.integers(-1, 9)), max_size=60),
+    taken=st.frozensets(st.integers(1, 9)),
+)
+def test_names_are_one_to_one_and_the_largest_overlap_wins(pairs, taken):
+    new, old = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
+
+    names = renamed(new, old, taken=taken)
+
+    assert set(names) == set(new.tolist()) - {-1}
+    assert len(set(names.values())) == len(names)
+    assert not set(names.values()) & taken
+    shared = {
+        name: [o for n, o in zip(new, old, strict=True) if n == name and o >= 0 and o not in taken] for name in names
+    }
+    for name, were in shared.items():
+        if were and len(set(were)) == 1 and all(not other for key, other in shared.items() if key != name):
+            assert names[name] == were[0]

@@ -18,7 +18,7 @@ from videopose.io.exchange.coco_people import annotated_people, listed_people, s
 from videopose.io.exchange.coco_wholebody import SKELETON as WHOLE_BODY
 from videopose.io.exchange.coco_wholebody import are_wholebody, keypoint_keys, read_triples
 from videopose.io.exchange.cursor import Cursor, Json, read_json
-from videopose.io.exchange.frames import frame_indices
+from videopose.io.exchange.frames import frame_indices, frame_name
 from videopose.io.exchange.head import Head
 from videopose.io.exchange.table import FrameEntry, PoseTable, make_table
 from videopose.skeletons import Skeleton, make_skeleton
@@ -311,7 +311,7 @@ def image_ids(table: PoseTable) -> list[int]:
 
 
 def _image(frame: FrameEntry, identity: int, index: int) -> Json:
-    image: Json = {"id": identity, "file_name": frame.name or f"frame_{index:06d}.png"}
+    image: Json = {"id": identity, "file_name": frame.name or frame_name(index)}
     if frame.size_hw is not None:
         image["height"], image["width"] = frame.size_hw
     if frame.crowd_index is not None:

@@ -92,6 +92,11 @@ def in_frame_order(
     return replace(table.on_frames(frames, np.argsort(order)), first_number=0, placed=True)
 
 
+def frame_name(index: int) -> str:
+    """Return how the image of a video's frame is called in files whose images have names, as CVAT calls it."""
+    return f"frame_{index:06d}.png"
+
+
 def _numbers_in(names: list[str]) -> I64 | None:
     """Return the last number of each name, None unless all have one and no two the same."""
     found = [re.findall(r"\d+", PurePosixPath(name.replace("\\", "/")).stem) for name in names]
