@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from videopose.io.exchange.impossible import Impossible
     from videopose.io.exchange.table import PoseTable
     from videopose.io.result import Layout
 
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
     default="wide",
     show_default=True,
     help="Of CSV and Parquet: a row per person, or a row per keypoint.",
+)
+@click.option(
+    "--impossible",
+    type=click.Choice(["keep", "fade", "drop"]),
+    default="keep",
+    show_default=True,
+    help="Keypoints that make a limb longer than it is: halve their scores, or leave them out.",
 )
 @click.option(
     "--min-score",
@@ -51,7 +59,7 @@ if TYPE_CHECKING:
               help="List the formats and exit.")  # fmt: skip
 def command(
     source: Path, output: Path, target: str | None, origin: str | None, clip: Path | None, size: str | None,
-    first: int | None, no_derive: bool, layout: Layout, min_score: float, ids: tuple[int, ...],
+    first: int | None, no_derive: bool, layout: Layout, impossible: Impossible, min_score: float, ids: tuple[int, ...],
     metres_per_pixel: float | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Convert SOURCE, a file or a folder of files, to another format.
@@ -65,6 +73,7 @@ def command(
     from videopose.errors import DatasetError, InputError
     from videopose.io.disk import refusals_said
     from videopose.io.exchange.formats import format_named, format_of_suffix, read_table, write_table
+    from videopose.io.exchange.impossible import without_impossible
 
     if target is None:
         target = format_of_suffix(output)
@@ -88,8 +97,9 @@ def command(
             if written.exists() and not overwrite:
                 raise InputError(f"{written}: exists already. Give another -o, or --overwrite")
         table = _chosen(placed(read_table(file, origin)), ids)
-        table = replace(table, metres_per_pixel=metres_per_pixel)
-        for sentence in write_table(table, written, target, derive=not no_derive, layout=layout, min_score=min_score):
+        table, notes = without_impossible(replace(table, metres_per_pixel=metres_per_pixel), impossible)
+        notes += write_table(table, written, target, derive=not no_derive, layout=layout, min_score=min_score)
+        for sentence in notes:
             if sentence not in said:
                 said.add(sentence)
                 click.echo(f"note: {printable(sentence)}", err=True)

@@ -11,7 +11,7 @@ from videopose.types import I64, UNTRACKED
 
 
 def renamed(new: I64, old: I64, *, taken: frozenset[int] = frozenset()) -> dict[int, int]:
-    """Give each new id the old id it shares the most poses with, one to one, so that as many poses as can keep theirs.
+    """Match each new id with the old id it shares the most poses with, one to one: as many poses as can keep theirs.
 
     New people who share none get the lowest numbers that nobody has or had.
 

@@ -268,3 +268,19 @@ def test_knees_of_squats_are_smooth_and_bend_as_knees_do(shared_dir, tmp_path):
         assert np.nanmin(inner) > 60
         assert np.nanmax(np.abs(np.diff(flexion))) < 30
         assert np.ptp(flexion) > 60
+
+
+@pytest.mark.parametrize(("how", "score"), [("keep", 0.9), ("fade", 0.45), ("drop", None)])
+def test_impossible_keypoints_fade_or_go_when_a_result_is_converted(tmp_path, capsys, how, score):
+    one = bending()
+    knee = SKELETON.index_of("right_knee")
+    one[20, knee, :2] += [60, -20]
+    poses = saved(tmp_path / "clip.json", one)
+
+    assert main(["convert", str(poses), "-o", str(tmp_path / "out.csv"), "--impossible", how]) == 0
+
+    table = pandas.read_csv(tmp_path / "out.csv", comment="#")
+    found = table.right_knee_score[20]
+    assert np.isnan(found) if score is None else found == pytest.approx(score)
+    assert table.right_knee_score[19] == pytest.approx(0.9)
+    assert ("keypoints make limbs that cannot be" in capsys.readouterr().err) == (how != "keep")
