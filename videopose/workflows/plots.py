@@ -40,7 +40,7 @@ def plot_angles(path: Path, stored: StoredResult, people: Sequence[PersonAngles]
     figures = []
     for person in people:
         groups = _groups(person)
-        title = f"{Path(stored.header.video.path).name}: angles of {person.track_id}, facing {person.facing}"
+        title = f"{Path(stored.header.video.path).name}, person {person.track_id}, facing {person.facing}"
         figure, axes = empty_figure(len(groups), title=title)
         for panel, (name, curves) in zip(axes, groups.items(), strict=True):
             draw_curves(panel, time[person.rows], curves, label=f"{name}, °")
@@ -83,7 +83,7 @@ def plot_result(path: Path, stored: StoredResult, ids: Sequence[int] = ()) -> No
     followed = {name: place for place, name in enumerate(names) if name.endswith(_FOLLOWED)}
     figures = []
     for column in chosen:
-        title = f"{Path(stored.header.video.path).name}: {known[column]}"
+        title = f"{Path(stored.header.video.path).name}, person {known[column]}"
         figure, axes = empty_figure(5, title=title)
         box = arrays.xyxy[:, column].astype(np.float64)
         middle = (box[:, :2] + box[:, 2:]) / 2

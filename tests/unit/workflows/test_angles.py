@@ -234,7 +234,7 @@ def test_plots_show_everybody_and_are_the_same_each_time(tmp_path):
 
     page = (tmp_path / "a.html").read_text()
     assert page.count("<svg") == 2
-    assert "clip.mp4: 3" in page
+    assert "clip.mp4, person 3" in page
     assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
         "http://creativecommons.org", ""
     )
