@@ -45,8 +45,8 @@ class Row:
 
 
 TABLE = {
-    "amx": Row("torch", True, "as with AVX-512 BF16, whose instructions it has too; AMX itself was not measured"),
-    "avx512_bf16": Row("torch", True, "whole runs take .6 of the processor time they take with OpenVINO in bfloat16"),
+    "amx": Row("openvino", True, "as with AVX-512 BF16, whose instructions it has too; AMX itself was not measured"),
+    "avx512_bf16": Row("openvino", True, "whole runs take .7 to .8 of the processor time they take with torch"),
     "avx512": Row("openvino", False, "OpenVINO in float32 takes .66 to .83 of torch's time in float32"),
     "avx2": Row("openvino", False, "OpenVINO in float32 takes .80 of torch's time in float32"),
     "neon": Row("openvino", False, "as with AVX2; not measured"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -127,7 +128,9 @@ def _converted(
         first_line = str(error).strip().partition("\n")[0]
         _log.warning("%s stays in torch: %s does not take it (%s)", weights.name, choice.runtime, first_line)
         return None
-    return OpenVinoNetwork(content, precision) if choice.runtime == "openvino" else OnnxNetwork(content)
+    if choice.runtime == "onnxruntime":
+        return OnnxNetwork(content)
+    return OpenVinoNetwork(content, precision, hashlib.sha256(content).hexdigest())
 
 
 def _open_exported(weights: Weights, options: RuntimeOptions, device: torch.device) -> Network:

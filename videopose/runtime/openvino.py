@@ -6,7 +6,9 @@ over the network; this package does not.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import json
 import os
 import tempfile
 import threading
@@ -23,6 +25,7 @@ from videopose.models.tinypose import TinyPose
 from videopose.models.unshuffled import unshuffled
 from videopose.models.zoo import Weights
 from videopose.runtime.cache import cached, network_key
+from videopose.runtime.choice import instruction_set
 from videopose.runtime.folding import fold_batch_norm
 from videopose.runtime.workers import one_thread
 
@@ -128,6 +131,7 @@ class OpenVinoNetwork(nn.Module):
     Args:
         source: what `convert` gave, the path of a `.xml` or `.onnx` file, or the content of an ONNX file.
         precision: arithmetic, `float32` or `bfloat16`; parts that are int8 in the file stay so.
+        key: what the compiled network is kept under in the cache, with what it depends on here; empty = not kept.
 
     Raises:
         InputError: OpenVINO is not installed.
@@ -137,11 +141,11 @@ class OpenVinoNetwork(nn.Module):
     device = torch.device("cpu")
     brings_threads = False
 
-    def __init__(self, source: bytes | Path, precision: str) -> None:
+    def __init__(self, source: bytes | Path, precision: str, key: str = "") -> None:
         super().__init__()
         if isinstance(source, Path) and not source.is_file():
             raise WeightsError(f"{source}: no such exported network; check the path")
-        self._source, self._precision = source, precision
+        self._source, self._precision, self._key = source, precision, key
         self._lock = threading.Lock()
         self._compiled_in = 0
         self._compile()
@@ -162,11 +166,24 @@ class OpenVinoNetwork(nn.Module):
             "ENABLE_CPU_PINNING": False,
         }
         try:
-            graph = self._read(openvino, core)
-            self._network = core.compile_model(graph, "CPU", settings)
+            self._network = self._kept(core, settings) if self._key else self._made(core, settings)
         except RuntimeError as error:
             raise WeightsError(f"{self._name()}: not a readable OpenVINO or ONNX file; export it again") from error
         self._requests, self._compiled_in = threading.local(), os.getpid()
+
+    def _made(self, core: Package, settings: dict[str, object]) -> Package:
+        return core.compile_model(self._read(require(), core), "CPU", settings)
+
+    def _kept(self, core: Package, settings: dict[str, object]) -> Package:
+        """Return the compiled network from the cache; compiling takes a second, reading it back a fifth of one."""
+        here = {name: core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")}
+        facts = [self._key, settings, here, instruction_set()]
+        key = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+        content = cached(key, lambda: self._made(core, settings).export_model().getvalue())
+        try:
+            return core.import_model(content, "CPU", settings)
+        except RuntimeError:  # OpenVINO takes only what its very own build has written
+            return self._made(core, settings)
 
     def _name(self) -> str:
         return str(self._source) if isinstance(self._source, Path) else "converted network"
