@@ -18,11 +18,13 @@ from videopose.estimators.build import (
     describe_detector,
     describe_pose,
 )
+from videopose.estimators.quantised import create_int8_estimator
 from videopose.io.boxes_file import check_boxes, read_boxes
 from videopose.io.result import JsonObject
 from videopose.learned_tracking.entailment import describe_entailment
 from videopose.learned_tracking.refiner import describe_refiner
 from videopose.runtime.choice import RuntimeOptions
+from videopose.runtime.network import EXPORTED
 from videopose.skeletons import Skeleton, skeleton_named
 from videopose.stages.detect import BoxesFromFile, DetectPeople, FullFrameBox
 from videopose.stages.estimate import EstimatePoses
@@ -69,7 +71,12 @@ class TopDown:
 
     def networks(self, device: torch.device) -> Pipeline:
         """Build the costly half: everything that needs pixels."""
-        return self.networks_around(device, self._pose_stage(create_estimator(self.options.pose, device, self.options)))
+        options = self.options
+        if options.precision == "int8" and Path(options.pose.weights).suffix not in EXPORTED:
+            estimator = create_int8_estimator(options.pose, device, options.calibration)
+        else:
+            estimator = create_estimator(options.pose, device, options)
+        return self.networks_around(device, self._pose_stage(estimator))
 
     def networks_around(self, device: torch.device, *poses: Stage) -> Pipeline:
         """Add the stages that need images around those that estimate poses, which run beside those before them."""

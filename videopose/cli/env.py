@@ -27,6 +27,7 @@ _OPTIONAL = {
     "ray": "workers on a cluster, --cluster ray; nothing else needs it",
     "openvino": "runs networks faster than torch on most CPUs; without it torch runs them",
     "onnxruntime": "another runtime, runtime=onnxruntime; nothing needs it",
+    "nncf": "precision=int8 and `videopose models quantize`; nothing else needs it",
 }
 
 

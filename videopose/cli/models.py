@@ -253,3 +253,21 @@ def export(name: str, form: str, output: Path | None, checkpoint: Path | None) -
     target = output or Path(f"{name}{FORMATS[form]}")
     export_model(model, target, input_hw=weights.input_hw, form=form)
     click.echo(str(target))
+
+
+@command.command("quantize")
+@click.argument("name")
+@click.option("--clip", required=True, help="A clip, a folder of images or a quoted glob that shows what is to come.")
+@click.option("--count", default=300, show_default=True, help="People the ranges of int8 are taken from.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write [NAME.int8.xml].")
+@click.option(
+    "--weights", "checkpoint", type=click.Path(path_type=Path), help="A checkpoint; NAME is its architecture."
+)
+def quantize(name: str, clip: str, count: int, output: Path | None, checkpoint: Path | None) -> None:
+    """Write a pose network in int8 and say how far keypoints move; run it with --set pose.weights=FILE."""
+    from videopose.estimators.quantised import quantise_pose
+
+    target = output or Path(f"{name}.int8.xml")
+    change = quantise_pose(name, clip, target, weights=str(checkpoint or ""), count=count)
+    click.echo(f"{name} in int8: {change}", err=True)
+    click.echo(str(target))

@@ -10,11 +10,11 @@ from typing import Literal
 
 import torch
 
-from videopose.config import Options
+from videopose.config import InputPath, Options
 from videopose.errors import ConfigError
 
 RuntimeName = Literal["auto", "torch", "openvino", "onnxruntime"]
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 
 
 class RuntimeOptions(Options):
@@ -23,7 +23,10 @@ class RuntimeOptions(Options):
     runtime: RuntimeName = "auto"
     """auto = what is fastest on this processor, see `videopose env`; GPUs are torch's."""
     precision: Precision = "auto"
-    """auto = bfloat16 where the processor is fast in it and the weights' card allows it, else float32."""
+    """auto = bfloat16 where the processor is fast in it and the weights' card allows it, else float32. int8 = the pose
+    network in int8, through OpenVINO and NNCF, its ranges taken from `calibration`; the others as with auto."""
+    calibration: InputPath = ""
+    """With `precision: int8`: the clip that ranges are taken from; a run's own, if none is named."""
 
 
 AUTOMATIC = RuntimeOptions()
@@ -133,7 +136,9 @@ def choose(options: RuntimeOptions, device: torch.device) -> Choice:
     found = instruction_set()
     row = TABLE[found]
     runtime, reason = _runtime(options, row)
-    if options.precision == "auto":
+    if options.precision == "int8" and runtime != "openvino":
+        raise ConfigError(f"precision = int8: {runtime} has none. Install OpenVINO, and leave runtime out")
+    if options.precision in ("auto", "int8"):
         precision, published = "bfloat16" if row.has_bfloat16 and runtime != "onnxruntime" else "float32", "float32"
     else:
         precision = published = options.precision
@@ -152,6 +157,8 @@ def _runtime(options: RuntimeOptions, row: Row) -> tuple[str, str]:
                 "or leave the option out"
             )
         return options.runtime, "asked for"
+    if options.precision == "int8" and _version("openvino") is not None:
+        return "openvino", "the pose network in int8 was asked for"
     if options.precision == "float16":
         return "torch", "no other runtime computes in float16 on a CPU"
     if row.runtime == "openvino" and _version("openvino") is None:

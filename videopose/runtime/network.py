@@ -94,6 +94,8 @@ def load_network(
 
 
 def _load(weights: Weights, options: RuntimeOptions, device: torch.device, input_hw: tuple[int, int] | None) -> Network:
+    if options.precision == "int8" and weights.task != "detector":
+        raise ConfigError("precision = int8: is for pipelines that look at single frames, such as default")
     choice = choose(options, device)
     chosen = choice.precision if weights.bfloat16 else choice.published_precision
     model = load_weights(weights)

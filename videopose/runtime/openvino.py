@@ -72,7 +72,7 @@ def convert(model: nn.Module, weights: Weights, input_hw: tuple[int, int] | None
         size = input_hw or (64, 96)
         graph = _traced(openvino, whole, torch.zeros(2, *size, 3, dtype=torch.uint8))
         graph.reshape({graph.inputs[0]: [-1, *(input_hw or (-1, -1)), 3]})
-        return _packed(openvino, graph)
+        return packed(graph)
 
     return cached(network_key(weights, "openvino", openvino.__version__, input_hw), make)
 
@@ -113,13 +113,20 @@ def _traced(openvino: Package, model: nn.Module, example: Tensor) -> Package:
         return frontend.convert(frontend.load(decoder))  # which reads the decoder still
 
 
-def _packed(openvino: Package, graph: Package) -> bytes:
+def packed(graph: Package) -> bytes:
     """Return a graph's two files as one: the length of the first, the first, the second."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.xml"
-        openvino.save_model(graph, str(path), compress_to_fp16=False)
+        require().save_model(graph, str(path), compress_to_fp16=False)
         text = path.read_bytes()
         return len(text).to_bytes(8, "little") + text + path.with_suffix(".bin").read_bytes()
+
+
+def unpacked(content: bytes) -> Package:
+    """Return the graph `packed` was given."""
+    openvino = require()
+    end = 8 + int.from_bytes(content[:8], "little")
+    return openvino.Core().read_model(content[8:end], openvino.Tensor(np.frombuffer(content, np.uint8, offset=end)))
 
 
 class OpenVinoNetwork(nn.Module):
@@ -172,7 +179,7 @@ class OpenVinoNetwork(nn.Module):
         self._requests, self._compiled_in = threading.local(), os.getpid()
 
     def _made(self, core: Package, settings: dict[str, object]) -> Package:
-        return core.compile_model(self._read(require(), core), "CPU", settings)
+        return core.compile_model(self._read(core), "CPU", settings)
 
     def _kept(self, core: Package, settings: dict[str, object]) -> Package:
         """Return the compiled network from the cache; compiling takes a second, reading it back a fifth of one."""
@@ -188,14 +195,11 @@ class OpenVinoNetwork(nn.Module):
     def _name(self) -> str:
         return str(self._source) if isinstance(self._source, Path) else "converted network"
 
-    def _read(self, openvino: Package, core: Package) -> Package:
+    def _read(self, core: Package) -> Package:
         if isinstance(self._source, Path):
             return core.read_model(str(self._source))
-        end = 8 + int.from_bytes(self._source[:8], "little")
-        if not self._source[8:].startswith(b"<?xml"):  # the other thing that is given as bytes
-            return core.read_model(self._source)
-        numbers = np.frombuffer(self._source, np.uint8, offset=end)
-        return core.read_model(self._source[8:end], openvino.Tensor(numbers))
+        is_plain = not self._source[8:].startswith(b"<?xml")  # an ONNX file, the other thing that is given as bytes
+        return core.read_model(self._source) if is_plain else unpacked(self._source)
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs for images (N, 3, H, W)."""

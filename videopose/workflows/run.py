@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -16,6 +17,7 @@ from videopose.io.reader import check_is_path, open_video
 from videopose.io.result import JsonObject
 from videopose.io.results import check_suffix
 from videopose.models.fetch import SAID, FetchOptions
+from videopose.runtime.choice import RuntimeOptions
 from videopose.runtime.device import choose_device
 from videopose.workflows.fetching import fetch_missing
 from videopose.workflows.outputs import check_length, check_output
@@ -92,7 +94,11 @@ def run(
         VideoPoseError: with one line that says what is wrong, where, and what to do.
     """
     check_is_path(str(clip))
+    overrides = list(overrides)
     recipe = load_pipeline(pipeline, overrides)
+    options = recipe.options
+    if isinstance(options, RuntimeOptions) and options.precision == "int8" and not options.calibration:
+        recipe = load_pipeline(pipeline, [*overrides, f"calibration={json.dumps(str(clip))}"])
     if output is not None:
         _check_result(Path(output), [*_files_of(clip), *input_paths(recipe.options).values()], overwrite=overwrite)
     chosen = choose_device(device)
