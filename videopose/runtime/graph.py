@@ -168,7 +168,7 @@ def _inferred(onnx: Message, model: Message) -> Message:
 def _refuse_custom_operators(model: Message, path: Path) -> None:
     own = {function.domain for function in model.functions}
     used = {(each.domain, each.op_type) for nodes in _all_nodes(model) for each in nodes}
-    unknown = sorted(f"{domain}.{kind}" for domain, kind in used if domain not in (*_KNOWN_DOMAINS, *own))
+    unknown = sorted(_short(f"{domain}.{kind}") for domain, kind in used if domain not in (*_KNOWN_DOMAINS, *own))
     if unknown:
         raise WeightsError(
             f"{path}: needs operators of its own ({', '.join(unknown[:3])}), which are programs and are not loaded; "
@@ -178,14 +178,20 @@ def _refuse_custom_operators(model: Message, path: Path) -> None:
 
 def _refuse_files_elsewhere(model: Message, path: Path) -> None:
     folder = path.parent.resolve()
-    for location in _files_of_numbers(model):
+    for location in sorted(_files_of_numbers(model)):
         if path.suffix == ".zip":
-            raise WeightsError(f"{path}: its network reads numbers from {location}; unpack it and name the .onnx")
-        beside = (folder / location).resolve()
-        if not beside.is_relative_to(folder):
-            raise WeightsError(f"{path}: reads numbers from {location}, outside its folder; it is refused")
+            raise WeightsError(
+                f"{path}: its network reads numbers from {_short(location)}; unpack it and name the .onnx"
+            )
+        try:
+            beside = (folder / location).resolve()
+            is_outside = not beside.is_relative_to(folder)
+        except (OSError, ValueError):  # no path at all
+            is_outside = True
+        if is_outside:
+            raise WeightsError(f"{path}: reads numbers from {_short(location)}, outside its folder; it is refused")
         if not beside.is_file():
-            raise WeightsError(f"{path}: its numbers are in {location}, which is not beside it; put it there")
+            raise WeightsError(f"{path}: its numbers are in {_short(location)}, which is not beside it; put it there")
 
 
 def _files_of_numbers(model: Message) -> set[str]:
@@ -209,6 +215,12 @@ def _all_nodes(model: Message) -> list[Message]:
     return found
 
 
+def _short(text: str, limit: int = 80) -> str:
+    """Return a text of the file's for a message: one line, not too long."""
+    line = text.encode("unicode_escape").decode("ascii")
+    return line if len(line) <= limit else f"{line[:limit]}…"
+
+
 def _stem_channels(model: Message) -> int | None:
     shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     for node in model.graph.node:
@@ -222,7 +234,9 @@ def _port(onnx: Message, value: Message) -> Port:
     tensor = value.type.tensor_type
     shape = tuple(each.dim_value if each.dim_value > 0 else None for each in tensor.shape.dim)
     known = tensor.elem_type in onnx.TensorProto.DataType.values() and tensor.elem_type
-    return Port(value.name, shape, str(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)) if known else "unknown")
+    return Port(
+        _short(value.name), shape, str(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)) if known else "unknown"
+    )
 
 
 def _read_openvino(path: Path) -> Graph:
@@ -242,7 +256,7 @@ def _openvino_port(value: Message) -> Port:
     sizes = partial if partial.rank.is_static else ()
     shape = tuple(each.get_length() if each.is_static else None for each in sizes)
     kind = value.get_element_type().get_type_name()
-    name = value.get_any_name() if value.get_names() else "unnamed"
+    name = _short(value.get_any_name()) if value.get_names() else "unnamed"
     return Port(name, shape, _KINDS.get(kind, kind))
 
 

@@ -268,6 +268,27 @@ def test_outputs_are_for_files_from_elsewhere_alone():
         create_detector(options, CPU)
 
 
+@pytest.mark.slow
+def test_an_exported_detector_finds_what_its_model_finds(tmp_path):
+    """OpenVINO's own format, and the card of the model, which the file does not hold."""
+    from videopose.models.weights import load_model
+    from videopose.runtime.export import export
+
+    model, _ = load_model("rtmdet_nano.default")
+    export(model, tmp_path / "own.xml", input_hw=(96, 160), form="openvino")
+    image = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 90, 160), np.uint8))
+    usual = {"resize": "letterbox", "input_hw": (96, 160), "min_score": 1e-5, "nms_iou": 1.0, "max_people": 3}
+    plain = RuntimeOptions(runtime="torch", precision="float32")
+
+    ours = create_detector(DetectorOptions(**usual), CPU, plain).detect([image])[0]
+    file = DetectorOptions(weights=str(tmp_path / "own.xml"), **usual)
+    theirs = create_detector(file, CPU, RuntimeOptions(runtime="openvino", precision="float32")).detect([image])[0]
+
+    assert len(ours) == 3
+    assert theirs.xyxy == pytest.approx(ours.xyxy, abs=0.05)
+    assert theirs.score == pytest.approx(ours.score, abs=1e-4)
+
+
 # pose networks
 
 
