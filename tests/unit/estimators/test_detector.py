@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -5,11 +7,18 @@ from torch import nn
 
 from videopose.config import validate
 from videopose.errors import ConfigError, WeightsError
-from videopose.estimators.build import DetectorOptions, PoseOptions, create_detector, create_estimator
+from videopose.estimators.build import (
+    DetectorOptions,
+    PoseOptions,
+    create_detector,
+    create_estimator,
+    describe_detector,
+)
 from videopose.estimators.detector import MAX_CANDIDATES, AnchorFreeDetector, input_size
 from videopose.models import create_model
 from videopose.models.anchor_points import DistanceOutput, DistributionOutput
 from videopose.models.weights import load_model
+from videopose.models.zoo import normalisation, weights_for_file, weights_table
 from videopose.runtime.choice import RuntimeOptions
 from videopose.runtime.folding import fold_batch_norm
 from videopose.runtime.torch import TorchNetwork
@@ -271,3 +280,15 @@ def test_an_input_that_would_not_be_used_is_refused():
         create_detector(DetectorOptions(input_hw=(320, 320)), CPU)
     with pytest.raises(ConfigError, match="multiples of 32"):
         validate(DetectorOptions, {"input_hw": [50, 64]}, source="test")
+
+
+@pytest.mark.parametrize(
+    "name", [w.name for w in weights_table().values() if w.task == "detector" and not w.is_shipped]
+)
+def test_published_detectors_say_how_images_are_brought_in(name):
+    weights = describe_detector(DetectorOptions(model=name))
+
+    assert weights.resize == ("letterbox_down" if "Megvii" in weights.origin else "letterbox")
+    assert weights.input_hw == weights_for_file(weights.architecture, Path("x.pth")).input_hw
+    assert (weights.mean, weights.std) == normalisation(weights.architecture)
+    assert weights.channels == "rgb"  # the converter exchanges blue and red
