@@ -27,8 +27,10 @@ import torch
 from videopose.errors import InputError, nearest_name
 from videopose.runtime.choice import instruction_set
 
-from .contestants import BASE, CONTESTANTS, USUAL, Numbers
-from .material import Material, prepare
+from .clock import Numbers
+from .contestants import BASE, CONTESTANTS, USUAL
+from .material import Material
+from .network import prepare
 
 FRAMES = {1: 48, 3: 24, 10: 12, 40: 4}
 """For so many people a frame, so many frames; for other numbers as for the next smaller one."""

@@ -25,10 +25,11 @@ def main(arguments: list[str]) -> None:
     material = Material(Path(clip), Path(folder), architecture)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")  # packages print on the other one
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    contestant = CONTESTANTS[name].load()
     for line in sys.stdin:
         people, frames = map(int, line.split())
         try:
-            answer = {"numbers": CONTESTANTS[name](material, people, frames)}
+            answer = {"numbers": contestant(material, people, frames)}
         except VideoPoseError as error:
             answer = {"failed": str(error)}  # type: ignore[dict-item]
         answers.write(json.dumps(answer) + "\n")

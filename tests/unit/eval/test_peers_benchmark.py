@@ -1,6 +1,7 @@
 """The comparison with other packages: its plumbing, with contestants that need nothing installed."""
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -12,6 +13,7 @@ from videopose.errors import InputError
 compare = evaluation("benchmarks.peers.compare")
 contestants = evaluation("benchmarks.peers.contestants")
 material = evaluation("benchmarks.peers.material")
+network = evaluation("benchmarks.peers.network")
 
 FAKE = """
 import json, sys
@@ -80,7 +82,7 @@ def test_boxes_lie_in_the_clip_and_the_file_says_the_same(given):
 
 
 def test_the_floor_is_decoding_and_says_its_numbers(given):
-    numbers = contestants.decode(given, 1, 2)
+    numbers = contestants.CONTESTANTS["decode"].load()(given, 1, 2)
 
     assert numbers["frames"] == 2
     assert numbers["wall"] > 0
@@ -92,9 +94,9 @@ def test_the_floor_is_decoding_and_says_its_numbers(given):
 def test_ours_runs_on_the_file_the_others_get(given):
     pytest.importorskip("onnxscript", reason="an optional extra")
     small = material.Material(given.clip, given.folder, "rtmpose_s")
-    material.prepare(small)
+    network.prepare(small)
 
-    numbers = {name: contestants.CONTESTANTS[name](small, 2, 3) for name in ("ours", "ours-torch")}
+    numbers = {name: contestants.CONTESTANTS[name].load()(small, 2, 3) for name in ("ours", "ours-torch")}
 
     assert [each["frames"] for each in numbers.values()] == [3, 3]
     assert all(each["cpu"] > 0 and each["first"] > 0 for each in numbers.values())
@@ -104,7 +106,7 @@ def test_ours_runs_on_the_file_the_others_get(given):
 def test_a_package_that_is_missing_says_so(given, monkeypatch):
     monkeypatch.setitem(sys.modules, "rtmlib", None)
     with pytest.raises(InputError, match="rtmlib is not installed; run `pip install --no-deps rtmlib`"):
-        contestants.CONTESTANTS["rtmlib-openvino"](given, 1, 1)
+        contestants.CONTESTANTS["rtmlib-openvino"].load()(given, 1, 1)
     with pytest.raises(InputError, match="--who rtmlib: no contestant has this name. Known: decode, ours"):
         compare.main([str(given.clip), "--work", str(given.folder), "--who", "rtmlib"])
 
@@ -126,3 +128,12 @@ def test_the_command_writes_what_it_measured(given, monkeypatch, capsys):
 
 def test_frames_become_fewer_with_more_people():
     assert [compare.frames_for(people) for people in (1, 2, 3, 12, 40, 100)] == [48, 48, 24, 12, 4, 4]
+
+
+def test_a_contestant_holds_no_other_s_memory():
+    code = (
+        "import sys; from videopose.catalog import evaluation as get; get('benchmarks.peers.worker'); "
+        "get('benchmarks.peers.contestants').CONTESTANTS['rtmlib-openvino'].load(); print('torch' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
