@@ -68,6 +68,25 @@ def simcc_graph(num_keypoints, input_hw, *, domain="", location=""):
     return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
 
 
+def boxes_graph(input_hw):
+    """Make a small ONNX graph with the inputs and outputs of a detector that suppresses inside."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    weight = np.random.default_rng(0).random((3, 20)).astype(np.float32)
+    numbers = [numpy_helper.from_array(weight, "w"), numpy_helper.from_array(np.array([-1, 4, 5]), "shape")]
+    steps = (
+        ("GlobalAveragePool", ["input"]),
+        ("Flatten", ["mean"]),
+        ("MatMul", ["flat", "w"]),
+        ("Reshape", ["row", "shape"]),
+    )
+    nodes = [helper.make_node(*step, [out]) for step, out in zip(steps, ("mean", "flat", "row", "dets"), strict=True)]
+    image = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", 3, *input_hw])
+    output = helper.make_tensor_value_info("dets", TensorProto.FLOAT, ["batch", 4, 5])
+    graph = helper.make_graph(nodes, "network", [image], [output], numbers)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+
+
 class Internet:
     """Serves what pipelines need; the table of weights says so instead of the real addresses."""
 

@@ -179,8 +179,10 @@ def _meant(name: str) -> list[Weights]:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--arch", metavar="NAME", help="The architecture a checkpoint is of; an ONNX file has none.")
 @click.option("--skeleton", help="What it predicts; a detector has none.")
-@click.option("--input", "size", type=int, nargs=2, metavar="H W", help="Its input size, pixels.")
-@click.option("--codec", help="What its output means, if not the usual [simcc for ONNX].")
+@click.option(
+    "--input", "size", type=int, nargs=2, metavar="H W", help="Its input size, pixels, where the file leaves that open."
+)
+@click.option("--codec", help="What its output means, if not the usual.")
 @click.option("--licence", default="unknown", help="Of the weights.")
 @click.option("--replace", is_flag=True, help="Let NAME stand for FILE from now on, whatever it stood for.")
 def add(
@@ -198,7 +200,7 @@ def add(
     NAME may also be one of the table whose file has to be fetched by hand.
     """
     from videopose.codecs import create_codec
-    from videopose.models.adding import add_network
+    from videopose.workflows.adding import add_network
 
     if codec is not None:
         create_codec(codec, size or (256, 192))  # an unknown name is an error before anything is read

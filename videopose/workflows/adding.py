@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from videopose.errors import InputError, WeightsError
+from videopose.estimators.recognition import kind_of_detector, recognise_detector, recognise_pose, size_of_input
 from videopose.models import ARCHITECTURES, GRAPHS, architecture_named
 from videopose.models.fetch import take_in
 from videopose.models.graph_check import check_graph
@@ -17,6 +18,7 @@ from videopose.models.home import weights_folder
 from videopose.models.store import file_sha256, keep, writing
 from videopose.models.weights import load_weights, read_card
 from videopose.models.zoo import NAMES, Weights, own_weights, to_card, weights_for_file, weights_table
+from videopose.runtime.graph import read_graph
 from videopose.skeletons import skeleton_named
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -40,7 +42,7 @@ def add_network(
         file: `.onnx`, or a checkpoint: nothing in it is executed.
         architecture: what a checkpoint is of; one of ours says so itself.
         skeleton: what it predicts; None = as its architecture usually does, for ONNX a detector.
-        input_hw: (height, width) of its input, pixels; None = the usual one. ONNX needs it.
+        input_hw: (height, width) of its input, pixels; None = what the file says, or the usual one.
         codec: what its output means; None = the usual one.
         licence: of the weights.
         replaces: take the name away from another network.
@@ -49,7 +51,8 @@ def add_network(
         The file in the store.
 
     Raises:
-        InputError: the name cannot be one or is taken, or it cannot be told what the file is.
+        ConfigError: it cannot be recognised what an ONNX file gives; the message says what was seen.
+        InputError: the name cannot be one or is taken, or it cannot be told what a checkpoint is of.
         UnknownNameError: there is no such architecture or skeleton.
         WeightsError: the file is missing, damaged, does not fit, or cannot be copied.
     """
@@ -91,28 +94,39 @@ def _described(
 ) -> Weights:
     if skeleton:
         skeleton_named(skeleton)  # an unknown name is an error of its own
-    if file.suffix == ".onnx":
-        if input_hw is None:
-            raise InputError(f"{file}: an ONNX file needs --input H W, and --skeleton NAME if it gives poses")
-        kind = architecture or ("onnx_pose" if skeleton else "onnx_detector")
-        usual = replace(weights_for_file(kind, file), convert=False)
-        usual = replace(usual, skeleton=skeleton or "", codec=usual.codec if skeleton else "")
-    else:
-        card = read_card(file.absolute())
-        kind = architecture or (card.architecture if card is not None else "")
-        if not kind:
-            raise InputError(f"{file}: does not say what it is a checkpoint of; add --arch NAME")
-        same = card is not None and card.architecture == kind
-        usual = card if card is not None and same else weights_for_file(kind, file.absolute())
-        usual = replace(usual, skeleton=usual.skeleton if skeleton is None else skeleton)
-    architecture_named(kind)
+    if file.suffix == ".onnx" and architecture is None:
+        return _recognised(name, file, skeleton, input_hw, codec)
+    card = None if file.suffix == ".onnx" else read_card(file.absolute())
+    kind = architecture or (card.architecture if card is not None else "")
+    if not kind:
+        raise InputError(f"{file}: does not say what it is a checkpoint of; add --arch NAME")
+    same = card is not None and card.architecture == kind
+    usual = card if card is not None and same else weights_for_file(kind, file.absolute())
     return replace(
         usual,
         name=f"{kind}.{name}",
         file=str(file.absolute()),
+        skeleton=usual.skeleton if skeleton is None else skeleton,
         input_hw=input_hw or usual.input_hw,
         codec=usual.codec if codec is None else codec,
+        convert=usual.convert and file.suffix != ".onnx",
     )
+
+
+def _recognised(
+    name: str, file: Path, skeleton: str | None, input_hw: tuple[int, int] | None, codec: str | None
+) -> Weights:
+    """Describe a graph from elsewhere by what it takes and gives."""
+    graph = read_graph(file.absolute())
+    if skeleton:
+        found = recognise_pose(graph, file, codec=codec or "", skeleton=skeleton, input_hw=input_hw)
+        return replace(found, name=f"onnx_pose.{name}")
+    usual = architecture_named("onnx_detector").input_hw
+    if graph.is_of_images and not kind_of_detector(graph, size_of_input(graph, file, input_hw, "detector", usual)):
+        raise InputError(
+            f"{file}: gives nothing a detector that is known gives ({graph}); if it gives poses, add --skeleton NAME"
+        )
+    return replace(recognise_detector(graph, file, "", input_hw), name=f"onnx_detector.{name}")
 
 
 def _write_card(name: str, card: Weights) -> None:

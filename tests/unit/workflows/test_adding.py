@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from file_server import sha256
-from published_files import simcc_graph, zipped
+from published_files import boxes_graph, simcc_graph, zipped
 
 from videopose.cli.main import main
 from videopose.errors import WeightsError
-from videopose.estimators.build import PoseOptions, create_estimator
+from videopose.estimators.build import DetectorOptions, PoseOptions, create_detector, create_estimator
 from videopose.models import create_model
 from videopose.models.weights import describe, load_model, locate, save_weights
 from videopose.models.zoo import Weights, own_weights, weights_named, weights_table
@@ -97,12 +97,16 @@ def test_a_file_of_ours_says_itself_what_it_is(home, tmp_path):
     assert weights.licence == "MIT"
 
 
-def test_an_onnx_detector_has_no_skeleton(home, graph):
-    assert add("finder", graph, "--input", 64, 32) == 0
+def test_an_onnx_detector_has_no_skeleton(home, tmp_path):
+    (tmp_path / "finder.onnx").write_bytes(boxes_graph((64, 96)))
+    assert add("finder", tmp_path / "finder.onnx") == 0
 
     weights = weights_named("finder")
     assert (weights.name, weights.task, weights.codec) == ("onnx_detector.finder", "detector", "")
+    assert (weights.outputs, weights.input_hw) == ("boxes", (64, 96))
     assert load_pipeline("finder").options.detector.model == "finder"
+    detector = create_detector(DetectorOptions(model="finder"), torch.device("cpu"))
+    assert len(detector.detect([torch.zeros(3, 64, 96, dtype=torch.uint8)])) == 1
 
 
 def test_a_name_stands_for_one_network_until_it_is_replaced(home, graph, capsys):
@@ -124,13 +128,16 @@ def test_a_name_stands_for_one_network_until_it_is_replaced(home, graph, capsys)
         (["hrnet_w32", "{graph}", "--input", 64, 32], "hrnet_w32: is the name of a known network"),
         (["fpn_pose.default", "{graph}"], "fpn_pose.default: is no name for a network"),
         (["lab", "none.onnx"], "none.onnx: no such file; check the path"),
-        (["lab", "{graph}"], "needs --input H W, and --skeleton NAME if it gives poses"),
+        (["lab", "{graph}"], "if it gives poses, add --skeleton NAME"),
         (["lab", "{graph}", "--input", 64, 32, "--skeleton", "halpe27"], "Did you mean halpe26?"),
         (["lab", "{checkpoint}"], "does not say what it is a checkpoint of; add --arch NAME"),
         (["lab", "{checkpoint}", "--arch", "hrnet_smal"], "Did you mean hrnet_small?"),
         (["lab", "{checkpoint}", "--arch", "hrnet_small"], "instead of (17,"),
         (["lab", "{checkpoint}", "--arch", "hrnet_small", "--codec", "msr"], "no codec is named 'msr'"),
-        (["lab", "{bad}", "--input", 64, 32, "--skeleton", "coco17"], "has operators of lab.secret"),
+        (
+            ["lab", "{bad}", "--input", 64, 32, "--skeleton", "coco17"],
+            "needs operators of its own (lab.secret.GlobalAveragePool)",
+        ),
     ],
 )
 def test_what_cannot_be_added_is_one_line_and_nothing_is_kept(
