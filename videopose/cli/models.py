@@ -146,12 +146,15 @@ def fetch(names: tuple[str, ...], folder: Path | None, accept_licence: bool) -> 
     """Download weights, or all that a pipeline needs; resumed where it broke off, checked against the checksum."""
     from videopose.cli.downloads import shown_on_stderr
     from videopose.models.fetch import fetch as fetch_weights
-    from videopose.models.store import copy_out
+    from videopose.models.store import copy_name, copy_out
 
     options = shown_on_stderr(accept_licence=accept_licence)
     for weights in [each for name in names for each in _meant(name)]:
         path = fetch_weights(weights, options)
         click.echo(str(path if folder is None else copy_out(path, folder)))
+    if folder is not None:
+        for name in names:
+            copy_name(name, folder)
 
 
 def _meant(name: str) -> list[Weights]:

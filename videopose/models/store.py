@@ -25,7 +25,7 @@ from videopose.errors import WeightsError
 from videopose.models.archive import extract
 from videopose.models.graph_check import check_graph
 from videopose.models.home import shared_folders, weights_folder
-from videopose.models.zoo import Weights
+from videopose.models.zoo import NAMES, Weights
 
 ENTRY = "entry.json"
 _DIGITS = 64
@@ -192,6 +192,21 @@ def copy_out(path: Path, folder: Path) -> Path:
             shutil.rmtree(target)
         made.replace(target)
     return target / path.name
+
+
+def copy_name(name: str, folder: Path) -> None:
+    """Copy what a name the user gave stands for into another folder that can be a store; other names have nothing.
+
+    Raises:
+        WeightsError: the disk is full, or the folder cannot be written to.
+    """
+    for store in (*shared_folders(), weights_folder()):
+        card = store / NAMES / f"{name}.json"
+        if card.is_file():
+            with writing(folder):
+                (folder / NAMES).mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(card, folder / NAMES / card.name)
+            return
 
 
 @contextmanager

@@ -196,6 +196,16 @@ def test_a_lab_s_names_are_everybody_s(home, graph, tmp_path, monkeypatch):
     assert locate(weights_named("lab")).is_relative_to(tmp_path / "shared")
 
 
+def test_a_network_of_one_s_own_goes_to_another_machine_with_its_name(home, graph, tmp_path, monkeypatch, capsys):
+    add("lab", graph, "--skeleton", "halpe26")
+
+    assert main(["models", "fetch", "lab", "--to", str(tmp_path / "stick")]) == 0
+
+    monkeypatch.setenv("VIDEOPOSE_HOME", str(tmp_path / "other"))
+    monkeypatch.setenv("VIDEOPOSE_STORES", str(tmp_path / "stick"))
+    assert locate(weights_named("lab")).is_relative_to(tmp_path / "stick")
+
+
 @pytest.mark.parametrize("text", ["{", "[]", json.dumps({"name": "onnx_pose.lab", "file": "x", "skeleton": "coco71"})])
 def test_a_damaged_description_is_one_line(home, text):
     (home / "names").mkdir(parents=True)
