@@ -69,9 +69,8 @@ def test_a_word_is_all_it_takes_and_the_second_time_no_network(name, clip, site,
     boxes = ["detector.source=file", "detector.boxes=det.txt"]
     internet.publish_pipeline(name, half=name == "vitpose-h", overrides=boxes)
     (pose,) = [each.weights for each in load_pipeline(name, boxes).needed()]
-    frames = "0-2" if "posetrack" in name else "0-0"
 
-    assert run(clip, "--pipeline", name, "--frames", frames) == 0
+    assert run(clip, "--pipeline", name, "--frames", "0-0") == 0
 
     said = capsys.readouterr().err
     assert f"fetching {pose.name} (" in said
@@ -79,8 +78,10 @@ def test_a_word_is_all_it_takes_and_the_second_time_no_network(name, clip, site,
     assert {poses.keypoints.shape for poses in poses_in(clip)} == {(1, internet.keypoints_of(name), 3)}
     assert len(site.asked) == 1
 
+    if name not in QUICK:
+        return
     monkeypatch.setenv("VIDEOPOSE_OFFLINE", "1")
-    assert run(clip, "--pipeline", name, "--frames", frames, "--restart") == 0
+    assert run(clip, "--pipeline", name, "--frames", "0-0", "--restart") == 0
     assert "fetching" not in capsys.readouterr().err
     assert len(site.asked) == 1
 
