@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from videopose.annotation.steps import DoubtOptions, Found, Steps, pose_distance
+from videopose.annotation.steps import DoubtOptions, Found, Steps, pose_distance, usual_steps
 from videopose.tracking.crossing import Crossing, find_crossings, saving
 from videopose.tracking.endpoints import measure_endpoints
 from videopose.tracking.linking import candidates
@@ -43,7 +43,7 @@ def find(
         options: from where on a moment is doubtful.
         linking: by which exchanges and links are judged.
     """
-    exchanges = list(_exchanges(table, steps, options))
+    exchanges = [*_exchanges(table, steps, options), *_taken_over(table, steps, options)]
     pairs = defaultdict(list)
     for each in exchanges:
         pairs[each.ids].append(each.frame)
@@ -86,6 +86,29 @@ def _exchanges(table: TrackTable, steps: Steps, options: DoubtOptions) -> Iterat
             text = f"{a} and {b}: way {straight[at]:.2f} sizes as it is, {crossed[at]:.2f} if exchanged"
             frame = int(table.frame[rows[0]])
             yield Found("exchange", frame, frame, (a, b), tuple(rows.tolist()), 10 + gain, text, fix=_swap(a, b))
+
+
+def _taken_over(table: TrackTable, steps: Steps, options: DoubtOptions) -> Iterator[Found]:
+    """Find people who come back, or go on, where somebody else was lost just before."""
+    usual = usual_steps(table, steps)
+    odd = (steps.length > options.jump) & (steps.length > 1.5 * usual * steps.frames)
+    time = table.pose_time
+    for at in np.flatnonzero(odd).tolist():
+        row, length = int(steps.after[at]), float(steps.length[at])
+        begin = int(np.searchsorted(table.time, time[row] - _MAX_GAP))
+        low, now, after = np.searchsorted(table.frame, [begin, table.frame[row], table.frame[row] + 1]).tolist()
+        gone = np.setdiff1d(table.track_id[low:now], [-1, *table.track_id[now:after]])
+        if not len(gone):
+            continue
+        lasts = np.array([low + int(np.flatnonzero(table.track_id[low:now] == each)[-1]) for each in gone], np.int64)
+        away = pose_distance(table, lasts, np.full(len(lasts), row), steps.size)
+        best = int(away.argmin())
+        if length - away[best] <= options.exchange_gain or away[best] > length / 2:
+            continue
+        (frame, one), other = (int(table.frame[row]), int(table.track_id[row])), int(gone[best])
+        text = f"{one} goes on where {other} was lost: way {length:.2f} sizes as it is, {away[best]:.2f} if exchanged"
+        ids = (min(one, other), max(one, other))
+        yield Found("exchange", frame, frame, ids, (row,), 9 + min(length, 9) / 10, text, fix=_swap(*ids))
 
 
 def _crossing(table: TrackTable, steps: Steps, crossing: Crossing, linking: LinkingOptions) -> Iterator[Found]:
@@ -167,13 +190,14 @@ def _delete(track_id: int) -> Any:  # Any: makes an operation, see Found.fix
 
 
 def _inside(table: TrackTable, size_hw: tuple[int, int], border: float) -> Bool:
-    """Return which rows touch no side of the image; all of them where its size is not known."""
-    height, width = size_hw
-    if not height or not width:
+    """Return which rows touch neither side of the image; all of them where its size is not known.
+
+    Upper and lower edges do not count: many people are cut by them all the time.
+    """
+    width = size_hw[1]
+    if not width:
         return np.ones(len(table), bool)
-    low = (table.xyxy[:, 0] > border * width) & (table.xyxy[:, 1] > border * height)
-    high = (table.xyxy[:, 2] < (1 - border) * width) & (table.xyxy[:, 3] < (1 - border) * height)
-    return np.asarray(low & high)
+    return np.asarray((table.xyxy[:, 0] > border * width) & (table.xyxy[:, 2] < (1 - border) * width))
 
 
 def _partners(table: TrackTable, steps: Steps, linking: LinkingOptions) -> dict[int, tuple[int, float]]:

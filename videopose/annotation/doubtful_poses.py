@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from videopose.annotation.steps import MIN_SCORE, DoubtOptions, Found, Steps
+from videopose.annotation.steps import MIN_SCORE, DoubtOptions, Found, Steps, usual_steps
 from videopose.skeletons import Skeleton
 from videopose.tracking.track_table import TrackTable
 from videopose.types import F32, F64, I64
@@ -38,19 +38,8 @@ def _at(table: TrackTable, row: int) -> tuple[int, int]:
     return int(table.frame[row]), int(table.track_id[row])
 
 
-def _usual(table: TrackTable, steps: Steps) -> F64:
-    """Return of each step how long the person's usual one is."""
-    out = np.ones(len(steps.length))
-    ids = table.track_id[steps.before]
-    cuts = [0, *(np.flatnonzero(np.diff(ids)) + 1).tolist(), len(ids)]
-    for first, last in pairwise(cuts):
-        if last > first:
-            out[first:last] = np.median(steps.length[first:last])
-    return out
-
-
 def _jumps(table: TrackTable, steps: Steps, options: DoubtOptions) -> Iterator[Found]:
-    usual = _usual(table, steps)
+    usual = usual_steps(table, steps)
     far = (steps.frames <= 2) & (steps.length > options.jump) & (steps.length > options.jump_factor * usual)
     for first, last in _runs(far, steps.frames.cumsum()):
         for at in _parts(table.track_id[steps.after[first : last + 1]], first):

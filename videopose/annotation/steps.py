@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -121,4 +122,15 @@ def pose_distance(table: TrackTable, a: I64, b: I64, size: F64) -> F64:
         middle = (table.xyxy[b[part]] - table.xyxy[a[part]]).reshape(-1, 2, 2).mean(axis=1)
         mean = np.where(count, (way * seen).sum(axis=1) / np.maximum(count, 1), np.hypot(*middle.T))
         out[part] = mean / scale[part]
+    return out
+
+
+def usual_steps(table: TrackTable, steps: Steps) -> F64:
+    """Return of each step how long the person's usual one is."""
+    out = np.ones(len(steps.length))
+    ids = table.track_id[steps.before]
+    cuts = [0, *(np.flatnonzero(np.diff(ids)) + 1).tolist(), len(ids)]
+    for first, last in pairwise(cuts):
+        if last > first:
+            out[first:last] = np.median(steps.length[first:last])
     return out

@@ -109,6 +109,24 @@ def test_people_who_come_and_go_inside_the_image_are_listed():
     assert kinds(lone) == []
 
 
+def test_somebody_who_goes_on_where_another_was_lost_is_found_and_mended():
+    """While 2 is hidden, 1 is called 2; when 2 comes back, they are called 1."""
+
+    def change(index, track_id):
+        if track_id == 2 and 15 < index < 25:
+            return None
+        return switched(20)(index, track_id)
+
+    history = history_of(with_ids(walkers(), change))
+    doubt = find_doubts(history.sheet)[0]
+    assert (doubt.kind, doubt.frame, doubt.ids) == ("exchange", 20, (1, 2))
+    fix = dict(doubt.fix)
+    do(history, fix.pop("op"), **fix)
+
+    assert all(history.sheet.row(1, frame) >= 0 for frame in range(40))
+    assert "exchange" not in summary(find_doubts(history.sheet))
+
+
 def test_a_keypoint_that_leaves_and_comes_back_is_found_and_mended():
     def change(pose):
         pose[9, :2] += [60, 40]
