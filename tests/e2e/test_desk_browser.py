@@ -81,6 +81,7 @@ def noted(browser):
 
 def _until_ready(browser):
     WebDriverWait(browser, LONG).until(lambda each: each.execute_script("return document.body.dataset.ready"))
+    settled(browser)
 
 
 def settled(browser):

@@ -133,8 +133,10 @@ export class Desk {
 
   /** Load what goes with the state: timeline, curve, queue. */
   async refresh() {
-    const [tracks, queue] = await Promise.all([get("/api/tracks"), get("/api/queue")]);
-    this.tracks = tracks.tracks;
+    this.tracks = (await get("/api/tracks")).tracks;
+    this.timeline.tracks = this.tracks;
+    this.timeline.draw();
+    const queue = await get("/api/queue");
     this.doubts = queue.items;
     this.open = queue.open;
     this.state.next_id = Math.max(this.state.next_id, ...this.tracks.map((/** @type {Track} */ each) => each.id + 1));
@@ -144,7 +146,6 @@ export class Desk {
       if (place >= 0) this.doubtPlace = place;
       else [this.doubt, this.doubtPlace] = [null, this.doubtPlace - 1];
     }
-    this.timeline.tracks = this.tracks;
     this.timeline.doubts = this.doubts;
     await this.loadCurve();
     this.showPeople();

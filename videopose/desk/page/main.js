@@ -87,8 +87,8 @@ async function begin() {
     });
   }
   element("overlay").focus();
-  desk.refreshing = desk.refresh();
   await desk.go(0);
+  desk.refreshing = desk.refresh();
   document.body.dataset.ready = "true";
   setInterval(() => { if (!document.hidden) desk.edits.poll().catch(() => element("saved").textContent = "no answer from the desk"); }, 1500);
 }
