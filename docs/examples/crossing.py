@@ -29,10 +29,17 @@ for name, tracked in (("online", one_by_one), ("whole video", whole)):
     print(f"{name}: {len(ids)} ids")
 
 # %% [markdown]
-# The middle of the clip, left online, right over the whole video; each id has its colour.
+# The last frame with most people in it, left online, right over the whole video; each id has its colour.
 
 # %%
-middle = len(raw) // 2
-image = videopose.open_video("clip.mp4")[raw[middle].frame.index].image
-drawn = np.hstack([videopose.draw(image, tracked[middle]) for tracked in (one_by_one, whole)])
+most = max(len(each) for each in poses)
+last = max(number for number, each in enumerate(poses) if len(each) == most)
+image = videopose.open_video("clip.mp4")[raw[last].frame.index].image
+drawn = np.hstack([videopose.draw(image, tracked[last]) for tracked in (one_by_one, whole)])
 drawn.shape
+
+# %% [markdown]
+# ![Two people after they have passed each other, tracked in two ways](images/crossing.jpg)
+#
+# *Here over the clip that `tests/demo_clip.py` makes of a portrait of Grace Hopper (public domain): one of the two is
+# hidden behind a pillar for a while.*

@@ -88,3 +88,9 @@ else:
     axes.set(xlabel="time, s", ylabel="angle, degrees", ylim=(0, 185))
     axes.legend(loc="lower left", fontsize="small")
     figure.savefig("knees.png", dpi=110)
+
+# %% [markdown]
+# ![Knee angles of two people over three seconds](images/knees.png)
+#
+# *Here over frames 40 to 139 of the clip that Sports2D ships (BSD 3-Clause,
+# [credit](../demo.webp.license)).*

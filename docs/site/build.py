@@ -54,7 +54,8 @@ def relinked(text: str, source: Path, there: dict[Path, str]) -> str:
             return f"[{label}]({os.path.relpath(there[path], place)}{anchor})"
         if not path.exists():
             raise SystemExit(f"{source.relative_to(ROOT)}: the link to {target} leads nowhere")
-        return f"{label} (`{path.relative_to(ROOT)}`)"
+        name = f"`{path.relative_to(ROOT)}`"
+        return name if label.strip("`/") in name else f"{label} ({name})"
 
     return re.sub(r"(?<!\\)\[((?:[^][]|\[[^][]*\])*)\]\(([^)#\s]*)(#[^)\s]*)?\)", link, text)
 

@@ -99,7 +99,7 @@ def test_links_out_of_the_site_become_text(assembled):
     for path in (assembled / "docs").rglob("*.md"):
         for target in re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8")):
             assert "://" in target or (path.parent / target).exists(), f"{path}: {target}"
-    assert "(`NOTICE`)" in (assembled / "docs/default-models.md").read_text(encoding="utf-8")
+    assert ", `NOTICE`)" in (assembled / "docs/default-models.md").read_text(encoding="utf-8")
 
 
 def test_a_link_that_leads_nowhere_stops_the_build(tmp_path):

@@ -118,7 +118,7 @@ def _top_of_head(poses: Poses, row: int, head: F32, skeleton: Skeleton, min_scor
         return x, y - radius
     crown = names.index("head_top") if "head_top" in names else None
     has_crown = crown is not None and poses.keypoints[row, crown, 2] >= min_score
-    return x, float(seen[:, 1].min()) - radius * (0.15 if has_crown else 0.6)
+    return x, float(seen[:, 1].min()) - radius * (0.35 if has_crown else 0.6)
 
 
 def _is_inside(xyxy: F32, image: U8) -> bool:
