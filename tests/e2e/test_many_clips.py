@@ -1,6 +1,7 @@
 """`videopose run` on several clips: what is skipped, gone on with, failed, and what is said of it."""
 
 import json
+import os
 import signal
 import threading
 from pathlib import Path
@@ -169,6 +170,19 @@ def test_each_result_is_drawn(command, clips):
     assert command("run", "clips", "-o", "out", "--save").code == 0
 
     assert sorted(path.name for path in Path("out").glob("*.mp4")) == [f"{x}.overlay.mp4" for x in "abc"]
+
+
+def test_names_that_are_no_text_or_would_steer_a_terminal_are_spelled_out(command):
+    Path("clips").mkdir()
+    for name in (b"clips/caf\xe9.mp4", b"clips/\x1b[31m.mp4"):
+        Path(os.fsdecode(name)).write_bytes(b"")
+
+    done = command("run", "clips", "--summary", "s.json")
+
+    assert done.code == 1
+    assert "\x1b" not in done.err
+    assert "\\x1b[31m.mp4" in done.err
+    assert len(json.loads(Path("s.json").read_text())["clips"]) == 2
 
 
 def test_boxes_of_one_clip_are_refused_for_many(command, clips):

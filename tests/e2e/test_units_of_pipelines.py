@@ -9,6 +9,7 @@ from demo_clip import write_demo_clip
 from video_files import write_video
 
 import videopose
+from videopose.cli.main import main
 from videopose.fleet import layout
 from videopose.fleet.executor import Order
 from videopose.fleet.inputs import Input
@@ -90,6 +91,19 @@ def test_so_do_parts_whose_tracker_measures_pixels(tmp_path, features):
     write_demo_clip(clip, num_frames=140)
 
     both_ways(clip, tmp_path, "fast", (f"tracker.features.{features}",))
+
+
+@pytest.mark.slow
+def test_real_processes_give_the_bytes_of_one(tmp_path, capfd):
+    """Workers that begin from nothing, as they do for a user."""
+    clip = write_video(tmp_path / "clip.mp4", num_frames=530, size_hw=(120, 160))
+    words = ["run", str(clip), "--pipeline", "fast", "--set", "pose.input_hw=[64,32]"]
+    words += [word for text in SMALL for word in ("--set", text)]
+
+    assert main([*words, "-o", str(tmp_path / "two.json"), "--workers", "2"]) == 0, capfd.readouterr().err
+    assert main([*words, "-o", str(tmp_path / "one.json")]) == 0
+
+    assert (tmp_path / "two.json").read_bytes() == (tmp_path / "one.json").read_bytes()
 
 
 def test_a_worker_that_would_round_otherwise_is_refused_by_name(command, clip, monkeypatch):

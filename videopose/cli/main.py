@@ -59,6 +59,11 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="videopose")
 def cli(debug: bool) -> None:
     """Offline video pose estimation and tracking: a video in, every person's keypoints and id out."""
+    set_up_process(debug=debug)
+
+
+def set_up_process(*, debug: bool = False) -> None:
+    """Set what holds for a whole process of ours, be it the command's or one of its workers': memory, and the log."""
     reuse_memory()
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(message)s", stream=sys.stderr)
     for handler in logging.getLogger().handlers:

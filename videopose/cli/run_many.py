@@ -44,11 +44,13 @@ class Speaker:
 
     def event(self, what: str, text: str = "", **facts: object) -> None:
         """Print one event."""
+        from videopose.cli.main import printable
+
         if self.as_json:
             seconds = round(time.monotonic() - self.start, 3)
             click.echo(json.dumps({"event": what, "seconds": seconds, **facts}), err=True)
         elif text and not self.is_quiet:
-            click.echo(text, err=True)
+            click.echo(printable(text), err=True)
 
     def progress(self, clip: str, done: int, total: int) -> None:
         """Print how far a clip is, not too often."""
@@ -76,7 +78,9 @@ class Speaker:
         text = f"[{over}/{count}] {report.clip}: {report.error or _result_of(report)}"
         text += f"; about {duration(left)} left" if count > over else ""
         if report.error and self.is_quiet and not self.as_json:
-            click.echo(text, err=True)
+            from videopose.cli.main import printable
+
+            click.echo(printable(text), err=True)
         self.event("ended", text, left=round(left, 1), **report.facts())
         if not report.error:
             click.echo(report.output)
@@ -182,6 +186,7 @@ def run_many(clips: Sequence[Input], job: Job, asked: ManyOptions) -> int:
 
 def executor_of(job: Job, asked: ManyOptions, owner: str, shared: Path) -> Executor | None:
     """Return who does the work; None for this very process."""
+    from videopose.cli.main import set_up_process
     from videopose.fleet.processes import ProcessExecutor
     from videopose.fleet.shards import ShardExecutor
 
@@ -191,7 +196,9 @@ def executor_of(job: Job, asked: ManyOptions, owner: str, shared: Path) -> Execu
         from videopose.fleet.ray_cluster import RayExecutor
 
         return RayExecutor(job, asked.workers or 1, asked.place, shared)
-    return None if asked.workers is None else ProcessExecutor(job, asked.workers, gpus=asked.gpus)
+    return (
+        None if asked.workers is None else ProcessExecutor(job, asked.workers, gpus=asked.gpus, prepare=set_up_process)
+    )
 
 
 def one_after_another(worker: Worker, speaker: Speaker) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -45,13 +46,22 @@ class ProcessExecutor:
         workers: how many processes are wanted.
         threads: threads of each; None to share the cores out.
         gpus: numbers of the GPUs that workers take in turn; empty to leave the choice to the job.
+        prepare: called first in each process; a function of a module.
     """
 
     plans_alone = True
 
-    def __init__(self, job: Job, workers: int, *, threads: int | None = None, gpus: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        job: Job,
+        workers: int,
+        *,
+        threads: int | None = None,
+        gpus: tuple[int, ...] = (),
+        prepare: Callable[[], None] | None = None,
+    ) -> None:
         self._job = replace(job, device="cuda") if gpus else job
-        self._wanted, self._gpus = workers, gpus
+        self._wanted, self._gpus, self._prepare = workers, gpus, prepare
         self._asked_threads = threads
         self._threads = threads or max(1, num_cores() // workers)
         self._members: list[_Member | None] = [None]
@@ -129,10 +139,9 @@ class ProcessExecutor:
         context = multiprocessing.get_context(START_METHOD)
         ours, theirs = context.Pipe()
         gpu = self._gpus[number % len(self._gpus)] if self._gpus else None
-        process = context.Process(  # type: ignore[attr-defined] # every context has one
-            target=_work, args=(theirs, self._job, self._threads, gpu, os.getpid()), name=f"videopose-{number}",
-            daemon=True,
-        )  # fmt: skip
+        arguments = theirs, self._job, self._threads, gpu, os.getpid(), self._prepare
+        create = context.Process  # type: ignore[attr-defined] # every context has it
+        process: BaseProcess = create(target=_work, args=arguments, name=f"videopose-{number}", daemon=True)
         try:
             process.start()
         except OSError as error:
@@ -143,10 +152,14 @@ class ProcessExecutor:
         return _Member(process, ours)
 
 
-def _work(pipe: Connection, job: Job, threads: int, gpu: int | None, parent: int) -> None:
+def _work(
+    pipe: Connection, job: Job, threads: int, gpu: int | None, parent: int, prepare: Callable[[], None] | None
+) -> None:
     """Do what is ordered until nobody orders any more: the body of a worker's process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends this process
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    if prepare is not None:
+        prepare()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)  # read when the first network is loaded
     torch.set_num_threads(threads)

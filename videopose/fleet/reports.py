@@ -46,7 +46,7 @@ def write_summary(path: Path, facts: JsonObject) -> None:
         VideoPoseError: the file cannot be written.
     """
     with atomic_write(path) as file:
-        file.write((json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogateescape"))
+        file.write((json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
 
 
 def table(reports: Sequence[Report], *, clips: int, seconds: float) -> str:

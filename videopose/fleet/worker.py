@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from videopose.errors import (
     AlreadyFinishedError,
     ConfigError,
+    DatasetError,
     InputError,
     InUseError,
     UnknownNameError,
@@ -105,7 +106,8 @@ class Worker:
         except InUseError as error:
             return Answer(error=str(error), is_busy=not order.alone)
         except (VideoPoseError, OSError) as error:
-            is_final = isinstance(error, OF_THE_INPUT)
+            # A file of boxes may be damaged for ever; a damaged chunk is computed again.
+            is_final = isinstance(error, OF_THE_INPUT) or (order.kind == "open" and isinstance(error, DatasetError))
             return Answer(error=said(error), is_lost=not is_final, seconds=time.monotonic() - start)
         return answer
 
