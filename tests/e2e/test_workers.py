@@ -56,7 +56,7 @@ def orders(monkeypatch):
     "options",
     [
         (),
-        ("--set", "before=2", "--every", "3", "--start", "0.5"),
+        pytest.param(("--set", "before=2", "--every", "3", "--start", "0.5"), marks=pytest.mark.slow),
         pytest.param(("--set", "before=3"), marks=pytest.mark.slow),
         pytest.param(("--every", "2"), marks=pytest.mark.slow),
         pytest.param(("--frames", "30-500"), marks=pytest.mark.slow),

@@ -134,6 +134,7 @@ class Worker:
             use_networks(begun, self.networks(clip))
             extent = extent_of(begun)
             store = prepare_journal(begun)
+        self._read = clip, begun  # its container is scanned
         height, width = begun.header.video.size_hw
         window = getattr(load_pipeline(self.job.pipeline, self.job.options_of(clip)["overrides"]).options, "window", 16)
         memory = _used() + round(_IMAGES * window * height * width * 3)

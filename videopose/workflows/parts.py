@@ -89,7 +89,7 @@ def compute_unit(run: Run, output: Path, unit: Unit, owner: str) -> UnitStore:
     """Compute the chunks of a unit into a folder of their own, as far as nobody has done so before.
 
     Args:
-        run: without an output.
+        run: of the same clip and options, whatever its own output.
         output: the result the chunks are for.
         unit: which chunks.
         owner: who computes them; no two at a time have one name.
