@@ -100,6 +100,10 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(command, clips):
     assert total.endswith("frames per second, measured on clips/c.mp4")
     assert sorted(path.name for path in clips.iterdir()) == there
     assert not Path("s.json").exists()
+    assert command("run", "clips/c.mp4", "-o", "new/", "--dry-run").out.startswith(
+        "clips/c.mp4 -> new/c.poses.json: all 60"
+    )
+    assert not Path("new").exists()
 
 
 def test_a_machine_reads_events_a_line_each(command, clips):

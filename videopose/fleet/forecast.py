@@ -37,7 +37,9 @@ def forecast(worker: Worker, clips: Iterable[Input]) -> Iterator[Forecast]:
     """Find out for each clip what a run would do; nothing is written."""
     for clip in clips:
         try:
-            begun = worker.begin(clip)
+            has_place = clip.output.parent.is_dir()  # it is made when there is something to put there
+            job = worker.job
+            begun = worker.begin(clip) if has_place else run(clip.clip, **job.options_of(clip), **job.reading_of(clip))
         except AlreadyFinishedError:
             yield Forecast(clip, "finished before")
             continue
