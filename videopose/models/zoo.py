@@ -146,8 +146,8 @@ SHIPPED: tuple[Weights, ...] = (
     Weights(
         "tinypose.default",
         "tinypose.safetensors",
-        sha256="5a0bd58eb7a4ee3352c31ccb7d8731ef7db21fc4033515982b66f2b2a2843148",
-        bytes=2718830,
+        sha256="af54878ee730f5970382c87094bba0fb7e5f3c5fb2fc90029d7902acd2ce7a06",
+        bytes=2718886,
         licence="Apache-2.0",
         origin="package",
         skeleton="body19",
