@@ -82,6 +82,12 @@ def test_time_is_kept(parts, tmp_path):
     assert 1 < float(rows[-1]["seconds"]) < 20
 
 
+@pytest.fixture(scope="module")
+def usual(parts, tmp_path_factory):
+    """Weights after one step of what the pack says."""
+    return load_file(learn(parts, tmp_path_factory.mktemp("usual") / "out", steps=1))
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [
@@ -92,12 +98,10 @@ def test_time_is_kept(parts, tmp_path):
         ("--architecture", "hrnet_small"),
     ],
 )
-def test_what_the_command_line_says_wins_over_the_pack(parts, tmp_path, option, value):
-    usual, other = learn(parts, tmp_path / "a", steps=1), learn(parts, tmp_path / "b", option, value, steps=1)
+def test_what_the_command_line_says_wins_over_the_pack(usual, parts, tmp_path, option, value):
+    other = load_file(learn(parts, tmp_path / "b", option, value, steps=1))
 
-    assert load_file(usual).keys() != load_file(other).keys() or any(
-        not torch.equal(load_file(usual)[name], load_file(other)[name]) for name in load_file(usual)
-    )
+    assert usual.keys() != other.keys() or any(not torch.equal(usual[name], other[name]) for name in usual)
 
 
 def test_a_training_begins_with_given_weights(parts, tmp_path):
