@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,22 +136,25 @@ def command(
     CLIP is a video, a folder of images or a quoted glob. A folder or glob of videos, and a list of clips (.txt, .csv),
     stand for many; then -o is a folder. A run that was interrupted goes on when the same command is typed again.
     """
-    from videopose.cli.downloads import shown_on_stderr
-    from videopose.cli.progress import ProgressBar
-    from videopose.cli.run_many import ManyOptions, gpu_numbers, run_many
-    from videopose.config import dump
-    from videopose.errors import AlreadyFinishedError, InputError
-    from videopose.fleet.inputs import find_inputs, is_several
-    from videopose.fleet.job import Job
-    from videopose.fleet.ray_cluster import place_from
-    from videopose.runtime.choice import RuntimeOptions, choose
-    from videopose.runtime.device import choose_device
-    from videopose.workflows import run as api
-    from videopose.workflows.pipelines import load_pipeline
-    from videopose.workflows.render import render
-
     if boxes is not None and single_person:
         raise click.UsageError("--boxes and --single-person exclude each other: where do the boxes come from?")
+    if len(clips) == 1:
+        _check_is_there(clips[0], print_config=print_config)
+    with _without_collection():
+        from videopose.cli.downloads import shown_on_stderr
+        from videopose.cli.progress import ProgressBar
+        from videopose.cli.run_many import ManyOptions, gpu_numbers, run_many
+        from videopose.config import dump
+        from videopose.errors import AlreadyFinishedError, InputError
+        from videopose.fleet.inputs import find_inputs, is_several
+        from videopose.fleet.job import Job
+        from videopose.fleet.ray_cluster import place_from
+        from videopose.runtime.choice import RuntimeOptions, choose
+        from videopose.runtime.device import choose_device
+        from videopose.workflows import run as api
+        from videopose.workflows.pipelines import load_pipeline
+        from videopose.workflows.render import render
+
     overrides = (*overrides, *_who(boxes, single_person))
     if print_config:
         options = load_pipeline(pipeline, overrides).options
@@ -202,11 +208,12 @@ def command(
 
     has_overlay = overlay is not None and overlay.exists() and not overwrite
     try:
-        begun = api.run(
-            clip, result, pipeline=pipeline, overrides=overrides, device=device, backend=backend, start=start, end=end,
-            frames=frames, every=every, strict=strict, overwrite=overwrite, restart=restart, fetching=shown_on_stderr(),
-            **reading,
-        )  # fmt: skip
+        with _without_collection():
+            begun = api.run(
+                clip, result, pipeline=pipeline, overrides=overrides, device=device, backend=backend, start=start,
+                end=end, frames=frames, every=every, strict=strict, overwrite=overwrite, restart=restart,
+                fetching=shown_on_stderr(), **reading,
+            )  # fmt: skip
     except AlreadyFinishedError as done:
         click.echo(str(done), err=True)
         _report(result, None if has_overlay else overlay, draw)
@@ -230,6 +237,27 @@ def command(
         click.echo(f"{clip}: {num_frames} frames, {_count(people, 'person', 'people')}, {speed:.1f} frames/s", err=True)
     _warn_of(begun.gaps, clip)
     _report(result, overlay, draw)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Import without looking for garbage in all that was imported before, again and again: a fifth of the start."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _check_is_there(clip: str, *, print_config: bool) -> None:
+    """Raise for a file that is not there, before a second of imports; what else may be wrong is the reader's to say."""
+    from videopose.errors import VideoError
+
+    is_plain = not any(sign in clip for sign in "*?[\0") and "://" not in clip and clip != "-"
+    if is_plain and not print_config and len(clip) < 200 and not os.path.lexists(clip):
+        raise VideoError(f"{clip}: no such file. Check the path")
 
 
 def _report(result: Path, overlay: Path | None, draw: Callable[[Path], object]) -> None:
