@@ -42,7 +42,7 @@ OPTIONAL = ("openvino", "pandas")
 
 
 def this_machine() -> Machine:
-    """Look at the machine this runs on."""
+    """Describe the machine this runs on."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # only Linux tells
