@@ -10,8 +10,8 @@ from video_files import write_video
 
 from videopose.cli.main import main
 from videopose.errors import InputError
-from videopose.fleet import ray_cluster
-from videopose.fleet.ray_cluster import Place, RayExecutor, place_from
+from videopose.fleet import place
+from videopose.fleet.place import Place, place_from
 
 SMALL = ("detector.source=frame", "pose.input_hw=[64,32]", "smoothing.method=none", "tracker.keep_untracked=true")
 OPTIONS = [word for text in SMALL for word in ("--set", text)]
@@ -71,22 +71,24 @@ def test_actors_give_the_bytes_of_one_process_though_one_is_killed(clips, capfd)
 
 
 def test_a_machine_that_does_not_see_the_files_says_so(tmp_path):
-    path, text = ray_cluster._write_probe(tmp_path / "out")
+    path, text = place.write_probe(tmp_path / "out")
 
-    assert ray_cluster._complaint(str(tmp_path), path, text) == ""
+    assert place.complaint(str(tmp_path), path, text) == ""
     for folder, seen in ((str(tmp_path / "gone"), text), (str(tmp_path), "other")):
-        assert "does not see" in ray_cluster._complaint(folder, path, seen)
+        assert "does not see" in place.complaint(folder, path, seen)
     Path(path).unlink()
-    assert "Put clips and results on a file system that all machines share" in ray_cluster._complaint(
+    assert "Put clips and results on a file system that all machines share" in place.complaint(
         str(tmp_path), path, text
     )
 
 
-def test_without_ray_it_is_said_how_to_get_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(ray_cluster, "find_spec", lambda name: None)
+def test_without_ray_it_is_said_how_to_get_it(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(place, "find_spec", lambda name: None)
+    write_video(tmp_path / "clip.mp4", num_frames=3)
 
-    with pytest.raises(InputError, match=r"pip install 'videopose\[ray\]'"):
-        RayExecutor(None, 1, Place(), tmp_path)
+    assert main(["run", str(tmp_path / "clip.mp4"), "--cluster", "ray"]) == 1
+
+    assert "Ray is not installed here. Run `pip install 'videopose[ray]'`" in capsys.readouterr().err
 
 
 def test_a_place_is_read_from_words():

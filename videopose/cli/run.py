@@ -148,7 +148,7 @@ def command(
         from videopose.errors import AlreadyFinishedError, InputError
         from videopose.fleet.inputs import find_inputs, is_several
         from videopose.fleet.job import Job
-        from videopose.fleet.ray_cluster import place_from
+        from videopose.fleet.place import place_from
         from videopose.runtime.choice import RuntimeOptions, choose
         from videopose.runtime.device import choose_device
         from videopose.workflows import run as api

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from videopose.fleet.executor import Executor
     from videopose.fleet.inputs import Input
     from videopose.fleet.job import Job, Report
-    from videopose.fleet.ray_cluster import Place
+    from videopose.fleet.place import Place
     from videopose.fleet.worker import Worker
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -187,12 +187,14 @@ def run_many(clips: Sequence[Input], job: Job, asked: ManyOptions) -> int:
 def executor_of(job: Job, asked: ManyOptions, owner: str, shared: Path) -> Executor | None:
     """Return who does the work; None for this very process."""
     from videopose.cli.main import set_up_process
+    from videopose.fleet.place import check_ray
     from videopose.fleet.processes import ProcessExecutor
     from videopose.fleet.shards import ShardExecutor
 
     if asked.shard is not None:
         return ShardExecutor(job, owner)
     if asked.place is not None:
+        check_ray()
         from videopose.fleet.ray_cluster import RayExecutor
 
         return RayExecutor(job, asked.workers or 1, asked.place, shared)

@@ -6,49 +6,29 @@ proves. Who may join a cluster is Ray's business: its token authentication is le
 
 from __future__ import annotations
 
-import logging
 import os
 import time
-import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
+import ray
 import torch
 
-from videopose.errors import InputError, VideoPoseError
+from videopose.errors import InputError
 from videopose.fleet.executor import Answer, Order
 from videopose.fleet.job import Job
+from videopose.fleet.place import Place, complaint, write_probe
 from videopose.fleet.worker import Worker
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Place:
-    """What every worker takes of the cluster.
-
-    Attributes:
-        address: of the cluster, as `ray.init` takes it; empty to start one here.
-        cpus: cores of a worker.
-        gpus: GPUs of a worker; .25 for a quarter of one.
-        resources: of the names the cluster's administrator gave.
-    """
-
-    address: str = ""
-    cpus: float = 1.0
-    gpus: float = 0.0
-    resources: Mapping[str, float] = field(default_factory=dict)
 
 
 class Actor:
     """What lives on the other side: a worker, in the folder the driver is in."""
 
     def __init__(self, job: Job, folder: str, threads: int, probe: tuple[str, str]) -> None:
-        self._complaint = _complaint(folder, *probe)
+        self._complaint = complaint(folder, *probe)
         if not self._complaint:
             os.chdir(folder)
         torch.set_num_threads(threads)
@@ -58,20 +38,6 @@ class Actor:
     def do(self, order: Order) -> Answer:
         """Do what is ordered, if this machine sees the driver's files."""
         return Answer(error=self._complaint) if self._complaint else self._worker.do(order)
-
-
-def _complaint(folder: str, path: str, text: str) -> str:
-    """Return why this machine cannot take part; empty if it can."""
-    try:
-        seen = Path(path).read_text(encoding="ascii") if Path(folder).is_dir() else ""
-    except (OSError, UnicodeDecodeError):
-        seen = ""
-    if seen == text:
-        return ""
-    return (
-        f"{os.uname().nodename if hasattr(os, 'uname') else 'a machine'} of the cluster does not see {path}. Put clips "
-        "and results on a file system that all machines share, under one name"
-    )
 
 
 class RayExecutor:
@@ -84,17 +50,15 @@ class RayExecutor:
         shared: a folder of results, which all machines must see.
 
     Raises:
-        InputError: Ray is not installed, or there is no cluster at the address.
+        InputError: there is no cluster at the address.
     """
 
     plans_alone = True
 
     def __init__(self, job: Job, workers: int, place: Place, shared: Path) -> None:
-        if find_spec("ray") is None:
-            raise InputError("--cluster ray: Ray is not installed here. Run `pip install 'videopose[ray]'`")
-        self._ray = _connected(place, workers)
+        _connect(place, workers)
         self._job = replace(job, device="cuda") if place.gpus and job.device == "auto" else job
-        self._place, self._probe = place, _write_probe(shared)
+        self._place, self._probe = place, write_probe(shared)
         self._actors: list[Any] = [None] * workers  # Any: Ray's handles have no types of their own
         self._asked: dict[Any, int] = {}
 
@@ -117,13 +81,13 @@ class RayExecutor:
         if not self._asked:
             time.sleep(seconds)
             return []
-        ready, _ = self._ray.wait(list(self._asked), num_returns=1, timeout=seconds)
+        ready, _ = ray.wait(list(self._asked), num_returns=1, timeout=seconds)
         return [(worker, self._heard(ref, worker)) for ref in ready for worker in [self._asked.pop(ref)]]
 
     def _heard(self, ref: Any, worker: int) -> Answer:
         try:
-            answer: Answer = self._ray.get(ref)
-        except self._ray.exceptions.RayError as error:
+            answer: Answer = ray.get(ref)
+        except ray.exceptions.RayError as error:
             self.cancel(worker)
             return Answer(error=f"the worker died ({str(error).strip().splitlines()[-1]})", is_lost=True)
         return answer
@@ -133,33 +97,31 @@ class RayExecutor:
         actor, self._actors[worker] = self._actors[worker], None
         self._asked = {ref: number for ref, number in self._asked.items() if number != worker}
         if actor is not None:
-            self._ray.kill(actor)
+            ray.kill(actor)
 
     def close(self) -> None:
         """Kill all actors and leave the cluster; one that was started here ends."""
         for worker in range(len(self._actors)):
             self.cancel(worker)
         Path(self._probe[0]).unlink(missing_ok=True)
-        self._ray.shutdown()
+        ray.shutdown()
 
     def _created(self) -> Any:
         place = self._place
-        options = {
+        options: dict[str, Any] = {
             "num_cpus": place.cpus,
             "num_gpus": place.gpus,
             "resources": dict(place.resources),
             "max_restarts": 0,
         }
-        create = self._ray.remote(**options)(Actor)
+        create = ray.remote(**options)(Actor)
         return create.remote(self._job, str(Path.cwd()), max(1, int(place.cpus)), self._probe)
 
 
-def _connected(place: Place, workers: int) -> Any:
+def _connect(place: Place, workers: int) -> None:
     """Join a cluster, or start one that is as large as the workers need."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
     os.environ.setdefault("RAY_worker_niceness", "0")  # of a cluster that is started here: nothing else is its purpose
-    import ray
-
     own: dict[str, Any] = {
         "num_cpus": max(1, round(workers * place.cpus)),
         "resources": _times(place.resources, workers),
@@ -173,48 +135,7 @@ def _connected(place: Place, workers: int) -> Any:
         where = place.address or "this machine"
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"--cluster ray: no cluster at {where} ({reason}). Check the address, or start one") from error
-    return ray
 
 
 def _times(resources: Mapping[str, float], workers: int) -> dict[str, float]:
     return {name: amount * workers for name, amount in resources.items()}
-
-
-def _write_probe(shared: Path) -> tuple[str, str]:
-    """Write a file that every machine must see; return its path and text."""
-    path, text = shared.absolute() / f".videopose-probe-{uuid.uuid4().hex}", uuid.uuid4().hex
-    try:
-        shared.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="ascii")
-    except OSError as error:
-        raise VideoPoseError(f"{path}: cannot be written ({error.strerror}). Choose another place with -o") from error
-    return str(path), text
-
-
-def place_from(cluster: str, cpus: float, gpus: float, resources: tuple[str, ...]) -> Place:
-    """Read what the command line says of a cluster.
-
-    Args:
-        cluster: `ray` or `ray:address`.
-        cpus: cores of a worker.
-        gpus: GPUs of a worker.
-        resources: `name=amount` texts.
-
-    Raises:
-        InputError: it is not Ray, or a resource has no amount.
-
-    Example:
-        >>> place_from("ray:10.0.0.1:6379", 2, 0, ("ssd=1",)).address
-        '10.0.0.1:6379'
-    """
-    kind, _, address = cluster.partition(":")
-    if kind != "ray":
-        raise InputError(f"--cluster {cluster}: is unknown. Give ray, ray:auto or ray:address")
-    amounts = {}
-    for text in resources:
-        name, _, amount = text.partition("=")
-        try:
-            amounts[name] = float(amount)
-        except ValueError as error:
-            raise InputError(f"--resource {text}: give a name and how much of it a worker takes, as ssd=1") from error
-    return Place(address, cpus, gpus, amounts)
