@@ -13,8 +13,6 @@ import numpy as np
 from annotation_builders import header, save, walkers
 from video_files import write_video
 
-from videopose.desk.serve import ServeOptions, Serving, prepared
-
 SIZE = (240, 320)
 
 
@@ -44,7 +42,7 @@ def write_case(folder: Path, records=None, num_frames: int = 40) -> tuple[Path, 
 class Client:
     """A browser that has opened the page."""
 
-    serving: Serving
+    serving: object  # a videopose.desk.serve.Serving; its room needs packages that may be missing
     said: list[str] = field(default_factory=list)
     cookie: str = ""
 
@@ -93,6 +91,8 @@ class Client:
 @contextmanager
 def served(clip: Path, result: Path, **options):
     """Serve until the block ends."""
+    from videopose.desk.serve import ServeOptions, prepared
+
     said: list[str] = []
     with prepared(clip, result, ServeOptions(has_browser=False, **options), said.append) as serving:
         server = serving.server()
