@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -71,7 +72,14 @@ def write_video(
         container.mux(stream.encode(None))
         if audio is not None:
             _write_tone(container, audio, num_frames / rate)
+    _schedule_normally()
     return path
+
+
+def _schedule_normally() -> None:
+    """Undo what libsvtav1 does for root: the thread that encoded goes before everything else on the machine."""
+    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def write_audio(path: Path, *, seconds: float = 1.0) -> Path:
