@@ -18,7 +18,6 @@ from videopose.models.zoo import Weights
 from videopose.runtime.adapted import Adapted, BlueFirst
 from videopose.runtime.choice import Choice, Precision, RuntimeName, RuntimeOptions, choose
 from videopose.runtime.graph import network_source, order_of_simcc, read_graph
-from videopose.runtime.memory import keep_freed_memory
 from videopose.runtime.onnx import OnnxNetwork
 from videopose.runtime.onnx import convert as convert_to_onnx
 from videopose.runtime.openvino import OpenVinoNetwork
@@ -83,8 +82,6 @@ def load_network(
         WeightsError: the weights are missing, damaged or do not fit.
     """
     options = RuntimeOptions(runtime=runtime, precision=precision)
-    if device.type == "cpu":
-        keep_freed_memory()
     if Path(network_file(weights)).suffix in EXPORTED:
         found = replace(weights, file=str(_verified(weights)), member="")
         network: Network = _open_exported(found, options, device)
