@@ -17,7 +17,7 @@ from videopose.io.result import ResultHeader
 from videopose.io.results import StoredResult
 from videopose.skeletons import Skeleton
 from videopose.tracking.track_table import TrackTable, collect
-from videopose.types import F32, F64, I64, UNTRACKED, Bool, Frame, Poses, Record
+from videopose.types import CORRECTED, F32, F64, I64, U8, UNTRACKED, Bool, Frame, Poses, Record
 
 NOT_GIVEN, ABSENT, HIDDEN, SEEN = -1, 0, 1, 2
 """Visibility of a keypoint as an annotator says it, COCO's numbers."""
@@ -25,7 +25,7 @@ NOT_GIVEN, ABSENT, HIDDEN, SEEN = -1, 0, 1, 2
 Column = Literal["track_id", "keypoints", "score", "xyxy", "alive", "edited", "visibility", "accepted", "locked"]
 
 
-_COLUMNS = ("frame", *get_args(Column))
+_COLUMNS = ("frame", "source", *get_args(Column))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +59,7 @@ class Sheet:
         score: (M,) of the pose.
         xyxy: (M, 4) boxes in image pixels.
         alive: (M,) the person is there.
+        source: (M, K) where each keypoint of the result came from, as in `Poses`.
         edited: (M, K) the keypoint was placed by hand, or follows from some that were.
         visibility: (M, K) as an annotator says; NOT_GIVEN where nobody did.
         accepted: (M,) an annotator says it is right.
@@ -75,6 +76,7 @@ class Sheet:
     score: F32
     xyxy: F32
     alive: Bool
+    source: U8
     edited: Bool
     visibility: Any
     accepted: Bool
@@ -92,9 +94,10 @@ class Sheet:
         table: TrackTable = collect(records)
         rows, parts = len(table), len(header.skeleton)
         keypoints = table.keypoints.reshape(rows, parts, 3)
+        source = np.zeros((rows, parts), np.uint8) if table.source is None else table.source.copy()
         return Sheet(
             header, table.index, table.time, table.index[table.frame] if rows else np.zeros(0, np.int64),
-            table.track_id.copy(), keypoints.copy(), table.score.copy(), table.xyxy.copy(), np.ones(rows, bool),
+            table.track_id.copy(), keypoints.copy(), table.score.copy(), table.xyxy.copy(), np.ones(rows, bool), source,
             np.zeros((rows, parts), bool), np.full((rows, parts), NOT_GIVEN, np.int8), np.zeros(rows, bool),
             np.zeros(rows, bool), rows,
         )  # fmt: skip
@@ -200,7 +203,15 @@ class Sheet:
         rows = self.rows_of(frame)
         keypoints = self.keypoints[rows].copy()
         keypoints[self.visibility[rows] == ABSENT] = 0
-        return Poses(keypoints, self.score[rows], self.xyxy[rows], self.track_id[rows], skeleton=self.skeleton)
+        return Poses(
+            keypoints, self.score[rows], self.xyxy[rows], self.track_id[rows], skeleton=self.skeleton,
+            source=self._marks(rows),
+        )  # fmt: skip
+
+    def _marks(self, rows: list[int] | I64) -> U8 | None:
+        """Return where keypoints come from, (R, K); None if all of them were seen."""
+        marks = np.where(self.edited[rows], np.uint8(CORRECTED), self.source[rows])
+        return marks if marks.any() else None
 
     def records(self) -> Iterator[Record]:
         """Return the result as it is now, frame by frame."""
@@ -216,5 +227,6 @@ class Sheet:
         table = TrackTable(
             self.index, self.time, np.ones(frames, bool), {}, np.searchsorted(self.index, self.frame[rows]), keypoints,
             self.score[rows], self.xyxy[rows], self.track_id[rows], skeleton=self.skeleton,
+            source=self._marks(rows),
         )  # fmt: skip
         return table, rows

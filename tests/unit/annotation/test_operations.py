@@ -1,5 +1,7 @@
 """Operations on a result: what each changes, what it refuses, and that every one can be taken back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from annotation_builders import header, random_operation, walkers
@@ -11,6 +13,7 @@ from videopose.annotation.operations import OPERATIONS, parse
 from videopose.annotation.plans import OverlapError
 from videopose.annotation.sheet import ABSENT, HIDDEN, SEEN, Sheet
 from videopose.errors import DatasetError, InputError
+from videopose.types import CORRECTED, FILLED
 
 COLUMNS = ("track_id", "keypoints", "score", "xyxy", "edited", "visibility", "accepted", "locked")
 
@@ -240,3 +243,22 @@ def test_every_operation_is_drawn_or_tested_by_hand():
 
     assert set(OPERATIONS) - drawn == {"propagate", "assign"}
     assert parse("accept", {}, "here").op == "accept"
+
+
+def test_marks_of_filled_keypoints_outlive_edits_and_hand_placed_ones_are_marked():
+    records = walkers()
+    marks = np.zeros(records[3].poses.keypoints.shape[:2], np.uint8)
+    marks[0, 2] = FILLED
+    records[3] = replace(records[3], poses=replace(records[3].poses, source=marks))
+    history = History(Sheet.of(header(len(records)), records))
+    assert np.array_equal(history.sheet.people(3).source, marks)
+    assert history.sheet.people(4).source is None
+
+    track = int(records[3].poses.track_id[0])
+    do(history, "move", track_id=track, first=3, keypoints={"5": [1.0, 2.0]})
+    wanted = marks.copy()
+    wanted[0, 5] = CORRECTED
+    assert np.array_equal(history.sheet.people(3).source, wanted)
+
+    do(history, "undo")
+    assert np.array_equal(history.sheet.people(3).source, marks)
