@@ -189,8 +189,9 @@ def command(
         )  # fmt: skip
         place = place_from(cluster, cpus_per_worker, gpus_per_worker, resources) if cluster else None
         asked = ManyOptions(
-            summary, dry_run, log_json, quiet, bool(save), workers, gpu_numbers(gpus, workers), shard, place
-        )
+            summary, dry_run, log_json, quiet, bool(save), workers, gpu_numbers(gpus, workers), shard, place,
+            drawing_from(drawing),
+        )  # fmt: skip
         raise click.exceptions.Exit(run_many(found, job, asked))
     clip = clips[0]
     result = output or default_output(clip, ".poses.json")

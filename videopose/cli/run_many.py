@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from videopose.drawing.options import DrawOptions
     from videopose.fleet.executor import Executor
     from videopose.fleet.inputs import Input
     from videopose.fleet.job import Job, Report
@@ -114,6 +115,7 @@ class ManyOptions:
         log_json: print for machines.
         quiet: print nothing but what failed.
         save_video: draw each result.
+        drawing: how results are drawn.
         workers: processes of this machine; None for this one alone.
         gpus: numbers of GPUs that workers take in turn.
         shard: number of this shard and of all shards; None if there are none.
@@ -129,6 +131,7 @@ class ManyOptions:
     gpus: tuple[int, ...] = ()
     shard: tuple[int, int] | None = None
     place: Place | None = None
+    drawing: DrawOptions | None = None
 
 
 def gpu_numbers(text: str, workers: int | None) -> tuple[int, ...]:
@@ -159,7 +162,7 @@ def run_many(clips: Sequence[Input], job: Job, asked: ManyOptions) -> int:
     worker = Worker(job)
     if asked.dry_run:
         return dry_run(worker, clips)
-    draw = _drawer(job, overwrite=job.overwrite) if asked.save_video else None
+    draw = _drawer(job, asked.drawing) if asked.save_video else None
     speaker = Speaker(clips, draw, as_json=asked.log_json, is_quiet=asked.quiet)
     stopped = False
     try:
@@ -222,7 +225,7 @@ def side_by_side(executor: Executor, speaker: Speaker, asked: ManyOptions, owner
     Fleet(speaker.clips, executor, speaker, owner=owner, cut_for=count, weights=weights, order=order).run()
 
 
-def _drawer(job: Job, *, overwrite: bool) -> Callable[[Input, Report], Report]:
+def _drawer(job: Job, drawing: DrawOptions | None) -> Callable[[Input, Report], Report]:
     """Return what draws a result over its clip, unless the overlay is there already."""
     from videopose.errors import VideoPoseError
     from videopose.fleet.job import failed
@@ -236,10 +239,10 @@ def _drawer(job: Job, *, overwrite: bool) -> Callable[[Input, Report], Report]:
 
     def draw(clip: Input, report: Report) -> Report:
         overlay = overlay_of(clip.output)
-        if overlay.exists() and not overwrite:
+        if overlay.exists() and not job.overwrite:
             return report
         try:
-            render(clip.clip, clip.output, overlay, overwrite=overwrite, **reading)
+            render(clip.clip, clip.output, overlay, overwrite=job.overwrite, drawing=drawing, **reading)
         except VideoPoseError as error:
             return failed(clip, error, report.seconds)
         return report
