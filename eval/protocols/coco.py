@@ -208,12 +208,13 @@ def _whole_body(
         there = ~(predicted.keypoint_score[:, rows] <= 0).all(axis=1)
         asked = replace(
             truth, skeleton=part, xy=truth.xy[:, rows], keypoint_score=truth.keypoint_score[:, rows],
-            visibility=truth.visibility[:, rows],
+            visibility=truth.visibility[:, rows], keypoint_source=truth.keypoint_source[:, rows],
         )  # fmt: skip
         asked = replace(asked, blank=np.asarray((visible_truth(asked)[..., 2] == 0).all(axis=1)))
         found = replace(
             predicted[there], skeleton=part, xy=predicted.xy[there][:, rows],
             keypoint_score=predicted.keypoint_score[there][:, rows], visibility=predicted.visibility[there][:, rows],
+            keypoint_source=predicted.keypoint_source[there][:, rows],
         )  # fmt: skip
         ranges = _image(asked, found, score[there], extent[there], protocol)
         outcomes |= {f"{prefix}{name}": each for name, each in ranges.items()}
