@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -13,6 +12,11 @@ from videopose.codecs.base import PlainCodec
 from videopose.errors import check_shape
 from videopose.geometry.affine import scaling
 from videopose.types import F64
+
+try:
+    import cv2
+except ImportError:  # where packed trainings run: torch smooths as well, and slowly
+    cv2 = None  # type: ignore[assignment]
 
 SHARPNESS = 10.0
 """Factor on heatmaps that peak at 1 before the softmax over their cells."""
@@ -212,7 +216,7 @@ def blur(heatmaps: Tensor, kernel: int, *, border: str) -> Tensor:
     weights = torch.exp(-0.5 * (offset / spread) ** 2)
     weights = (weights / weights.sum()).to(heatmaps.dtype)
     mode = "constant" if border == "zero" else "reflect"
-    if heatmaps.device.type == "cpu" and not heatmaps.requires_grad:
+    if cv2 is not None and heatmaps.device.type == "cpu" and not heatmaps.requires_grad:
         return _blurred_by_opencv(heatmaps, weights, mode)
     planes = heatmaps.flatten(0, 1)[:, None]
     planes = functional.pad(planes, (kernel // 2,) * 4, mode=mode)
