@@ -215,9 +215,10 @@ def _all_nodes(model: Message) -> list[Message]:
     return found
 
 
-def _short(text: str, limit: int = 80) -> str:
+def _short(text: str | bytes, limit: int = 80) -> str:
     """Return a text of the file's for a message: one line, not too long."""
-    line = text.encode("unicode_escape").decode("ascii")
+    shown = text if isinstance(text, str) else text.decode("utf-8", "replace")  # damaged names are bytes
+    line = shown.encode("unicode_escape").decode("ascii")
     return line if len(line) <= limit else f"{line[:limit]}…"
 
 
