@@ -9,7 +9,7 @@ import torch
 from pydantic import Field, model_validator
 
 from videopose.errors import ConfigError
-from videopose.estimators.build import used_weights
+from videopose.estimators.build import Needed, used_weights
 from videopose.estimators.build_scene import SceneOptions, create_scene_estimator, describe_scene
 from videopose.io.result import JsonObject
 from videopose.learned_tracking.entailment import describe_entailment
@@ -84,6 +84,16 @@ class BottomUp:
     def tracks(self) -> Pipeline:
         """Build the cheap half: everything after the journal."""
         return Pipeline((TrackAndSmooth(self.options.tracker, self.options.smoothing, self.skeleton),))
+
+    def needed(self) -> list[Needed]:
+        """List the weights of both halves, which need not be here yet."""
+        used = [Needed(describe_scene(self.options.scene), "scene.model", self.options.scene.weights)]
+        if self.options.tracker.similarity == "entailment":
+            used.append(Needed(describe_entailment(), "tracker.similarity"))
+        if self.options.smoothing.method == "learned":
+            refiner = describe_refiner(self.options.smoothing.weights)
+            used.append(Needed(refiner, "smoothing.method", self.options.smoothing.weights))
+        return used
 
     def weights(self) -> list[dict[str, str]]:
         """List the weights and their checksums, for the result's provenance."""
