@@ -100,7 +100,7 @@ class LinkingOptions(Options):
         default=0.15, ge=0, le=1, description="so are tracks that are there in less than this part of their frames"
     )
     min_middle_score: float = Field(
-        default=0.25, ge=0, le=1, description="so are tracks whose middle score is lower, whoever else is in the video"
+        default=0.4, ge=0, le=1, description="so are tracks whose middle score is lower, whoever else is in the video"
     )
 
 

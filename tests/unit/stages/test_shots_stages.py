@@ -64,7 +64,7 @@ def test_gap_around_a_cut_is_not_filled():
 
 
 def test_faint_people_are_measured_by_their_own_shot():
-    faint = people([[200, 200]], score=0.2)
+    faint = people([[200, 200]], score=0.45)
     stream = [replace(r, poses=faint) if r.shot else r for r in records()]
 
     assert ids_by_shot(TrackPoses(TrackerOptions(), SKELETON)(stream)) == {0: {1, 2}, 1: {3}}

@@ -120,7 +120,7 @@ def test_people_of_a_single_image_are_not_dropped():
 
 def test_faint_people_of_a_few_frames_are_not_dropped():
     records = [frame(t, [(300, 300, 1.0)]) for t in range(8)]
-    faint = [replace(r, poses=replace(r.poses, score=np.full(1, 0.27, np.float32))) for r in records]
+    faint = [replace(r, poses=replace(r.poses, score=np.full(1, 0.45, np.float32))) for r in records]
 
     assert ids(faint) == [[1]] * 8
 
@@ -139,7 +139,7 @@ def test_whether_a_track_is_kept_does_not_depend_on_who_else_is_there(score, oth
 
 def test_a_track_of_a_low_middle_score_is_dropped():
     ball = [(300, 300, 1.0, 1, 0.2) for _ in range(60)]
-    hidden = [(700, 300, 1.0, 2, 0.33) for _ in range(60)]
+    hidden = [(700, 300, 1.0, 2, 0.45) for _ in range(60)]
 
     found = {
         floor: set(drop_weak_tracks(tracklets(ball, hidden), LinkingOptions(min_middle_score=floor)).track_id.tolist())
