@@ -11,7 +11,7 @@ from videopose.cli.main import main
 SHIPPED_NAMES = {
     "convlstm_head.default", "dcpose_head.default", "fpn_detector.default", "fpn_pose.default",
     "pose_entailment.default", "posewarper_head.default", "refiner.default", "rtmdet_nano.default",
-    "tinypose.default",
+    "tinypose.default", "tinypose.fast",
 }  # fmt: skip
 """What a user gets without fetching anything; a network that goes missing is noticed here."""
 

@@ -94,7 +94,7 @@ class DetectorOptions(Options):
 class PoseOptions(Options):
     """How people's poses are estimated."""
 
-    model: str = "fpn_pose.default"
+    model: str = "tinypose.default"
     weights: InputPath = ""
     """A checkpoint to use instead of the model's own; or a `.onnx`, `.xml` or `.zip` file: one that `videopose models
     export` wrote of `model`, which may be a bare architecture, or one from elsewhere, which is recognised."""

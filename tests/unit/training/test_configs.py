@@ -20,6 +20,7 @@ PUBLISHED = {
     "deeppose": ("deeppose_50", "regression", "smooth_l1"),
     "teacher": ("hrnet_w32", "spatial", "cross_entropy"),
     "tinypose": ("tinypose", "dark3", "softmax"),
+    "tinypose_fast": ("tinypose", "dark3", "softmax"),
     "pose": ("fpn_pose", "spatial", "cross_entropy"),
     "pose_finish": ("fpn_pose", "spatial", "cross_entropy"),
     "pose_taught": ("fpn_pose", "spatial", "cross_entropy"),
