@@ -27,7 +27,10 @@ else
 endif
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "" -rs
+	# Two runs side by side, each with one thread: two cores are then busy all the time.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "" -rs tests/unit & unit=$$!; \
+		OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "" -rs tests --ignore=tests/unit; rest=$$?; \
+		wait $$unit && exit $$rest
 	$(BIN)/python -m pytest --doctest-modules videopose
 
 # Damaged inputs of every kind and killed runs, some minutes; docs/reliability.md holds the figures.
