@@ -121,7 +121,7 @@ def test_a_bad_result_is_one_line_and_leaves_nothing(command, clip, words, make,
         (("bench", "--pipeline", "fats"), 1, "Did you mean fast?"),
         (("track", "good.json", "-o", "new.xml"), 1, "new.xml: results are written as .json, .parquet, .csv"),
         (("track", "good.json", "-o", "nowhere/new.json"), 1, "nowhere/new.json: there is no folder nowhere. Make it"),
-        (("render", "clip.mp4", "good.json", "-o", "new.gif"), 1, "new.gif: overlays are written as .mp4, .mov, .mkv"),
+        (("render", "clip.mp4", "good.json", "-o", "new.wmv"), 1, "new.wmv: overlays are written as .mp4, .mov, .mkv"),
         (("render", "clip.mp4", "good.json", "--frame-rate", "5"), 1, "a video file has its own timestamps"),
     ],
 )

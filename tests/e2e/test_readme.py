@@ -75,7 +75,11 @@ def _command_of(words):
     found, rest = cli, list(words)
     while isinstance(found, click.Group) and rest and not rest[0].startswith("-"):
         context = click.Context(found)
-        inner = found.get_command(context, rest[0].rstrip(",;.:"))
+        name = rest[0].rstrip(",;.:")
+        inner = found.get_command(context, name)
+        unnamed = found.get_command(context, "")  # `train CONFIG`, which names no command
+        if inner is None and unnamed is not None:
+            return unnamed, rest
         if inner is None:
             return None, rest
         found, rest = inner, rest[1:]

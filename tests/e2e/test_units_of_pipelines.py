@@ -18,7 +18,9 @@ from videopose.fleet.worker import Worker
 from videopose.runtime import choice
 
 PIPELINES = sorted(
-    path.name.removesuffix(".yaml") for path in resources.files("videopose.configs").joinpath("pipelines").iterdir()
+    path.name.removesuffix(".yaml")
+    for path in resources.files("videopose.configs").joinpath("pipelines").iterdir()
+    if path.name.endswith(".yaml")
 )
 SMALL = ("detector.source=frame", "smoothing.method=none", "tracker.keep_untracked=true")
 

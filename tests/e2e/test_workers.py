@@ -63,7 +63,7 @@ def orders(monkeypatch):
     ],
 )
 def test_two_workers_give_the_bytes_of_one(fleet, orders, options):
-    clip = clip_of(fleet, chunks=9 if len(options) < 4 else 25)
+    clip = clip_of(fleet, chunks=25 if "--every" in options else 9)
 
     done = fleet("run", clip, "-o", "out.json", "--workers", "2", *options)
 

@@ -77,14 +77,16 @@ def test_the_version_is_printed(capsys):
     assert videopose.__version__ in capsys.readouterr().out
 
 
-def test_a_bug_keeps_its_traceback(monkeypatch):
+def test_a_bug_keeps_its_traceback(monkeypatch, tmp_path):
+    (tmp_path / "clip.mp4").touch()
+
     def broken(*arguments, **options):
         raise ZeroDivisionError
 
     monkeypatch.setattr("videopose.workflows.run.run", broken)
 
     with pytest.raises(ZeroDivisionError):
-        main(["run", "clip.mp4"])
+        main(["run", str(tmp_path / "clip.mp4")])
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,5 @@ def test_a_single_frame_pipeline_refuses_a_network_over_several(files):
 def test_a_checkpoint_that_does_not_say_its_keypoints_is_refused(tmp_path):
     torch.save(create_model("lstm_pm").state_dict(), tmp_path / "lstm.pth")
     recipe = load_pipeline("flow", ("pose.model=lstm_pm", f"pose.weights={tmp_path / 'lstm.pth'}"))
-    with pytest.raises(
-        ConfigError, match=r"does not say which keypoints it gives; convert it with `videopose models imp"
-    ):
+    with pytest.raises(ConfigError, match=r"does not say which keypoints it gives; set pose.skeleton, or convert it"):
         recipe.networks(CPU)

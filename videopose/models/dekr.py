@@ -102,7 +102,7 @@ class DEKR(HRNetTrunk):
         )
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Look at whole images.
+        """Map whole images to heatmaps and offsets.
 
         Args:
             images: (N, 3, H, W) normalised; H and W multiples of 32.

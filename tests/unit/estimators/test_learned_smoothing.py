@@ -1,5 +1,6 @@
 """The learned smoother with its shipped weights: the bars of smoothing, and what it must not depend on."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -30,11 +31,15 @@ def standing(skeleton, height=200.0):
     """Return (K, 2) an upright person of usual proportions, feet apart."""
     place = {"shoulder": (18, -60), "elbow": (26, -25), "wrist": (30, 5), "hip": (12, 10), "knee": (14, 55),
              "ankle": (16, 100), "eye": (4, -88), "ear": (8, -86), "head_top": (0, -105), "head_bottom": (0, -68),
-             "nose": (0, -84), "face": (0, -84), "belly": (0, -20), "pelvis": (0, 10), "thorax": (0, -60)}  # fmt: skip
+             "big_toe": (20, 106), "small_toe": (26, 106), "heel": (12, 106), "nose": (0, -84), "face": (0, -84),
+             "belly": (0, -20), "pelvis": (0, 10), "thorax": (0, -60)}  # fmt: skip
     points = []
     for name in skeleton.keypoints:
         side, _, part = name.partition("_")
-        across, down = place[part] if side in ("left", "right") else place[name]
+        shown, number = (place["nose"], 0) if name.startswith("face_") else (place.get(part, place.get(name)), 0)
+        if shown is None:  # a keypoint of a hand
+            shown, number = place["wrist"], int(re.sub(r"\D", "", name) or 0)
+        across, down = shown[0] + 0.3 * number, shown[1] + 0.3 * number
         points.append((-across if side == "right" else across, down))
     return np.array(points, np.float64) * height / 205
 

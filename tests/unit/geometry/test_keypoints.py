@@ -43,7 +43,7 @@ def test_oks_of_pairs_is_oks_of_all_with_all(points, dtype):
 
     pairs, count = pair_oks(points[:2], truth, area, (2 * COCO.sigmas) ** 2, truth[..., 2] > 0)
 
-    np.testing.assert_allclose(pairs, np.diag(every), rtol=1e-6)
+    np.testing.assert_allclose(pairs, np.diag(every), rtol=1e-6, atol=1e-30)
     assert count.tolist() == (truth[..., 2] > 0).sum(1).tolist()
 
 
