@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -263,3 +264,17 @@ def test_random_pixels_are_enough_to_tell_networks_apart(weights):
     card = weights("fpn_pose")
     out = answer(load_network(card, CPU, precision="float32", runtime="torch"), card, pixels_for(card, 2))[0]
     assert not np.allclose(out[0], out[1])
+
+
+@pytest.mark.skipif(not hasattr(signal, "raise_signal"), reason="signals are another thing here")
+def test_a_signal_after_a_network_was_dropped_in_another_thread_is_only_a_signal(weights):
+    needs("openvino")
+    card = weights("fpn_pose")
+    network = [load_network(card, CPU, precision="float32", runtime="openvino")]
+    answer(network[0], card, pixels_for(card, 1))
+    dropping = threading.Thread(target=network.clear)
+    dropping.start()
+    dropping.join()
+
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)

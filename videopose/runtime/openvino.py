@@ -13,6 +13,7 @@ import os
 import tempfile
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,13 @@ class OpenVinoNetwork(nn.Module):
         self._is_channels_last = len(sizes) == 4 and sizes[3] == 3 != sizes[1]
 
     def _compile(self) -> None:
+        # In a thread of its own: the CPU plugin gives the thread that loads it a stack for signals, and frees it later
+        # in whatever thread drops the network. In the main thread the next Ctrl-C would then crash.
+        with ThreadPoolExecutor(1) as aside:
+            self._network = aside.submit(self._compiled).result()
+        self._requests, self._compiled_in = threading.local(), os.getpid()
+
+    def _compiled(self) -> Package:
         openvino = require()
         core = openvino.Core()
         workers = max(1, torch.get_num_threads())
@@ -173,10 +181,9 @@ class OpenVinoNetwork(nn.Module):
             "ENABLE_CPU_PINNING": False,
         }
         try:
-            self._network = self._kept(core, settings) if self._key else self._made(core, settings)
+            return self._kept(core, settings) if self._key else self._made(core, settings)
         except RuntimeError as error:
             raise WeightsError(f"{self._name()}: not a readable OpenVINO or ONNX file; export it again") from error
-        self._requests, self._compiled_in = threading.local(), os.getpid()
 
     def _made(self, core: Package, settings: dict[str, object]) -> Package:
         return core.compile_model(self._read(core), "CPU", settings)
