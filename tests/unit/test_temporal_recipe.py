@@ -48,7 +48,7 @@ def test_untrained_heads_add_no_weights():
 
     assert [weights["name"] for weights in recipe.weights()] == [
         "rtmdet_nano.default",
-        "fpn_pose.default",
+        "tinypose.default",
     ]
 
 

@@ -151,16 +151,16 @@ def create_head(pose: PoseOptions, options: TemporalOptions) -> nn.Module:
 
 def _untrained(options: TemporalOptions, network: Weights) -> nn.Module:
     before, after = (WINDOW if side is None else side for side in (options.before, options.after))
-    num_keypoints, is_logits = network.num_keypoints, create_codec(network.codec, network.input_hw).is_logits
+    num_keypoints, codec = network.num_keypoints, create_codec(network.codec, network.input_hw)
     if options.head == "score_fusion":
-        return create_model(options.head, num_keypoints=num_keypoints, before=before, after=after, is_logits=is_logits)
-    if not is_logits:
-        raise ConfigError(
-            f"temporal.head = {options.head}: reads distributions over cells, which codec {network.codec} is not; "
-            "choose score_fusion"
+        return create_model(
+            options.head, num_keypoints=num_keypoints, before=before, after=after, is_logits=codec.is_logits
         )
+    if not isinstance(codec, MapCodec):
+        raise ConfigError(f"temporal.head = {options.head}: fuses heatmaps, which codec {codec.name} does not give")
     edges = skeleton_named(network.skeleton).edges
-    return create_model(options.head, num_keypoints=num_keypoints, before=before, after=after, edges=edges)
+    head = create_model(options.head, num_keypoints=num_keypoints, before=before, after=after, edges=edges)
+    return on_heatmaps(head, codec)
 
 
 def describe_head(options: TemporalOptions) -> Weights:
