@@ -50,8 +50,10 @@ class TemporalBarsOptions(Options):
     kinds: tuple[Kind, ...] = KINDS
     seeds: tuple[int, ...] = (0, 1, 2)
     boxes: Boxes = "labels"
+    model: str = "tinypose.default"
+    """The pose network, by name or architecture."""
     pose: str = ""
-    """Weights of the default pose network to use instead of the shipped ones."""
+    """Weights of it to use instead of its own."""
     overrides: tuple[str, ...] = ()
     """As `--set` of `videopose run`, for every module."""
     clips: int = 0
@@ -106,9 +108,13 @@ def measure(data_dir: Path, options: TemporalBarsOptions, device: torch.device) 
     clips = [clip for clip in clips if clip.split == "val"]
     if not clips:
         raise DatasetError(f"{data_dir / 'jhmdb/annotations.json'}: lists no clip of the val split")
-    own = ["detector.source=frame", *([f"pose.weights={options.pose}"] if options.pose else [])]
+    own = [
+        "detector.source=frame",
+        f"pose.model={options.model}",
+        *([f"pose.weights={options.pose}"] if options.pose else []),
+    ]
     modules = {name: _stages(name, [*own, *options.overrides], device) for name in options.modules}
-    pose = PoseOptions(weights=options.pose)
+    pose = PoseOptions(model=options.model, weights=options.pose)
     single = EstimateWithHeatmaps(HeatmapEstimator(create_estimator(pose, device)))
     tallies: Tallies = {}
     who = DetectPeople(create_detector(options.detector, device)) if options.boxes == "detector" else None

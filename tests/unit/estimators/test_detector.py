@@ -187,12 +187,12 @@ def test_an_exported_network_gives_the_same_poses(tmp_path):
     export(model, path, input_hw=weights.input_hw, form="onnx")
     image = torch.randint(0, 256, (3, 120, 90), dtype=torch.uint8)
     people = Detections(np.array([[5, 5, 80, 110]], np.float32), np.ones(1, np.float32))
-    ours = create_estimator(PoseOptions(), CPU, RuntimeOptions(runtime="torch", precision="float32")).estimate(
+    plain = PoseOptions(model="fpn_pose.default")
+    ours = create_estimator(plain, CPU, RuntimeOptions(runtime="torch", precision="float32")).estimate(
         [image], [people]
     )[0]
-    theirs = create_estimator(PoseOptions(weights=str(path)), CPU, RuntimeOptions(runtime="onnxruntime")).estimate(
-        [image], [people]
-    )[0]
+    plain = plain.model_copy(update={"weights": str(path)})
+    theirs = create_estimator(plain, CPU, RuntimeOptions(runtime="onnxruntime")).estimate([image], [people])[0]
 
     assert np.abs(ours.keypoints - theirs.keypoints).max() < 1e-2
 

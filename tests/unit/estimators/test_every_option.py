@@ -18,7 +18,7 @@ from videopose.types import Frame, Record
 CPU = torch.device("cpu")
 BASE = {  # the shipped networks find "people" enough in an image of noise, if they need not be sure
     "detector": {"model": "fpn_detector.default", "min_score": 0.02, "pixels": 128 * 128, "max_people": 5},
-    "pose": {"input_hw": (64, 64)},
+    "pose": {"model": "fpn_pose.default", "input_hw": (64, 64)},
 }
 DETECTOR = {
     "source": {"source": "frame"},

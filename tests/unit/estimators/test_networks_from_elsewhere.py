@@ -367,7 +367,7 @@ def test_a_file_of_the_model_is_described_by_it(tmp_path):
 
     card = describe_pose(PoseOptions(weights=str(path)))
 
-    assert (card.name, card.codec, card.skeleton) == ("fpn_pose.default", "spatial", "body19")
+    assert (card.name, card.codec, card.skeleton) == ("tinypose.default", "dark3", "body19")
 
 
 @pytest.mark.parametrize(("outputs", "message"), [

@@ -46,6 +46,7 @@ def options(folder, **changes):
         "kinds": ("dropped", "jpeg"),
         "seeds": (0, 1),
         "pose": str(folder / "tiny.safetensors"),
+        "model": "fpn_pose",
     }
     return bars.TemporalBarsOptions(**{**few, **changes})
 
@@ -102,6 +103,7 @@ def test_a_folder_without_jhmdb_is_named(tmp_path):
 def test_the_command_prints_a_table_and_writes_json(jhmdb, tmp_path):
     arguments = ["temporal", "--data", str(jhmdb), "--modules", "flow", "-o", str(tmp_path / "out.json")]
     changes = ["--set", "kinds=[jpeg]", "--set", "seeds=[0]", "--set", f"pose={jhmdb / 'tiny.safetensors'}"]
+    changes += ["--set", "model=fpn_pose"]
 
     result = CliRunner().invoke(command, arguments + changes, catch_exceptions=False)
 

@@ -24,7 +24,7 @@ def change_numbers(path):
 
 @pytest.fixture
 def weights(tmp_path):
-    return Path(shutil.copy(files("videopose") / "assets" / "pose.safetensors", tmp_path / "mine.safetensors"))
+    return Path(shutil.copy(files("videopose") / "assets" / "tinypose_fast.safetensors", tmp_path / "mine.safetensors"))
 
 
 def a_predictor(weights):
