@@ -54,8 +54,8 @@ def table(reports: Sequence[Report], *, clips: int, seconds: float) -> str:
 
     Example:
         >>> print(table([Report("a.mp4", "a.poses.json", "done", 250, 2, 0, 9.5)], clips=1, seconds=9.6))
-        clip    frames  people  gaps  seconds
-        a.mp4      250       2     0      9.5
+        clip   frames  people  gaps  seconds
+        a.mp4     250       2     0      9.5
         1 of 1 clips done, 250 frames in 10 s
     """
     rows = [("clip", "frames", "people", "gaps", "seconds")]
