@@ -9,20 +9,19 @@ import torch
 from pydantic import Field, model_validator
 
 from videopose.errors import ConfigError
-from videopose.estimators.build import Needed, used_weights
+from videopose.estimators.build import Needed
 from videopose.estimators.build_scene import SceneOptions, create_scene_estimator, describe_scene
 from videopose.io.result import JsonObject
-from videopose.learned_tracking.entailment import describe_entailment
-from videopose.learned_tracking.refiner import describe_refiner
 from videopose.runtime.choice import RuntimeOptions
 from videopose.skeletons import Skeleton, skeleton_named
 from videopose.stages.features import MeasureFeatures
 from videopose.stages.pipeline import DropImages, Pipeline, Prefetch, ToDevice
 from videopose.stages.scene import EstimateScenes
 from videopose.stages.shots import shot_stages
-from videopose.stages.smooth import TrackAndSmooth
 from videopose.tracking.options import SmoothingOptions, TrackerOptions
 from videopose.types import VideoInfo
+
+from ._tracked import split_values, track_stages, track_weights
 
 
 class PipelineOptions(RuntimeOptions):
@@ -83,34 +82,20 @@ class BottomUp:
 
     def tracks(self) -> Pipeline:
         """Build the cheap half: everything after the journal."""
-        return Pipeline((TrackAndSmooth(self.options.tracker, self.options.smoothing, self.skeleton),))
+        return track_stages(self.options, self.skeleton)
 
     def needed(self) -> list[Needed]:
         """List the weights of both halves, which need not be here yet."""
         used = [Needed(describe_scene(self.options.scene), "scene.model", self.options.scene.weights)]
-        if self.options.tracker.similarity == "entailment":
-            used.append(Needed(describe_entailment(), "tracker.similarity"))
-        if self.options.smoothing.method == "learned":
-            refiner = describe_refiner(self.options.smoothing.weights)
-            used.append(Needed(refiner, "smoothing.method", self.options.smoothing.weights))
-        return used
+        return [*used, *track_weights(self.options)]
 
     def weights(self) -> list[dict[str, str]]:
         """List the weights and their checksums, for the result's provenance."""
-        used = [used_weights(describe_scene(self.options.scene), "scene.model", self.options.scene.weights)]
-        if self.options.tracker.similarity == "entailment":
-            used.append(used_weights(describe_entailment(), "tracker.similarity"))
-        if self.options.smoothing.method == "learned":
-            refiner = describe_refiner(self.options.smoothing.weights)
-            used.append(used_weights(refiner, "smoothing.method", self.options.smoothing.weights))
-        return used
+        return [each.facts() for each in self.needed()]
 
     def split(self) -> tuple[JsonObject, JsonObject]:
         """Return the values the costly half depends on, and those that only the cheap half reads."""
-        networks = self.options.model_dump(mode="json")
-        tracks = {section: networks.pop(section) for section in ("tracker", "smoothing")}
-        networks["tracker"] = {key: tracks["tracker"].pop(key) for key in ("features", "shots")}
-        return networks, tracks
+        return split_values(self.options)
 
     def check_inputs(self, video: VideoInfo) -> None:
         """Check nothing: no option is a file of the video."""

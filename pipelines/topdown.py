@@ -21,8 +21,6 @@ from videopose.estimators.build import (
 from videopose.estimators.quantised import create_int8_estimator
 from videopose.io.boxes_file import check_boxes, read_boxes
 from videopose.io.result import JsonObject
-from videopose.learned_tracking.entailment import describe_entailment
-from videopose.learned_tracking.refiner import describe_refiner
 from videopose.runtime.choice import RuntimeOptions
 from videopose.runtime.network import EXPORTED
 from videopose.skeletons import Skeleton, skeleton_named
@@ -37,9 +35,10 @@ from videopose.stages.pipeline import (
     ToDevice,
 )
 from videopose.stages.shots import shot_stages
-from videopose.stages.smooth import TrackAndSmooth
 from videopose.tracking.options import SmoothingOptions, TrackerOptions
 from videopose.types import VideoInfo
+
+from ._tracked import split_values, track_stages, track_weights
 
 
 class PipelineOptions(RuntimeOptions):
@@ -111,7 +110,7 @@ class TopDown:
 
     def tracks(self) -> Pipeline:
         """Build the cheap half: everything after the journal."""
-        return Pipeline((TrackAndSmooth(self.options.tracker, self.options.smoothing, self.skeleton),))
+        return track_stages(self.options, self.skeleton)
 
     def needed(self) -> list[Needed]:
         """List the weights of both halves, which need not be here yet."""
@@ -119,12 +118,7 @@ class TopDown:
         if self.options.detector.source == "network":
             detector = describe_detector(self.options.detector)
             used.insert(0, Needed(detector, "detector.model", self.options.detector.weights))
-        if self.options.tracker.similarity == "entailment":
-            used.append(Needed(describe_entailment(), "tracker.similarity"))
-        if self.options.smoothing.method == "learned":
-            refiner = describe_refiner(self.options.smoothing.weights)
-            used.append(Needed(refiner, "smoothing.method", self.options.smoothing.weights))
-        return used
+        return [*used, *track_weights(self.options)]
 
     def weights(self) -> list[dict[str, str]]:
         """List the weights and their checksums, for the result's provenance."""
@@ -132,10 +126,7 @@ class TopDown:
 
     def split(self) -> tuple[JsonObject, JsonObject]:
         """Return the values the costly half depends on, and those that only the cheap half reads."""
-        networks = self.options.model_dump(mode="json")
-        tracks = {section: networks.pop(section) for section in ("tracker", "smoothing")}
-        networks["tracker"] = {key: tracks["tracker"].pop(key) for key in ("features", "shots")}
-        return networks, tracks
+        return split_values(self.options)
 
     def check_inputs(self, video: VideoInfo) -> None:
         """Check that boxes from a file are of this video."""
